@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_writer.h
+ * @brief Making a map: a new file beside the old one, renamed over it.
+ *
+ * Writers of one map are serialised by a lock on the file in the making
+ * (PATH.hostmap-new), which goes with its process: a writer that was killed
+ * leaves the old map and that one file, which the next writer takes over.
+ * One thread a writer.
+ */
+
+#ifndef HOSTMAP_WRITER_H
+#define HOSTMAP_WRITER_H
+
+#include "hostmap.h"
+
+typedef struct hostmap_writer hostmap_writer;
+
+/** Begin with the entries of the map that is there, if one is. */
+#define HOSTMAP_WRITER_ADD  0x1
+
+/**
+ * Begin a new file.  Waits while another writer is at work on the same map.
+ * A symbolic link is followed: the file that it names is the one replaced.
+ * @param path name of the map, as for readers
+ * @param type a name of hostmap_type_names, or NULL: that of the file there
+ * @param bytes about how many bytes of keys and values will come (LMDB needs a
+ *        bound on the size of the file: it is made from this one generously)
+ * @param flags HOSTMAP_WRITER_ADD or 0
+ * @param pool the writer's; a writer that was not committed when it is cleared
+ *        is aborted
+ */
+apr_status_t hostmap_writer_open(hostmap_writer **writer, const char *path,
+                                 const char *type, apr_uint64_t bytes,
+                                 unsigned flags, apr_pool_t *pool,
+                                 hostmap_reason *why);
+
+/**
+ * Store an entry; one of the same key is replaced.  Fastest for lmdb when keys
+ * come sorted by bytes.
+ * @return APR_SUCCESS; APR_EINVAL when the pair does not fit the type (why
+ *         names the limit); else what the system says
+ */
+apr_status_t hostmap_writer_put(hostmap_writer *writer,
+                                const char *key, apr_size_t key_len,
+                                const char *value, apr_size_t value_len,
+                                hostmap_reason *why);
+
+/**
+ * Flush to the disk, give the file the owner, group and mode of the map that
+ * is replaced (else 0644), rename it over, flush the folder.  sdbm and ndbm
+ * are two renames, under the lock that readers of sdbm take.
+ * The writer is gone afterwards, also when this fails: the old map is then
+ * untouched.
+ */
+apr_status_t hostmap_writer_commit(hostmap_writer *writer,
+                                   hostmap_reason *why);
+
+/** Throw the new file away. */
+void hostmap_writer_abort(hostmap_writer *writer);
+
+#endif /* HOSTMAP_WRITER_H */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * CDN-Loop = #cdn-info
+ * cdn-info = cdn-id *( OWS ";" OWS parameter )        (RFC 8586, section 2)
+ *
+ * The first part of the field comes from the client, who may want to hide our
+ * id behind it: a member that is not well-formed ends at its first comma, even
+ * one between quotes, so an open quote cannot swallow what we add behind it.
+ */
+
+#include <string.h>
+
+#include "apr_cstr.h"
+
+#include "loop_core.h"
+
+static const char *loop_blanks(const char *s)
+{
+    return s + strspn(s, " \t");
+}
+
+/** Behind the token at s; s itself when there is none (RFC 9110, 5.6.2). */
+static const char *loop_token(const char *s)
+{
+    return s + strspn(s, "!#$%&'*+-.^_`|~0123456789"
+                         "abcdefghijklmnopqrstuvwxyz"
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+/** Behind the quoted-string that s begins; NULL when it does not end. */
+static const char *loop_quoted(const char *s)
+{
+    for (s++; *s != '"'; s++) {
+        if (*s == '\\') {
+            s++;
+        }
+        if (*s == '\0') {
+            return NULL;
+        }
+    }
+    return s + 1;
+}
+
+/** Behind `name=value`; NULL when s does not begin one. */
+static const char *loop_parameter(const char *s)
+{
+    const char *name_end = loop_token(s);
+    const char *end;
+
+    if (name_end == s || *name_end != '=') {
+        return NULL;
+    }
+    s = name_end + 1;
+    if (*s == '"') {
+        return loop_quoted(s);
+    }
+    end = loop_token(s);
+    return end == s ? NULL : end;
+}
+
+/** The comma or the end behind the member whose cdn-id ends at s; NULL when
+ *  the member is not well-formed. */
+static const char *loop_parameters(const char *s)
+{
+    s = loop_blanks(s);
+    while (*s == ';') {
+        s = loop_parameter(loop_blanks(s + 1));
+        if (s == NULL) {
+            return NULL;
+        }
+        s = loop_blanks(s);
+    }
+    return (*s == ',' || *s == '\0') ? s : NULL;
+}
+
+int loop_field_has(const char *field, const char *id)
+{
+    apr_size_t id_len = strlen(id);
+    const char *s = field;
+
+    for (;;) {
+        const char *member = loop_blanks(s);
+        /* a host with a port is a cdn-id too, and no token */
+        const char *id_end = member + strcspn(member, " \t,;\"");
+        const char *end = loop_parameters(id_end);
+
+        if (end != NULL && id_end > member
+            && (apr_size_t)(id_end - member) == id_len
+            && apr_cstr_casecmpn(member, id, id_len) == 0) {
+            return 1;
+        }
+        if (end == NULL) {
+            end = member + strcspn(member, ",");
+        }
+        if (*end == '\0') {
+            return 0;
+        }
+        s = end + 1;
+    }
+}

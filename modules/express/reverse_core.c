@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * ProxyPassReverse for one entry.  A response is the backend's word: nothing
+ * in it may make us send the client to a place that the entry does not serve
+ * (`..` out of the prefix), or turn a path into a URL of another host (`//x`).
+ */
+
+#include <string.h>
+
+#include "apr_cstr.h"
+#include "apr_strings.h"
+
+#include "reverse_core.h"
+
+/** Scheme (empty: none written), host and port of a URL. */
+typedef struct reverse_origin {
+    hostmap_str scheme;
+    hostmap_str host;
+    /** host was written between brackets */
+    int bracketed;
+    /** 0: none written */
+    apr_port_t port;
+} reverse_origin;
+
+static int reverse_equal(hostmap_str a, hostmap_str b)
+{
+    return a.len == b.len && apr_cstr_casecmpn(a.ptr, b.ptr, a.len) == 0;
+}
+
+/** What a browser speaks to a backend of this scheme: 'h' http, 's' https,
+ *  0 neither. */
+static char reverse_family(hostmap_str scheme)
+{
+    static const struct {
+        const char *name;
+        char family;
+    } schemes[] = {
+        { "http", 'h' }, { "ws", 'h' }, { "h2c", 'h' },
+        { "https", 's' }, { "wss", 's' }, { "h2", 's' }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        hostmap_str name;
+
+        name.ptr = schemes[i].name;
+        name.len = strlen(name.ptr);
+        if (reverse_equal(scheme, name)) {
+            return schemes[i].family;
+        }
+    }
+    return 0;
+}
+
+static int reverse_same_host(hostmap_str a, hostmap_str b)
+{
+    if (a.len > 0 && a.ptr[a.len - 1] == '.') {
+        a.len--;
+    }
+    if (b.len > 0 && b.ptr[b.len - 1] == '.') {
+        b.len--;
+    }
+    return a.len > 0 && reverse_equal(a, b);
+}
+
+/** The backend's path without slashes at its end. */
+static hostmap_str reverse_base(const hostmap_entry *entry)
+{
+    hostmap_str base = entry->path;
+
+    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    return base;
+}
+
+/** The rest of path (len bytes) behind base, when it ends there or goes on
+ *  with a byte of stop; NULL: not under base. */
+static const char *reverse_under(hostmap_str base, const char *path,
+                                 apr_size_t len, const char *stop)
+{
+    if (len < base.len || memcmp(path, base.ptr, base.len) != 0) {
+        return NULL;
+    }
+    if (len > base.len && !strchr(stop, path[base.len])) {
+        return NULL;
+    }
+    return path + base.len;
+}
+
+/** Behind the dot at s, `.` or `%2e`; NULL when there is none. */
+static const char *reverse_dot(const char *s)
+{
+    if (*s == '.') {
+        return s + 1;
+    }
+    return apr_cstr_casecmpn(s, "%2e", 3) == 0 ? s + 3 : NULL;
+}
+
+/** Is one of the segments before the query a `..`? */
+static int reverse_climbs(const char *path)
+{
+    const char *end = path + strcspn(path, "?#");
+    const char *s, *dot;
+
+    for (s = path; s < end; s++) {
+        if (*s == '/') {
+            dot = reverse_dot(s + 1);
+            dot = dot ? reverse_dot(dot) : NULL;
+            if (dot && (dot == end || *dot == '/')) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/** Backslashes and control characters, which browsers read as slashes or not
+ *  at all. */
+static int reverse_unsafe(const char *url)
+{
+    for (; *url; url++) {
+        if ((unsigned char)*url < 0x20 || *url == 0x7f || *url == '\\') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** An empty port is the scheme's (RFC 3986, 6.2.3). */
+static int reverse_port(apr_port_t *port, const char *s, const char *end)
+{
+    unsigned long number = 0;
+
+    if (s == end) {
+        *port = 0;
+        return 1;
+    }
+    for (; s < end; s++) {
+        if (*s < '0' || *s > '9') {
+            return 0;
+        }
+        number = number * 10 + (unsigned long)(*s - '0');
+        if (number > 65535) {
+            return 0;
+        }
+    }
+    *port = (apr_port_t)number;
+    return number > 0;
+}
+
+/** Reads `host[:port]` without userinfo: the bytes behind it, or NULL. */
+static const char *reverse_authority(reverse_origin *origin, const char *s)
+{
+    const char *end = s + strcspn(s, "/?#");
+    const char *stop;
+
+    origin->bracketed = (*s == '[');
+    if (memchr(s, '@', (apr_size_t)(end - s))) {
+        return NULL;
+    }
+    if (origin->bracketed) {
+        s++;
+        stop = memchr(s, ']', (apr_size_t)(end - s));
+        if (stop == NULL) {
+            return NULL;
+        }
+    }
+    else {
+        stop = memchr(s, ':', (apr_size_t)(end - s));
+        if (stop == NULL) {
+            stop = end;
+        }
+    }
+    origin->host.ptr = s;
+    origin->host.len = (apr_size_t)(stop - s);
+    origin->port = 0;
+    if (origin->bracketed) {
+        stop++;
+    }
+    if (stop < end
+        && (*stop != ':' || !reverse_port(&origin->port, stop + 1, end))) {
+        return NULL;
+    }
+    return end;
+}
+
+/** Reads the start of an absolute or scheme-relative URL: the path behind it,
+ *  or NULL for all other references. */
+static const char *reverse_split(reverse_origin *origin, const char *url)
+{
+    origin->scheme.ptr = url;
+    origin->scheme.len = 0;
+    if (url[0] != '/') {
+        origin->scheme.len = strcspn(url, ":/?#");
+        url += origin->scheme.len;
+        if (origin->scheme.len == 0 || *url != ':') {
+            return NULL;
+        }
+        url++;
+    }
+    if (url[0] != '/' || url[1] != '/') {
+        return NULL;
+    }
+    return reverse_authority(origin, url + 2);
+}
+
+/** Does the URL name the backend of the entry? */
+static int reverse_is_backend(const hostmap_entry *entry,
+                              const reverse_origin *origin)
+{
+    int is_v6 = memchr(entry->host.ptr, ':', entry->host.len) != NULL;
+    hostmap_str scheme = origin->scheme;
+    apr_port_t port = origin->port;
+    apr_port_t backend_port = entry->port;
+
+    if (scheme.len == 0) {
+        scheme = entry->scheme;
+    }
+    if (port == 0) {
+        port = hostmap_scheme_port(scheme);
+    }
+    if (backend_port == 0) {
+        backend_port = hostmap_scheme_port(entry->scheme);
+    }
+    return reverse_family(entry->scheme) != 0
+           && reverse_family(scheme) == reverse_family(entry->scheme)
+           && port == backend_port
+           && origin->bracketed == is_v6
+           && reverse_same_host(origin->host, entry->host);
+}
+
+/** Puts front and prefix where the backend's path was. */
+static const char *reverse_join(const reverse_map *map, const char *front,
+                                const char *path, apr_pool_t *pool)
+{
+    const char *rest = reverse_under(reverse_base(map->entry), path,
+                                     strlen(path), "/?#");
+    const char *slash = "";
+
+    if (rest == NULL || reverse_climbs(rest)) {
+        return NULL;
+    }
+    /* `/app//evil.example` must not become `//evil.example` */
+    while (rest[0] == '/' && rest[1] == '/') {
+        rest++;
+    }
+    if (*rest != '/' && (*path != '/' || *map->prefix == '\0')) {
+        slash = "/";
+    }
+    return apr_pstrcat(pool, front, map->prefix, slash, rest, NULL);
+}
+
+const char *reverse_location(const reverse_map *map, const char *url,
+                             apr_pool_t *pool)
+{
+    reverse_origin origin;
+    const char *path;
+
+    if (reverse_unsafe(url)) {
+        return NULL;
+    }
+    if (url[0] == '/' && url[1] != '/') {
+        if (reverse_base(map->entry).len == 0 && *map->prefix == '\0') {
+            return NULL;
+        }
+        return reverse_join(map, "", url, pool);
+    }
+    path = reverse_split(&origin, url);
+    if (path == NULL || !reverse_is_backend(map->entry, &origin)) {
+        return NULL;
+    }
+    return reverse_join(map, map->front, path, pool);
+}
+
+/* ---- cookies ----------------------------------------------------------- */
+
+/** Where a rewritten cookie goes; first counted (out NULL), then written. */
+typedef struct reverse_sink {
+    char *out;
+    apr_size_t len;
+    int changed;
+} reverse_sink;
+
+static void reverse_put(reverse_sink *sink, const char *bytes,
+                        apr_size_t len)
+{
+    if (sink->out && len > 0) {
+        memcpy(sink->out + sink->len, bytes, len);
+    }
+    sink->len += len;
+}
+
+static hostmap_str reverse_trim(const char *start, const char *end)
+{
+    hostmap_str str;
+
+    while (start < end && (*start == ' ' || *start == '\t')) {
+        start++;
+    }
+    while (end > start && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    str.ptr = start;
+    str.len = (apr_size_t)(end - start);
+    return str;
+}
+
+static int reverse_named(hostmap_str name, const char *wanted)
+{
+    return name.len == strlen(wanted)
+           && apr_cstr_casecmpn(name.ptr, wanted, name.len) == 0;
+}
+
+/** A Domain that is the backend's own host, with RFC 6265's ignored dot. */
+static int reverse_own_domain(const hostmap_entry *entry, hostmap_str domain)
+{
+    if (domain.len > 0 && domain.ptr[0] == '.') {
+        domain.ptr++;
+        domain.len--;
+    }
+    return reverse_family(entry->scheme) != 0
+           && reverse_same_host(domain, entry->host);
+}
+
+/** Writes the attribute from start to end with another path: 1; or 0 when
+ *  its path stays. */
+static int reverse_cookie_path(reverse_sink *sink, const reverse_map *map,
+                               const char *start, const char *end,
+                               hostmap_str path)
+{
+    hostmap_str base = reverse_base(map->entry);
+    const char *rest, *path_end = path.ptr + path.len;
+
+    if (path.len == 0 || path.ptr[0] != '/'
+        || (base.len == 0 && *map->prefix == '\0')) {
+        return 0;
+    }
+    rest = reverse_under(base, path.ptr, path.len, "/");
+    if (rest == NULL) {
+        return 0;
+    }
+    /* `/` is all of the backend, so all of the prefix: `/blog/` would miss a
+     * request for `/blog` (RFC 6265, 5.1.4) */
+    if (base.len == 0 && path.len == 1) {
+        rest = path_end;
+    }
+    reverse_put(sink, start, (apr_size_t)(path.ptr - start));
+    reverse_put(sink, map->prefix, strlen(map->prefix));
+    if (rest == path_end && *map->prefix == '\0') {
+        reverse_put(sink, "/", 1);
+    }
+    reverse_put(sink, rest, (apr_size_t)(end - rest));
+    return 1;
+}
+
+/** One attribute, from its `;` to the next or the end. */
+static void reverse_attribute(reverse_sink *sink, const reverse_map *map,
+                              const char *start, const char *end)
+{
+    const char *equal = memchr(start, '=', (apr_size_t)(end - start));
+    hostmap_str name, value;
+
+    if (equal) {
+        name = reverse_trim(start + 1, equal);
+        value = reverse_trim(equal + 1, end);
+        if (reverse_named(name, "domain")
+            && reverse_own_domain(map->entry, value)) {
+            sink->changed = 1;
+            return;
+        }
+        if (reverse_named(name, "path")
+            && reverse_cookie_path(sink, map, start, end, value)) {
+            sink->changed = 1;
+            return;
+        }
+    }
+    reverse_put(sink, start, (apr_size_t)(end - start));
+}
+
+static void reverse_attributes(reverse_sink *sink, const reverse_map *map,
+                               const char *cookie)
+{
+    const char *s = cookie + strcspn(cookie, ";");
+
+    reverse_put(sink, cookie, (apr_size_t)(s - cookie));
+    while (*s == ';') {
+        const char *end = s + 1 + strcspn(s + 1, ";");
+
+        reverse_attribute(sink, map, s, end);
+        s = end;
+    }
+}
+
+const char *reverse_cookie(const reverse_map *map, const char *cookie,
+                           apr_pool_t *pool)
+{
+    reverse_sink sink = { NULL, 0, 0 };
+
+    reverse_attributes(&sink, map, cookie);
+    if (!sink.changed) {
+        return NULL;
+    }
+    sink.out = apr_palloc(pool, sink.len + 1);
+    sink.len = 0;
+    reverse_attributes(&sink, map, cookie);
+    sink.out[sink.len] = '\0';
+    return sink.out;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap.c
+ * @brief A path that is served from: notices that its file was replaced,
+ *        switches over, and keeps the last good one.
+ *
+ * State of a map, guarded by the set's mutex, which is never held over I/O:
+ *
+ * - current: the last file that could be opened, NULL before the first;
+ * - fault, state, why: none and APR_SUCCESS while current is what the path
+ *   leads to and can be read; else what is wrong.  HOSTMAP_EBUSY before the
+ *   first look, and while a writer holds the file.
+ *
+ * Each look-up takes a reference on current, so that a file which was replaced
+ * is closed by the last look-up that reads it.  Every interval one look-up
+ * looks at the path (the others go on meanwhile), and opens what is new there.
+ */
+
+#include "hostmap_provider.h"
+
+#include "apr_atomic.h"
+#include "apr_strings.h"
+#include "apr_thread_mutex.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* A file that could not be opened is not tried again before its mtime or inode
+ * changes or so much time has passed. */
+#define RETRY_AFTER apr_time_from_sec(1)
+
+/* How long a look-up waits for a writer, and how often it looks meanwhile. */
+#define BUSY_WAIT apr_time_from_sec(1)
+#define BUSY_POLL apr_time_from_msec(5)
+
+typedef enum {
+    FAULT_NONE,
+    /* what the path leads to cannot be opened */
+    FAULT_PATH,
+    /* the current file could be opened, but a look-up in it failed */
+    FAULT_READ
+} map_fault;
+
+struct hostmap {
+    hostmap_set *set;
+    hostmap *next;
+    const char *path;
+    const char *type;
+    apr_interval_time_t interval;
+
+    hostmap_file *current;
+    map_fault fault;
+    apr_status_t state;
+    hostmap_reason why;
+    /* what could not be opened, if has_bad */
+    hostmap_id bad;
+    int has_bad;
+    apr_time_t retry_at;
+    apr_time_t check_at;
+    int checking;
+
+    hostmap_limit said_fault;
+};
+
+struct hostmap_set {
+    apr_pool_t *pool;
+    apr_thread_mutex_t *mutex;
+    hostmap_log_fn *log;
+    void *baton;
+    hostmap *maps;
+    hostmap_file *files;        /* all that are open */
+};
+
+/* ---- messages ---------------------------------------------------------- */
+
+static void map_log(hostmap *map, hostmap_log_level level,
+                    const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void map_log(hostmap *map, hostmap_log_level level,
+                    const char *format, ...)
+{
+    char line[1024];
+    int len;
+    va_list ap;
+
+    len = apr_snprintf(line, sizeof(line), "map %.500s: ", map->path);
+    va_start(ap, format);
+    apr_vsnprintf(line + len, sizeof(line) - len, format, ap);
+    va_end(ap);
+    map->set->log(map->set->baton, level, line);
+}
+
+/* Said for a new fault and for each look-up that fails of it, so that the
+ * count is theirs. */
+static void log_fault(hostmap *map, const hostmap_reason *why,
+                      const char *meanwhile)
+{
+    apr_uint32_t held;
+
+    if (!hostmap_limit_pass(&map->said_fault, apr_time_now(), &held)) {
+        return;
+    }
+    if (held) {
+        map_log(map, HOSTMAP_LOG_ERR, "%s%s (%u look-ups failed since this "
+                "was last said)", why->text, meanwhile, held);
+    }
+    else {
+        map_log(map, HOSTMAP_LOG_ERR, "%s%s", why->text, meanwhile);
+    }
+}
+
+static void log_opened(hostmap *map, hostmap_file *file)
+{
+    hostmap_stat st;
+
+    hostmap_file_stat(file, &st);
+    if (st.entries >= 0) {
+        map_log(map, HOSTMAP_LOG_INFO, "now %s, %" APR_INT64_T_FMT
+                " entries, %" APR_OFF_T_FMT " bytes", st.type, st.entries,
+                st.size);
+    }
+    else {
+        map_log(map, HOSTMAP_LOG_INFO, "now %s, %" APR_OFF_T_FMT " bytes",
+                st.type, st.size);
+    }
+}
+
+/* ---- open files, shared by maps ---------------------------------------- */
+
+static void file_release(hostmap_set *set, hostmap_file *file)
+{
+    hostmap_file **at;
+    int last;
+
+    if (!file) {
+        return;
+    }
+    apr_thread_mutex_lock(set->mutex);
+    last = --file->refs == 0;
+    if (last) {
+        for (at = &set->files; *at != file; at = &(*at)->next) {
+            continue;
+        }
+        *at = file->next;
+    }
+    apr_thread_mutex_unlock(set->mutex);
+    if (last) {
+        hostmap_file_close(file);
+    }
+}
+
+/* A file that another map has open already, by its identity. */
+static hostmap_file *file_shared(hostmap_set *set, const hostmap_id *id,
+                                 const hostmap_provider *provider)
+{
+    hostmap_file *file;
+
+    apr_thread_mutex_lock(set->mutex);
+    for (file = set->files; file; file = file->next) {
+        if (file->provider == provider && hostmap_id_equal(&file->id, id)) {
+            file->refs++;
+            break;
+        }
+    }
+    apr_thread_mutex_unlock(set->mutex);
+    return file;
+}
+
+static void file_share(hostmap_set *set, hostmap_file *file)
+{
+    apr_thread_mutex_lock(set->mutex);
+    file->refs = 1;
+    file->next = set->files;
+    set->files = file;
+    apr_thread_mutex_unlock(set->mutex);
+}
+
+/* ---- looking at the path ----------------------------------------------- */
+
+/* What is at the path now, if it can be seen at all. */
+static apr_status_t path_look(hostmap *map, hostmap_id *id,
+                              const hostmap_provider **provider,
+                              apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_names names;
+    apr_status_t rv;
+
+    /* The file that is served is the first guess: its names cost a stat,
+     * where telling types apart reads the file. */
+    if (map->current
+        && hostmap_id_of(id, &map->current->names, pool, NULL) == APR_SUCCESS
+        && hostmap_id_equal(id, &map->current->id)) {
+        *provider = map->current->provider;
+        return APR_SUCCESS;
+    }
+    rv = hostmap_provider_of(provider, map->path, map->type, pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_names_of(&names, *provider, map->path, pool, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_id_of(id, &names, pool, why);
+    }
+    return rv;
+}
+
+static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
+                     const hostmap_reason *why, const hostmap_id *id)
+{
+    int is_new;
+
+    apr_thread_mutex_lock(map->set->mutex);
+    is_new = map->fault == FAULT_NONE || map->state != rv;
+    map->fault = fault;
+    map->state = rv;
+    map->why = *why;
+    map->has_bad = id != NULL;
+    if (id) {
+        map->bad = *id;
+    }
+    map->retry_at = apr_time_now() + RETRY_AFTER;
+    apr_thread_mutex_unlock(map->set->mutex);
+    if (rv == HOSTMAP_EBUSY) {
+        map_log(map, HOSTMAP_LOG_DEBUG, "%s", why->text);
+    }
+    else if (is_new && fault == FAULT_PATH) {
+        log_fault(map, why, map->current ? "; going on with what is known "
+                  "of the file before" : "");
+    }
+}
+
+static void map_switch(hostmap *map, hostmap_file *file)
+{
+    hostmap_file *old;
+    int was_broken;
+
+    apr_thread_mutex_lock(map->set->mutex);
+    old = map->current;
+    was_broken = map->fault == FAULT_PATH;
+    map->current = file;
+    map->fault = FAULT_NONE;
+    map->state = APR_SUCCESS;
+    map->has_bad = 0;
+    apr_thread_mutex_unlock(map->set->mutex);
+    if (was_broken) {
+        /* the next fault is news, however soon it comes */
+        apr_atomic_set32(&map->said_fault.until, 0);
+    }
+    log_opened(map, file);
+    file_release(map->set, old);
+}
+
+/* The path leads to the current file, as it should or as it does again. */
+static void map_stay(hostmap *map)
+{
+    apr_thread_mutex_lock(map->set->mutex);
+    if (map->fault == FAULT_PATH
+        || (map->fault == FAULT_READ && apr_time_now() >= map->retry_at)) {
+        map->fault = FAULT_NONE;
+        map->state = APR_SUCCESS;
+        map->has_bad = 0;
+    }
+    apr_thread_mutex_unlock(map->set->mutex);
+}
+
+static int is_known_bad(hostmap *map, const hostmap_id *id)
+{
+    int known;
+
+    apr_thread_mutex_lock(map->set->mutex);
+    known = map->has_bad && hostmap_id_equal(id, &map->bad)
+            && apr_time_now() < map->retry_at;
+    apr_thread_mutex_unlock(map->set->mutex);
+    return known;
+}
+
+/* Only one thread at a time is here (map->checking), and only it changes
+ * map->current and map->bad. */
+static void map_check(hostmap *map, apr_pool_t *pool)
+{
+    const hostmap_provider *provider;
+    hostmap_file *file;
+    hostmap_reason why;
+    hostmap_id id;
+    apr_status_t rv;
+
+    rv = path_look(map, &id, &provider, pool, &why);
+    if (rv != APR_SUCCESS) {
+        map_fail(map, FAULT_PATH, rv, &why, NULL);
+        return;
+    }
+    if (map->current && hostmap_id_equal(&id, &map->current->id)) {
+        map_stay(map);
+        return;
+    }
+    if (is_known_bad(map, &id)) {
+        return;
+    }
+    file = file_shared(map->set, &id, provider);
+    if (!file) {
+        rv = hostmap_file_open(&file, map->path, map->type, pool, &why);
+        if (rv != APR_SUCCESS) {
+            /* A writer ends its work when it does: no need to wait then. */
+            map_fail(map, FAULT_PATH, rv, &why,
+                     rv == HOSTMAP_EBUSY ? NULL : &id);
+            return;
+        }
+        file_share(map->set, file);
+    }
+    map_switch(map, file);
+}
+
+/* With the mutex held, which is let go meanwhile. */
+static void map_check_locked(hostmap *map, apr_pool_t *pool)
+{
+    apr_pool_t *scratch;
+
+    map->checking = 1;
+    apr_thread_mutex_unlock(map->set->mutex);
+    apr_pool_create(&scratch, pool);
+    map_check(map, scratch);
+    apr_pool_destroy(scratch);
+    apr_thread_mutex_lock(map->set->mutex);
+    map->check_at = apr_time_now()
+                    + (map->state == HOSTMAP_EBUSY ? BUSY_POLL
+                                                   : map->interval);
+    map->checking = 0;
+}
+
+/* ---- looking up -------------------------------------------------------- */
+
+/* One look at the current file, or at what is still known of it. */
+static apr_status_t lookup_once(hostmap *map, int force, apr_time_t now,
+                                const char *key, apr_size_t key_len,
+                                const char **value, apr_size_t *value_len,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_set *set = map->set;
+    hostmap_file *file;
+    apr_status_t state, rv;
+
+    apr_thread_mutex_lock(set->mutex);
+    if (!map->checking && (force || now >= map->check_at)) {
+        map_check_locked(map, pool);
+    }
+    file = map->current;
+    if (file) {
+        file->refs++;
+    }
+    state = map->state;
+    if (state != APR_SUCCESS) {
+        *why = map->why;
+    }
+    apr_thread_mutex_unlock(set->mutex);
+
+    if (!file) {
+        return state;
+    }
+    if (state == APR_SUCCESS) {
+        rv = file->provider->fetch(file, key, key_len, value, value_len, pool,
+                                   why);
+    }
+    else {
+        hostmap_reason unknown;
+
+        rv = file->provider->recall(file, key, key_len, value, value_len,
+                                    pool, &unknown);
+        if (rv == HOSTMAP_ESTALE) {
+            rv = state;
+        }
+    }
+    file_release(set, file);
+    if (rv != APR_SUCCESS && rv != APR_NOTFOUND && rv != HOSTMAP_EBUSY
+        && rv != HOSTMAP_ESTALE && state == APR_SUCCESS) {
+        map_fail(map, FAULT_READ, rv, why, NULL);
+    }
+    return rv;
+}
+
+apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
+                            const char **value, apr_size_t *value_len,
+                            apr_pool_t *pool)
+{
+    apr_time_t now = apr_time_now();
+    apr_time_t deadline = now + BUSY_WAIT;
+    hostmap_reason why;
+    apr_status_t rv;
+    int force = 0;
+
+    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    for (;;) {
+        rv = lookup_once(map, force, now, key, key_len, value, value_len,
+                         pool, &why);
+        if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
+            return rv;
+        }
+        if (rv != HOSTMAP_EBUSY && rv != HOSTMAP_ESTALE) {
+            break;
+        }
+        now = apr_time_now();
+        if (now + BUSY_POLL >= deadline) {
+            rv = HOSTMAP_EBUSY;
+            break;
+        }
+        /* An outdated file is a reason to look at once; somebody else may be
+         * doing so. */
+        if (rv == HOSTMAP_EBUSY || force) {
+            apr_sleep(BUSY_POLL);
+        }
+        force = 1;
+    }
+    log_fault(map, &why, "");
+    return rv;
+}
+
+/* ---- lifecycle --------------------------------------------------------- */
+
+static apr_status_t set_cleanup(void *data)
+{
+    hostmap_set *set = data;
+    hostmap *map;
+
+    for (map = set->maps; map; map = map->next) {
+        file_release(set, map->current);
+        map->current = NULL;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_set_create(hostmap_set **out, hostmap_log_fn *log,
+                                void *baton, apr_pool_t *pool)
+{
+    hostmap_set *set = apr_pcalloc(pool, sizeof(*set));
+    apr_status_t rv;
+
+    set->pool = pool;
+    set->log = log;
+    set->baton = baton;
+    rv = apr_thread_mutex_create(&set->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_pool_cleanup_register(pool, set, set_cleanup, apr_pool_cleanup_null);
+    *out = set;
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_open(hostmap **out, hostmap_set *set, const char *path,
+                          const char *type, apr_interval_time_t interval)
+{
+    hostmap *map;
+
+    type = type ? type : "default";
+    for (map = set->maps; map; map = map->next) {
+        if (strcmp(map->path, path) == 0 && strcmp(map->type, type) == 0
+            && map->interval == interval) {
+            *out = map;
+            return APR_SUCCESS;
+        }
+    }
+    map = apr_pcalloc(set->pool, sizeof(*map));
+    if (!map) {
+        return APR_ENOMEM;
+    }
+    map->set = set;
+    map->path = apr_pstrdup(set->pool, path);
+    map->type = apr_pstrdup(set->pool, type);
+    map->interval = interval;
+    /* Who comes while the first look-up opens the file waits for it. */
+    map->state = HOSTMAP_EBUSY;
+    hostmap_because(&map->why, HOSTMAP_EBUSY, "not open yet");
+    map->next = set->maps;
+    set->maps = map;
+    *out = map;
+    return APR_SUCCESS;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_cache.c
+ * @brief The bounded cache of answers in front of the DBM types.
+ *
+ * Two tables of sets of four: a key's hash chooses the set, and within the
+ * set the answer that was not asked for the longest gives way.
+ */
+
+#include "hostmap_cache.h"
+
+#include "apr_hash.h"
+#include "apr_strings.h"
+#include "apr_thread_mutex.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WAYS 4
+
+/* Key and value lie behind one another in one block. */
+typedef struct cache_slot {
+    char *block;
+    unsigned int hash;
+    apr_uint32_t key_len;
+    apr_uint32_t value_len;
+    apr_uint32_t used;          /* clock of the table when last asked for */
+} cache_slot;
+
+typedef struct cache_table {
+    cache_slot *slots;
+    unsigned int sets;
+    apr_uint32_t clock;
+} cache_table;
+
+struct hostmap_cache {
+    apr_thread_mutex_t *mutex;
+    cache_table hits;
+    cache_table misses;
+};
+
+static void table_create(cache_table *table, unsigned int slots,
+                         apr_pool_t *pool)
+{
+    table->sets = slots / WAYS;
+    table->slots = apr_pcalloc(pool, slots * sizeof(*table->slots));
+}
+
+static void table_free(cache_table *table)
+{
+    unsigned int i;
+
+    for (i = 0; i < table->sets * WAYS; i++) {
+        free(table->slots[i].block);
+    }
+}
+
+static apr_status_t cache_cleanup(void *data)
+{
+    hostmap_cache *cache = data;
+
+    table_free(&cache->hits);
+    table_free(&cache->misses);
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_cache_create(hostmap_cache **out, apr_pool_t *pool)
+{
+    hostmap_cache *cache = apr_pcalloc(pool, sizeof(*cache));
+    apr_status_t rv;
+
+    rv = apr_thread_mutex_create(&cache->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                 pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    table_create(&cache->hits, HOSTMAP_CACHE_HITS, pool);
+    table_create(&cache->misses, HOSTMAP_CACHE_MISSES, pool);
+    apr_pool_cleanup_register(pool, cache, cache_cleanup,
+                              apr_pool_cleanup_null);
+    *out = cache;
+    return APR_SUCCESS;
+}
+
+static unsigned int key_hash(const char *key, apr_size_t key_len)
+{
+    apr_ssize_t len = key_len;
+
+    return apr_hashfunc_default(key, &len);
+}
+
+static cache_slot *set_of(cache_table *table, unsigned int hash)
+{
+    return table->slots + (hash % table->sets) * WAYS;
+}
+
+static cache_slot *table_find(cache_table *table, unsigned int hash,
+                              const char *key, apr_size_t key_len)
+{
+    cache_slot *slot = set_of(table, hash);
+    int i;
+
+    for (i = 0; i < WAYS; i++, slot++) {
+        if (slot->block && slot->hash == hash && slot->key_len == key_len
+            && memcmp(slot->block, key, key_len) == 0) {
+            slot->used = ++table->clock;
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+/* The key's own slot, a free one, or the one least recently asked for. */
+static cache_slot *table_room(cache_table *table, unsigned int hash,
+                              const char *key, apr_size_t key_len)
+{
+    cache_slot *slot = table_find(table, hash, key, key_len);
+    cache_slot *set = set_of(table, hash);
+    int i;
+
+    if (slot) {
+        return slot;
+    }
+    slot = set;
+    for (i = 0; i < WAYS; i++) {
+        if (!set[i].block) {
+            return &set[i];
+        }
+        if (table->clock - set[i].used > table->clock - slot->used) {
+            slot = &set[i];
+        }
+    }
+    return slot;
+}
+
+apr_status_t hostmap_cache_get(hostmap_cache *cache,
+                               const char *key, apr_size_t key_len,
+                               const char **value, apr_size_t *value_len,
+                               apr_pool_t *pool)
+{
+    unsigned int hash = key_hash(key, key_len);
+    apr_status_t rv = APR_INCOMPLETE;
+    cache_slot *slot;
+
+    apr_thread_mutex_lock(cache->mutex);
+    slot = table_find(&cache->hits, hash, key, key_len);
+    if (slot) {
+        *value = apr_pstrmemdup(pool, slot->block + key_len,
+                                slot->value_len);
+        *value_len = slot->value_len;
+        rv = APR_SUCCESS;
+    }
+    else if (table_find(&cache->misses, hash, key, key_len)) {
+        rv = APR_NOTFOUND;
+    }
+    apr_thread_mutex_unlock(cache->mutex);
+    return rv;
+}
+
+void hostmap_cache_put(hostmap_cache *cache,
+                       const char *key, apr_size_t key_len,
+                       const char *value, apr_size_t value_len)
+{
+    cache_table *table = value ? &cache->hits : &cache->misses;
+    unsigned int hash = key_hash(key, key_len);
+    cache_slot *slot;
+    char *block;
+
+    if (!value) {
+        value_len = 0;
+    }
+    if (key_len + value_len > HOSTMAP_CACHE_ANSWER_MAX
+        || (block = malloc(key_len + value_len + 1)) == NULL) {
+        return;
+    }
+    memcpy(block, key, key_len);
+    if (value) {
+        memcpy(block + key_len, value, value_len);
+    }
+    apr_thread_mutex_lock(cache->mutex);
+    slot = table_room(table, hash, key, key_len);
+    free(slot->block);
+    slot->block = block;
+    slot->hash = hash;
+    slot->key_len = (apr_uint32_t)key_len;
+    slot->value_len = (apr_uint32_t)value_len;
+    slot->used = ++table->clock;
+    apr_thread_mutex_unlock(cache->mutex);
+}

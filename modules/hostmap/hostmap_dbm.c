@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_dbm.c
+ * @brief Maps in the types of apr_dbm: sdbm, gdbm, ndbm, db.
+ *
+ * No handle is kept open: none of these libraries is thread-safe, and sdbm and
+ * gdbm hold a lock from open to close that would keep a site's httxt2dbm out.
+ * A look-up opens, fetches and closes, one at a time per file and process,
+ * behind a cache of answers.  The file may be changed in place by others: a
+ * look-up makes sure, under the lock, that it reads the file of its
+ * hostmap_id, and says HOSTMAP_ESTALE if not.
+ */
+
+#include "hostmap_provider.h"
+#include "hostmap_cache.h"
+
+#include "apr_dbm.h"
+#include "apr_file_io.h"
+#include "apr_strings.h"
+#include "apr_thread_cond.h"
+#include "apr_thread_mutex.h"
+
+#include <string.h>
+
+/* How long a look-up waits for a writer. */
+#define BUSY_WAIT apr_time_from_sec(1)
+#define BUSY_POLL apr_time_from_msec(5)
+
+/* A file younger than this may still be at its writer's: its answers are not
+ * kept (a later change might not move its mtime), and an error of a library
+ * that has no lock, or an opaque one, means busy. */
+#define YOUNG apr_time_from_sec(2)
+
+typedef struct dbm_ctx {
+    hostmap_cache *cache;
+    /* one look-up at a time: taken is guarded by mutex */
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *given;
+    int taken;
+} dbm_ctx;
+
+/* ---- one at a time ----------------------------------------------------- */
+
+static apr_status_t turn_take(dbm_ctx *ctx, apr_time_t deadline,
+                              hostmap_reason *why)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    apr_thread_mutex_lock(ctx->mutex);
+    while (ctx->taken && rv == APR_SUCCESS) {
+        apr_interval_time_t left = deadline - apr_time_now();
+
+        rv = left > 0 ? apr_thread_cond_timedwait(ctx->given, ctx->mutex,
+                                                  left) : APR_TIMEUP;
+    }
+    if (!ctx->taken) {
+        ctx->taken = 1;
+        rv = APR_SUCCESS;
+    }
+    apr_thread_mutex_unlock(ctx->mutex);
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, HOSTMAP_EBUSY,
+                               "busy: look-ups queue behind a writer");
+    }
+    return APR_SUCCESS;
+}
+
+static void turn_give(dbm_ctx *ctx)
+{
+    apr_thread_mutex_lock(ctx->mutex);
+    ctx->taken = 0;
+    apr_thread_cond_signal(ctx->given);
+    apr_thread_mutex_unlock(ctx->mutex);
+}
+
+/* ---- open, fetch, close ------------------------------------------------ */
+
+static int is_young(const hostmap_file *file)
+{
+    apr_interval_time_t age = apr_time_now() - file->id.mtime;
+
+    return age < YOUNG && age > -YOUNG;
+}
+
+/* The lock that writers of sdbm and gdbm hold exclusively, tried without
+ * waiting: apr_dbm_open would wait without limit for sdbm's.  Taken through
+ * APR, whose kind of lock it is.  Berkeley DB has none. */
+static apr_status_t lock_try(apr_file_t **lock, const hostmap_file *file,
+                             apr_pool_t *pool, hostmap_reason *why)
+{
+    const char *name = file->names.second ? file->names.second
+                                          : file->names.main;
+    apr_status_t rv;
+
+    *lock = NULL;
+    if (file->provider == &hostmap_provider_db) {
+        return APR_SUCCESS;
+    }
+    rv = apr_file_open(lock, name, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, rv, "cannot open %s", name);
+    }
+    rv = apr_file_lock(*lock, APR_FLOCK_SHARED | APR_FLOCK_NONBLOCK);
+    if (rv != APR_SUCCESS) {
+        apr_file_close(*lock);
+        *lock = NULL;
+        return hostmap_because(why, HOSTMAP_EBUSY, "busy: a writer holds it");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
+                            hostmap_file *file, apr_pool_t *pool,
+                            hostmap_reason *why)
+{
+    hostmap_id id;
+    apr_status_t rv;
+
+    rv = lock_try(lock, file, pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = hostmap_id_of(&id, &file->names, pool, why);
+    if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &file->id)) {
+        rv = hostmap_because(why, HOSTMAP_ESTALE, "changed meanwhile");
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_dbm_open_ex(dbm, file->provider->name, file->path,
+                             APR_DBM_READONLY, APR_OS_DEFAULT, pool);
+        if (rv != APR_SUCCESS) {
+            rv = hostmap_because(why, is_young(file) ? HOSTMAP_EBUSY
+                                 : HOSTMAP_EFORMAT, "the %s library cannot "
+                                 "open it", file->provider->name);
+        }
+    }
+    if (rv != APR_SUCCESS && *lock) {
+        apr_file_close(*lock);
+    }
+    return rv;
+}
+
+/* Until the deadline, while somebody else is at the file. */
+static apr_status_t dbm_open_until(apr_dbm_t **dbm, apr_file_t **lock,
+                                   hostmap_file *file, apr_time_t deadline,
+                                   apr_pool_t *pool, hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    while ((rv = dbm_try(dbm, lock, file, pool, why)) == HOSTMAP_EBUSY
+           && apr_time_now() + BUSY_POLL < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
+    return rv;
+}
+
+static void dbm_close_all(apr_dbm_t *dbm, apr_file_t *lock)
+{
+    apr_dbm_close(dbm);
+    if (lock) {
+        apr_file_close(lock);
+    }
+}
+
+static apr_status_t fetch_opened(hostmap_file *file, apr_dbm_t *dbm,
+                                 const char *key, apr_size_t key_len,
+                                 const char **value, apr_size_t *value_len,
+                                 apr_pool_t *pool, hostmap_reason *why)
+{
+    apr_datum_t k, v;
+    apr_status_t rv;
+
+    k.dptr = (char *)key;
+    k.dsize = key_len;
+    v.dptr = NULL;
+    v.dsize = 0;
+    rv = apr_dbm_fetch(dbm, k, &v);
+    if (rv != APR_SUCCESS) {
+        char detail[120];
+        int code;
+
+        apr_dbm_geterror(dbm, &code, detail, sizeof(detail));
+        return hostmap_because(why, is_young(file) ? HOSTMAP_EBUSY
+                               : HOSTMAP_EFORMAT, "the %s library cannot look "
+                               "up: %s (%d)", file->provider->name, detail,
+                               code);
+    }
+    if (!v.dptr) {
+        return APR_NOTFOUND;
+    }
+    *value = apr_pstrmemdup(pool, v.dptr, v.dsize);
+    *value_len = v.dsize;
+    apr_dbm_freedatum(dbm, v);
+    return APR_SUCCESS;
+}
+
+static apr_status_t fetch_from_file(hostmap_file *file,
+                                    const char *key, apr_size_t key_len,
+                                    const char **value,
+                                    apr_size_t *value_len,
+                                    apr_time_t deadline, apr_pool_t *pool,
+                                    hostmap_reason *why)
+{
+    apr_pool_t *scratch;
+    apr_dbm_t *dbm;
+    apr_file_t *lock;
+    apr_status_t rv;
+
+    apr_pool_create(&scratch, pool);
+    for (;;) {
+        rv = dbm_try(&dbm, &lock, file, scratch, why);
+        if (rv == APR_SUCCESS) {
+            rv = fetch_opened(file, dbm, key, key_len, value, value_len, pool,
+                              why);
+            dbm_close_all(dbm, lock);
+        }
+        if (rv != HOSTMAP_EBUSY || apr_time_now() + BUSY_POLL >= deadline) {
+            break;
+        }
+        apr_sleep(BUSY_POLL);
+    }
+    apr_pool_destroy(scratch);
+    return rv;
+}
+
+static apr_status_t dbm_fetch(hostmap_file *file,
+                              const char *key, apr_size_t key_len,
+                              const char **value, apr_size_t *value_len,
+                              apr_pool_t *pool, hostmap_reason *why)
+{
+    dbm_ctx *ctx = file->ctx;
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
+    apr_status_t rv;
+
+    rv = hostmap_cache_get(ctx->cache, key, key_len, value, value_len, pool);
+    if (rv != APR_INCOMPLETE) {
+        return rv;
+    }
+    rv = turn_take(ctx, deadline, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = fetch_from_file(file, key, key_len, value, value_len, deadline, pool,
+                         why);
+    turn_give(ctx);
+    if ((rv == APR_SUCCESS || rv == APR_NOTFOUND) && !is_young(file)) {
+        hostmap_cache_put(ctx->cache, key, key_len,
+                          rv == APR_SUCCESS ? *value : NULL,
+                          rv == APR_SUCCESS ? *value_len : 0);
+    }
+    return rv;
+}
+
+static apr_status_t dbm_recall(hostmap_file *file,
+                               const char *key, apr_size_t key_len,
+                               const char **value, apr_size_t *value_len,
+                               apr_pool_t *pool, hostmap_reason *why)
+{
+    dbm_ctx *ctx = file->ctx;
+    apr_status_t rv;
+
+    rv = hostmap_cache_get(ctx->cache, key, key_len, value, value_len, pool);
+    if (rv == APR_INCOMPLETE) {
+        return hostmap_because(why, HOSTMAP_ESTALE, "not known from before");
+    }
+    return rv;
+}
+
+/* ---- lifecycle --------------------------------------------------------- */
+
+static apr_status_t dbm_open(hostmap_file *file, hostmap_reason *why)
+{
+    dbm_ctx *ctx = apr_pcalloc(file->pool, sizeof(*ctx));
+    apr_pool_t *scratch;
+    apr_dbm_t *dbm;
+    apr_file_t *lock;
+    apr_status_t rv;
+
+    rv = hostmap_cache_create(&ctx->cache, file->pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&ctx->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                     file->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&ctx->given, file->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, rv, "cannot make a cache");
+    }
+    file->ctx = ctx;
+    /* Does the library take it?  Without waiting: who serves from the old
+     * file meanwhile asks again. */
+    apr_pool_create(&scratch, file->pool);
+    rv = dbm_try(&dbm, &lock, file, scratch, why);
+    if (rv == APR_SUCCESS) {
+        dbm_close_all(dbm, lock);
+    }
+    apr_pool_destroy(scratch);
+    return rv;
+}
+
+static void dbm_close(hostmap_file *file)
+{
+    (void)file;                 /* all of it is in the file's pool */
+}
+
+static apr_int64_t dbm_entries(hostmap_file *file)
+{
+    (void)file;
+    return -1;
+}
+
+/* ---- listing ----------------------------------------------------------- */
+
+static apr_status_t each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
+                                void *baton, hostmap_reason *why)
+{
+    apr_datum_t k, v;
+    apr_status_t rv;
+
+    rv = apr_dbm_firstkey(dbm, &k);
+    while (rv == APR_SUCCESS && k.dptr) {
+        apr_datum_t last = k;
+
+        v.dptr = NULL;
+        rv = apr_dbm_fetch(dbm, k, &v);
+        if (rv == APR_SUCCESS && !v.dptr) {
+            rv = APR_EGENERAL;
+        }
+        if (rv != APR_SUCCESS) {
+            return hostmap_because(why, HOSTMAP_EFORMAT,
+                                   "cannot read the entry of `%.*s`",
+                                   (int)k.dsize, k.dptr);
+        }
+        rv = fn(baton, k.dptr, k.dsize, v.dptr, v.dsize);
+        apr_dbm_freedatum(dbm, v);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        rv = apr_dbm_nextkey(dbm, &k);
+        apr_dbm_freedatum(dbm, last);
+    }
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, HOSTMAP_EFORMAT, "cannot list the keys");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t dbm_each(hostmap_file *file, hostmap_each_fn *fn,
+                             void *baton, apr_pool_t *pool,
+                             hostmap_reason *why)
+{
+    apr_pool_t *scratch;
+    apr_dbm_t *dbm;
+    apr_file_t *lock;
+    apr_status_t rv;
+
+    apr_pool_create(&scratch, pool);
+    rv = dbm_open_until(&dbm, &lock, file, apr_time_now() + BUSY_WAIT,
+                        scratch, why);
+    if (rv == APR_SUCCESS) {
+        rv = each_opened(dbm, fn, baton, why);
+        dbm_close_all(dbm, lock);
+    }
+    apr_pool_destroy(scratch);
+    return rv;
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+/* sdbm: PAIRMAX of APR; the others have no limit below the key's and the
+ * value's own. */
+#define SDBM_PAIR_MAX 1008
+
+typedef struct dbm_out {
+    const hostmap_provider *provider;
+    const char *path;
+    apr_pool_t *pool;
+    apr_dbm_t *dbm;
+    apr_int64_t entries;
+} dbm_out;
+
+static apr_status_t count_entry(void *baton, const char *key,
+                                apr_size_t key_len, const char *value,
+                                apr_size_t value_len)
+{
+    (void)key;
+    (void)key_len;
+    (void)value;
+    (void)value_len;
+    ++*(apr_int64_t *)baton;
+    return APR_SUCCESS;
+}
+
+static apr_status_t out_open(dbm_out *out, apr_int32_t mode,
+                             hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = apr_dbm_open_ex(&out->dbm, out->provider->name, out->path, mode,
+                         APR_FPROT_UREAD | APR_FPROT_UWRITE, out->pool);
+    if (rv != APR_SUCCESS) {
+        out->dbm = NULL;
+        return hostmap_because(why, rv, "the %s library cannot open %s",
+                               out->provider->name, out->path);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t dbm_create(void **result,
+                               const hostmap_provider *provider,
+                               const char *path, apr_uint64_t bytes,
+                               apr_pool_t *pool, hostmap_reason *why)
+{
+    dbm_out *out = apr_pcalloc(pool, sizeof(*out));
+
+    (void)bytes;
+    out->provider = provider;
+    out->path = path;
+    out->pool = pool;
+    *result = out;
+    return out_open(out, APR_DBM_RWTRUNC, why);
+}
+
+static apr_status_t dbm_put(void *baton, const char *key, apr_size_t key_len,
+                            const char *value, apr_size_t value_len,
+                            hostmap_reason *why)
+{
+    dbm_out *out = baton;
+    apr_datum_t k, v;
+    apr_status_t rv;
+
+    k.dptr = (char *)key;
+    k.dsize = key_len;
+    v.dptr = (char *)value;
+    v.dsize = value_len;
+    if (!apr_dbm_exists(out->dbm, k)) {
+        out->entries++;
+    }
+    rv = apr_dbm_store(out->dbm, k, v);
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, rv, "cannot store");
+    }
+    return APR_SUCCESS;
+}
+
+/* apr_dbm_close has no result, and gdbm and db write what they had kept in
+ * memory there: a full disk is seen by reading back what was written. */
+static apr_status_t dbm_finish(void *baton, int keep, hostmap_reason *why)
+{
+    dbm_out *out = baton;
+    apr_int64_t entries = 0;
+    apr_status_t rv;
+
+    apr_dbm_close(out->dbm);
+    if (!keep) {
+        return APR_SUCCESS;
+    }
+    rv = out_open(out, APR_DBM_READONLY, why);
+    if (rv == APR_SUCCESS) {
+        rv = each_opened(out->dbm, count_entry, &entries, why);
+        apr_dbm_close(out->dbm);
+    }
+    if (rv == APR_SUCCESS && entries != out->entries) {
+        rv = hostmap_because(why, HOSTMAP_EFORMAT, "%" APR_INT64_T_FMT
+                             " entries can be read back of %" APR_INT64_T_FMT
+                             " stored (disk full?)", entries, out->entries);
+    }
+    return rv;
+}
+
+#define DBM_PROVIDER(type, pair_max) \
+const hostmap_provider hostmap_provider_##type = { \
+    #type, \
+    0, \
+    pair_max, \
+    dbm_open, \
+    dbm_fetch, \
+    dbm_each, \
+    dbm_entries, \
+    dbm_close, \
+    dbm_recall, \
+    dbm_create, \
+    dbm_put, \
+    dbm_finish \
+}
+
+DBM_PROVIDER(sdbm, SDBM_PAIR_MAX);
+DBM_PROVIDER(gdbm, 0);
+DBM_PROVIDER(ndbm, SDBM_PAIR_MAX);
+DBM_PROVIDER(db, 0);

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The grammar of values.  The limits of host and socket are those of the
+ * fields of mod_proxy's worker: a longer one would be refused by every request
+ * instead of once by the tool.
+ */
+
+#include <string.h>
+
+#include "apr_cstr.h"
+
+#include "hostmap_scan.h"
+
+/** mod_proxy's 256 and 96 with the terminating NUL */
+#define ENTRY_HOST_MAX 255
+#define ENTRY_SOCKET_MAX 95
+
+#define ENTRY_FIRST_WORD "expected a URL, `!` or a status"
+
+static const struct {
+    const char *name;
+    apr_port_t port;
+} entry_schemes[] = {
+    { "http", 80 },
+    { "https", 443 },
+    { "ws", 80 },
+    { "wss", 443 },
+    { "h2c", 80 },
+    { "h2", 443 },
+    { "fcgi", 8000 },
+    { "scgi", 4000 },
+    { "uwsgi", 3031 },
+    { "ajp", 8009 },
+    { "ftp", 21 },
+    { "balancer", 0 },
+    { NULL, 0 }
+};
+
+/** Scheme, host and port of a URL, and the bytes behind them. */
+typedef struct entry_url {
+    hostmap_str scheme;
+    hostmap_str host;
+    apr_port_t port;
+    hostmap_str rest;
+} entry_url;
+
+/** Index in entry_schemes; of the row without a name when there is none. */
+static apr_size_t entry_scheme(hostmap_str scheme)
+{
+    apr_size_t i = 0;
+
+    while (entry_schemes[i].name
+           && !hostmap_scan_equal(scheme, entry_schemes[i].name)) {
+        i++;
+    }
+    return i;
+}
+
+apr_port_t hostmap_scheme_port(hostmap_str scheme)
+{
+    return entry_schemes[entry_scheme(scheme)].port;
+}
+
+/** Length of the bytes before the first of stop. */
+static apr_size_t entry_span(hostmap_str str, const char *stop)
+{
+    apr_size_t i = 0;
+
+    while (i < str.len && !strchr(stop, str.ptr[i])) {
+        i++;
+    }
+    return i;
+}
+
+static hostmap_str entry_behind(hostmap_str str, apr_size_t len)
+{
+    str.ptr += len;
+    str.len -= len;
+    return str;
+}
+
+/** Reads `[v6]` or a name; tail: what is left of the authority. */
+static apr_status_t entry_host(hostmap_str *host, hostmap_str *tail,
+                               hostmap_str authority,
+                               const hostmap_scan *scan)
+{
+    apr_size_t i;
+
+    if (authority.len > 0 && authority.ptr[0] == '[') {
+        *host = entry_behind(authority, 1);
+        host->len = entry_span(*host, "]");
+        if (host->len + 1 == authority.len || !hostmap_scan_ipv6(*host)) {
+            return hostmap_scan_fail(scan, host->ptr,
+                                     "expected an IPv6 address and `]`");
+        }
+        *tail = entry_behind(authority, host->len + 2);
+        return APR_SUCCESS;
+    }
+
+    *host = authority;
+    host->len = entry_span(authority, ":");
+    *tail = entry_behind(authority, host->len);
+    if (host->len == 0) {
+        return hostmap_scan_fail(scan, host->ptr, "expected a host");
+    }
+    for (i = 0; i < host->len; i++) {
+        if (!hostmap_scan_is_name(host->ptr[i])) {
+            return hostmap_scan_fail(scan, host->ptr + i,
+                                     "expected letters, digits, `.`, `_` or "
+                                     "`-` in the host");
+        }
+    }
+    if (host->len > ENTRY_HOST_MAX) {
+        return hostmap_scan_fail(scan, host->ptr + ENTRY_HOST_MAX,
+                                 "the host is longer than 255 bytes");
+    }
+    return APR_SUCCESS;
+}
+
+/** Takes scheme://host[:port] off a URL. */
+static apr_status_t entry_split(entry_url *url, hostmap_str text,
+                                const char *no_scheme,
+                                const hostmap_scan *scan)
+{
+    hostmap_str authority, tail;
+    const char *user;
+    apr_status_t rv;
+
+    url->scheme = text;
+    url->scheme.len = entry_span(text, ":/");
+    url->port = 0;
+    tail = entry_behind(text, url->scheme.len);
+    if (url->scheme.len == 0 || tail.len < 3
+        || memcmp(tail.ptr, "://", 3) != 0) {
+        return hostmap_scan_fail(scan, text.ptr, no_scheme);
+    }
+
+    authority = entry_behind(tail, 3);
+    authority.len = entry_span(authority, "/?#");
+    url->rest = entry_behind(tail, 3 + authority.len);
+    user = memchr(authority.ptr, '@', authority.len);
+    if (user) {
+        return hostmap_scan_fail(scan, user,
+                                 "a user name in a URL is refused");
+    }
+    rv = entry_host(&url->host, &tail, authority, scan);
+    if (rv != APR_SUCCESS || tail.len == 0) {
+        return rv;
+    }
+    if (tail.ptr[0] != ':') {
+        return hostmap_scan_fail(scan, tail.ptr,
+                                 "expected a port or a path behind `]`");
+    }
+    tail = entry_behind(tail, 1);
+    if (!hostmap_scan_port(&url->port, tail)) {
+        return hostmap_scan_fail(scan, tail.ptr,
+                                 "the port is not a number of 1 to 65535");
+    }
+    return APR_SUCCESS;
+}
+
+/** `unix:/path|` in front of a URL; *url is moved behind it. */
+static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
+                                 const hostmap_scan *scan)
+{
+    hostmap_str path = entry_behind(*url, strlen("unix:"));
+    apr_size_t i;
+
+    path.len = entry_span(path, "|");
+    if (path.ptr + path.len == url->ptr + url->len) {
+        return hostmap_scan_fail(scan, path.ptr + path.len,
+                                 "expected `|` and a URL behind the socket");
+    }
+    /* mod_proxy reads it as a URL: `//x` would be a host, `?` and `#` ends */
+    if (path.len < 2 || path.ptr[0] != '/' || path.ptr[1] == '/') {
+        return hostmap_scan_fail(scan, path.ptr,
+                                 "expected the absolute path of a socket");
+    }
+    i = entry_span(path, "?#\\");
+    if (i < path.len) {
+        return hostmap_scan_fail(scan, path.ptr + i,
+                                 "`?`, `#` and `\\` are refused in the path "
+                                 "of a socket");
+    }
+    if (path.len > ENTRY_SOCKET_MAX) {
+        return hostmap_scan_fail(scan, path.ptr + ENTRY_SOCKET_MAX,
+                                 "the socket is longer than 95 bytes");
+    }
+    entry->socket = path;
+    *url = entry_behind(*url, strlen("unix:") + path.len + 1);
+    return APR_SUCCESS;
+}
+
+static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
+                                  const hostmap_scan *scan)
+{
+    hostmap_str text = word;
+    entry_url url;
+    apr_size_t i;
+    apr_status_t rv;
+
+    entry->kind = HOSTMAP_ENTRY_PROXY;
+    entry->url = word;
+    if (word.len >= 5 && apr_cstr_casecmpn(word.ptr, "unix:", 5) == 0) {
+        rv = entry_socket(entry, &text, scan);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    rv = entry_split(&url, text, entry->socket.len > 0
+                     ? "expected scheme://host behind the socket"
+                     : ENTRY_FIRST_WORD, scan);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!entry_schemes[entry_scheme(url.scheme)].name) {
+        return hostmap_scan_fail(scan, url.scheme.ptr,
+                                 "mod_proxy has no handler for the scheme");
+    }
+    if (hostmap_scan_equal(url.scheme, "balancer")
+        && (url.port != 0 || entry->socket.len > 0)) {
+        return hostmap_scan_fail(scan, url.scheme.ptr,
+                                 "a balancer has neither port nor socket");
+    }
+    i = entry_span(url.rest, "?#\\");
+    if (i < url.rest.len) {
+        return hostmap_scan_fail(scan, url.rest.ptr + i,
+                                 "`?`, `#` and `\\` are refused in a backend "
+                                 "URL");
+    }
+    entry->scheme = url.scheme;
+    entry->host = url.host;
+    entry->port = url.port;
+    entry->path = url.rest;
+    return APR_SUCCESS;
+}
+
+/** Checks the words behind a backend URL. */
+static apr_status_t entry_words(hostmap_entry *entry,
+                                const hostmap_scan *scan)
+{
+    hostmap_str rest = entry->words;
+    apr_uint64_t seen = 0;
+    hostmap_option option;
+    hostmap_str word;
+    unsigned flag;
+
+    for (;;) {
+        word = hostmap_scan_word(&rest);
+        if (word.len == 0) {
+            return APR_SUCCESS;
+        }
+        flag = hostmap_option_flag(word);
+        if (!flag) {
+            apr_status_t rv = hostmap_option_read(&option, word, scan);
+            apr_uint64_t bit;
+
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+            bit = APR_UINT64_C(1) << (option.def - hostmap_options);
+            if (seen & bit) {
+                return hostmap_scan_fail(scan, word.ptr,
+                                         "the option is given twice");
+            }
+            seen |= bit;
+        }
+        else if (entry->flags & flag) {
+            return hostmap_scan_fail(scan, word.ptr,
+                                     "the flag is given twice");
+        }
+        entry->flags |= flag;
+    }
+}
+
+/** `410` and `301 URL`; rest: the words behind the number. */
+static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
+                                 hostmap_str rest, const hostmap_scan *scan)
+{
+    apr_int64_t number;
+    entry_url url;
+    apr_status_t rv;
+
+    if (!hostmap_scan_number(&number, word)) {
+        return hostmap_scan_fail(scan, word.ptr, ENTRY_FIRST_WORD);
+    }
+    if (word.len != 3 || number < 300 || number > 599
+        || (number > 308 && number < 400)) {
+        return hostmap_scan_fail(scan, word.ptr,
+                                 "expected a status of 300 to 308 or 400 to "
+                                 "599");
+    }
+    entry->status = (int)number;
+    if (number >= 400) {
+        entry->kind = HOSTMAP_ENTRY_STATUS;
+    }
+    else {
+        entry->kind = HOSTMAP_ENTRY_REDIRECT;
+        entry->url = hostmap_scan_word(&rest);
+        rv = entry_split(&url, entry->url,
+                         "expected an http or https URL behind the status",
+                         scan);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (!hostmap_scan_equal(url.scheme, "http")
+            && !hostmap_scan_equal(url.scheme, "https")) {
+            return hostmap_scan_fail(scan, url.scheme.ptr,
+                                     "expected an http or https URL behind "
+                                     "the status");
+        }
+    }
+    if (hostmap_scan_trim(rest).len > 0) {
+        return hostmap_scan_fail(scan, hostmap_scan_trim(rest).ptr,
+                                 number >= 400
+                                 ? "nothing may follow this status"
+                                 : "nothing may follow the URL of a redirect");
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_entry_parse(hostmap_entry *entry,
+                                 const char *value, apr_size_t len,
+                                 hostmap_bad *bad)
+{
+    hostmap_scan scan;
+    hostmap_str rest, word;
+    apr_size_t i;
+    apr_status_t rv;
+
+    scan.base = value;
+    scan.bad = bad;
+    memset(entry, 0, sizeof(*entry));
+    if (len > HOSTMAP_VALUE_MAX) {
+        return hostmap_scan_fail(&scan, value + HOSTMAP_VALUE_MAX,
+                                 "the value is longer than 4096 bytes");
+    }
+    for (i = 0; i < len; i++) {
+        if (hostmap_scan_is_control(value[i]) && value[i] != '\t') {
+            return hostmap_scan_fail(&scan, value + i,
+                                     "the value holds a control character");
+        }
+    }
+
+    rest.ptr = value;
+    rest.len = len;
+    word = hostmap_scan_word(&rest);
+    rest = hostmap_scan_trim(rest);
+    if (hostmap_scan_equal(word, "!")) {
+        entry->kind = HOSTMAP_ENTRY_NONE;
+        return rest.len == 0 ? APR_SUCCESS
+               : hostmap_scan_fail(&scan, rest.ptr,
+                                   "nothing may follow `!`");
+    }
+    if (word.len > 0 && hostmap_scan_is_digit(word.ptr[0])) {
+        return entry_status(entry, word, rest, &scan);
+    }
+    rv = entry_backend(entry, word, &scan);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    entry->words = rest;
+    return entry_words(entry, &scan);
+}

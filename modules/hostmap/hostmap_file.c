@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_file.c
+ * @brief One map file as it is now: open, look up, list, close.
+ *
+ * What all types have in common stands here; the rest is the provider's.
+ */
+
+#include "hostmap_provider.h"
+
+#include "apr_allocator.h"
+#include "apr_strings.h"
+
+/* A file that is replaced again and again while it is opened. */
+#define OPEN_TRIES 5
+
+static apr_status_t file_open_once(hostmap_file *file,
+                                   const hostmap_provider *provider,
+                                   hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    file->provider = provider;
+    rv = hostmap_names_of(&file->names, provider, file->path, file->pool,
+                          why);
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_id_of(&file->id, &file->names, file->pool, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_marks_check(provider, &file->names, &file->id,
+                                 file->pool, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = provider->open(file, why);
+    }
+    return rv;
+}
+
+apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
+                               const char *type, apr_pool_t *pool,
+                               hostmap_reason *why)
+{
+    const hostmap_provider *provider;
+    hostmap_file *file;
+    apr_pool_t *own;
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
+
+    for (tries = 0; tries < OPEN_TRIES && rv == HOSTMAP_ESTALE; tries++) {
+        rv = hostmap_provider_of(&provider, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        /* A pool of its own that hangs on none: the last thread that uses
+         * the file closes it, whichever that is. */
+        rv = apr_pool_create_unmanaged_ex(&own, NULL, NULL);
+        if (rv != APR_SUCCESS) {
+            return hostmap_because(why, rv, "cannot make a pool");
+        }
+        file = apr_pcalloc(own, sizeof(*file));
+        file->pool = own;
+        file->path = apr_pstrdup(own, path);
+        rv = file_open_once(file, provider, why);
+        if (rv != APR_SUCCESS) {
+            apr_pool_destroy(own);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        *out = file;
+    }
+    return rv;
+}
+
+void hostmap_file_close(hostmap_file *file)
+{
+    file->provider->close(file);
+    apr_pool_destroy(file->pool);
+}
+
+apr_status_t hostmap_file_fetch(hostmap_file *file,
+                                const char *key, apr_size_t key_len,
+                                const char **value, apr_size_t *value_len,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    return file->provider->fetch(file, key, key_len, value, value_len, pool,
+                                 why);
+}
+
+apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
+                               void *baton, apr_pool_t *pool,
+                               hostmap_reason *why)
+{
+    return file->provider->each(file, fn, baton, pool, why);
+}
+
+void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
+{
+    stat->type = file->provider->name;
+    stat->entries = file->provider->entries(file);
+    stat->size = file->id.size;
+    stat->mtime = file->id.mtime;
+}

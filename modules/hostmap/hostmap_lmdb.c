@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_lmdb.c
+ * @brief Maps in LMDB: one file, the unnamed database, raw bytes - what APR's
+ *        own lmdb driver reads and writes.
+ *
+ * Readers use neither LMDB's lock file nor its reader table (MDB_NOLOCK): the
+ * file never changes, so there is nothing to be protected from, read
+ * permission is enough, and there is no limit on readers.  A reader
+ * transaction serves one look-up at a time and goes back to a free list, so
+ * there are as many as there ever were look-ups at once.
+ */
+
+#include "hostmap_provider.h"
+
+#include "apr_strings.h"
+#include "apr_thread_mutex.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_FLAGS (MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS)
+#define WRITE_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC)
+
+/* So many stores to a transaction: LMDB keeps the pages that one has changed
+ * in memory, at most 512 MB of them. */
+#define PUTS_PER_TXN 1000000
+
+typedef struct lmdb_reader {
+    MDB_txn *txn;
+    struct lmdb_reader *next;
+} lmdb_reader;
+
+typedef struct lmdb_ctx {
+    MDB_env *env;
+    MDB_dbi dbi;
+    apr_int64_t entries;
+    apr_thread_mutex_t *mutex;  /* guards idle */
+    lmdb_reader *idle;
+} lmdb_ctx;
+
+static apr_status_t lmdb_because(hostmap_reason *why, int rc,
+                                 const char *what)
+{
+    if (rc > 0) {
+        return hostmap_because(why, rc, "%s", what);
+    }
+    return hostmap_because(why, HOSTMAP_EFORMAT, "%s: %s", what,
+                           mdb_strerror(rc));
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* LMDB believes its meta page and maps that much: a page beyond the end of
+ * the file would be a SIGBUS. */
+static apr_status_t length_check(lmdb_ctx *ctx, hostmap_file *file,
+                                 hostmap_reason *why)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    apr_uint64_t expected;
+
+    mdb_env_info(ctx->env, &info);
+    mdb_env_stat(ctx->env, &st);
+    expected = ((apr_uint64_t)info.me_last_pgno + 1) * st.ms_psize;
+    if ((apr_uint64_t)file->id.size < expected) {
+        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short: %"
+                               APR_OFF_T_FMT " bytes, expected %"
+                               APR_UINT64_T_FMT, file->names.main,
+                               file->id.size, expected);
+    }
+    return APR_SUCCESS;
+}
+
+/* Was it the file that file->id speaks of, or was it replaced meanwhile? */
+static apr_status_t same_file(lmdb_ctx *ctx, hostmap_file *file,
+                              hostmap_reason *why)
+{
+    mdb_filehandle_t fd;
+    struct stat st;
+
+    if (mdb_env_get_fd(ctx->env, &fd) != 0 || fstat(fd, &st) != 0
+        || st.st_dev != file->id.device || st.st_ino != file->id.inode
+        || st.st_size != file->id.size) {
+        return hostmap_because(why, HOSTMAP_ESTALE,
+                               "replaced while it was opened");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
+{
+    MDB_txn *txn;
+    MDB_stat st;
+    unsigned int flags = 0;
+    int rc;
+
+    rc = mdb_txn_begin(ctx->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0) {
+        rc = mdb_dbi_open(txn, NULL, 0, &ctx->dbi);
+        if (rc == 0) {
+            rc = mdb_stat(txn, ctx->dbi, &st);
+        }
+        if (rc == 0) {
+            rc = mdb_dbi_flags(txn, ctx->dbi, &flags);
+        }
+        mdb_txn_abort(txn);
+    }
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot read");
+    }
+    if (flags != 0) {
+        return hostmap_because(why, HOSTMAP_EFORMAT, "an LMDB file with flags "
+                               "0x%x, expected a plain one", flags);
+    }
+    ctx->entries = st.ms_entries;
+    return APR_SUCCESS;
+}
+
+static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
+{
+    lmdb_ctx *ctx = apr_pcalloc(file->pool, sizeof(*ctx));
+    apr_status_t rv;
+    int rc;
+
+    rv = apr_thread_mutex_create(&ctx->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                 file->pool);
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, rv, "cannot make a mutex");
+    }
+    rc = mdb_env_create(&ctx->env);
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot make an LMDB environment");
+    }
+    rc = mdb_env_open(ctx->env, file->names.main, READ_FLAGS, 0);
+    if (rc != 0) {
+        rv = lmdb_because(why, rc, "cannot open");
+    }
+    else {
+        rv = same_file(ctx, file, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = length_check(ctx, file, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = lmdb_entries_read(ctx, why);
+    }
+    if (rv != APR_SUCCESS) {
+        mdb_env_close(ctx->env);
+        return rv;
+    }
+    file->ctx = ctx;
+    return APR_SUCCESS;
+}
+
+static void lmdb_close(hostmap_file *file)
+{
+    lmdb_ctx *ctx = file->ctx;
+    lmdb_reader *reader;
+
+    while ((reader = ctx->idle) != NULL) {
+        ctx->idle = reader->next;
+        mdb_txn_abort(reader->txn);
+        free(reader);
+    }
+    mdb_env_close(ctx->env);
+}
+
+static int reader_take(lmdb_reader **out, lmdb_ctx *ctx)
+{
+    lmdb_reader *reader;
+    int rc;
+
+    apr_thread_mutex_lock(ctx->mutex);
+    reader = ctx->idle;
+    if (reader) {
+        ctx->idle = reader->next;
+    }
+    apr_thread_mutex_unlock(ctx->mutex);
+    if (reader) {
+        rc = mdb_txn_renew(reader->txn);
+    }
+    else {
+        reader = malloc(sizeof(*reader));
+        if (!reader) {
+            return APR_ENOMEM;
+        }
+        reader->txn = NULL;
+        rc = mdb_txn_begin(ctx->env, NULL, MDB_RDONLY, &reader->txn);
+    }
+    if (rc != 0) {
+        if (reader->txn) {
+            mdb_txn_abort(reader->txn);
+        }
+        free(reader);
+        return rc;
+    }
+    *out = reader;
+    return 0;
+}
+
+static void reader_give(lmdb_ctx *ctx, lmdb_reader *reader)
+{
+    mdb_txn_reset(reader->txn);
+    apr_thread_mutex_lock(ctx->mutex);
+    reader->next = ctx->idle;
+    ctx->idle = reader;
+    apr_thread_mutex_unlock(ctx->mutex);
+}
+
+static apr_status_t lmdb_fetch(hostmap_file *file,
+                               const char *key, apr_size_t key_len,
+                               const char **value, apr_size_t *value_len,
+                               apr_pool_t *pool, hostmap_reason *why)
+{
+    lmdb_ctx *ctx = file->ctx;
+    lmdb_reader *reader;
+    MDB_val k, v;
+    int rc;
+
+    rc = reader_take(&reader, ctx);
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot begin to read");
+    }
+    k.mv_data = (void *)key;
+    k.mv_size = key_len;
+    rc = mdb_get(reader->txn, ctx->dbi, &k, &v);
+    if (rc == 0) {
+        *value = apr_pstrmemdup(pool, v.mv_data, v.mv_size);
+        *value_len = v.mv_size;
+    }
+    reader_give(ctx, reader);
+    if (rc == MDB_NOTFOUND) {
+        return APR_NOTFOUND;
+    }
+    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot look up");
+}
+
+static apr_status_t lmdb_each(hostmap_file *file, hostmap_each_fn *fn,
+                              void *baton, apr_pool_t *pool,
+                              hostmap_reason *why)
+{
+    lmdb_ctx *ctx = file->ctx;
+    lmdb_reader *reader;
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    apr_status_t rv = APR_SUCCESS;
+    int rc;
+
+    (void)pool;
+    rc = reader_take(&reader, ctx);
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot begin to read");
+    }
+    rc = mdb_cursor_open(reader->txn, ctx->dbi, &cursor);
+    if (rc == 0) {
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+        while (rc == 0 && rv == APR_SUCCESS) {
+            rv = fn(baton, k.mv_data, k.mv_size, v.mv_data, v.mv_size);
+            rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+        }
+        mdb_cursor_close(cursor);
+    }
+    reader_give(ctx, reader);
+    if (rv == APR_SUCCESS && rc != 0 && rc != MDB_NOTFOUND) {
+        return lmdb_because(why, rc, "cannot list");
+    }
+    return rv;
+}
+
+static apr_int64_t lmdb_entries(hostmap_file *file)
+{
+    return ((lmdb_ctx *)file->ctx)->entries;
+}
+
+/* The file stays mapped when its name is gone: all of it is still known. */
+#define lmdb_recall lmdb_fetch
+
+/* ---- writing ----------------------------------------------------------- */
+
+typedef struct lmdb_out {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    apr_uint64_t puts;
+    /* keys have come in order so far, and the last one is in last */
+    int append;
+    apr_size_t last_len;
+    char last[HOSTMAP_KEY_MAX];
+} lmdb_out;
+
+/* The size of the memory map bounds the file, and readers reserve that much
+ * address space: an entry costs at most its own length, ten bytes and a half
+ * empty page, or an overflow page; changed pages are not used again within a
+ * transaction. */
+static apr_size_t map_size(apr_uint64_t bytes)
+{
+    apr_uint64_t size = 8 * bytes + (16 << 20);
+
+    return (apr_size_t)((size + 0xfffff) & ~(apr_uint64_t)0xfffff);
+}
+
+static apr_status_t lmdb_create(void **result,
+                                const hostmap_provider *provider,
+                                const char *path, apr_uint64_t bytes,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    lmdb_out *out = apr_pcalloc(pool, sizeof(*out));
+    int rc;
+
+    (void)provider;
+    rc = mdb_env_create(&out->env);
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot make an LMDB environment");
+    }
+    rc = mdb_env_set_mapsize(out->env, map_size(bytes));
+    if (rc == 0) {
+        rc = mdb_env_open(out->env, path, WRITE_FLAGS, 0600);
+    }
+    if (rc == 0) {
+        rc = mdb_txn_begin(out->env, NULL, 0, &out->txn);
+    }
+    if (rc == 0) {
+        rc = mdb_dbi_open(out->txn, NULL, 0, &out->dbi);
+    }
+    if (rc != 0) {
+        if (out->txn) {
+            mdb_txn_abort(out->txn);
+        }
+        mdb_env_close(out->env);
+        return lmdb_because(why, rc, "cannot write");
+    }
+    out->append = 1;
+    *result = out;
+    return APR_SUCCESS;
+}
+
+/* MDB_APPEND packs pages full and needs no search; it is for keys that are
+ * greater than all before. */
+static unsigned int put_flags(lmdb_out *out, const char *key,
+                              apr_size_t key_len)
+{
+    apr_size_t shorter = key_len < out->last_len ? key_len : out->last_len;
+    int order;
+
+    if (!out->append || key_len > sizeof(out->last)) {
+        out->append = 0;
+        return 0;
+    }
+    order = memcmp(key, out->last, shorter);
+    if (out->puts > 0
+        && (order < 0 || (order == 0 && key_len <= out->last_len))) {
+        out->append = 0;
+        return 0;
+    }
+    memcpy(out->last, key, key_len);
+    out->last_len = key_len;
+    return MDB_APPEND;
+}
+
+static apr_status_t lmdb_put(void *baton, const char *key, apr_size_t key_len,
+                             const char *value, apr_size_t value_len,
+                             hostmap_reason *why)
+{
+    lmdb_out *out = baton;
+    MDB_val k, v;
+    int rc = 0;
+
+    if (out->puts > 0 && out->puts % PUTS_PER_TXN == 0) {
+        rc = mdb_txn_commit(out->txn);
+        out->txn = NULL;
+        if (rc == 0) {
+            rc = mdb_txn_begin(out->env, NULL, 0, &out->txn);
+        }
+    }
+    if (rc == 0) {
+        k.mv_data = (void *)key;
+        k.mv_size = key_len;
+        v.mv_data = (void *)value;
+        v.mv_size = value_len;
+        rc = mdb_put(out->txn, out->dbi, &k, &v,
+                     put_flags(out, key, key_len));
+        out->puts++;
+    }
+    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot store");
+}
+
+static apr_status_t lmdb_finish(void *baton, int keep, hostmap_reason *why)
+{
+    lmdb_out *out = baton;
+    int rc = 0;
+
+    if (out->txn) {
+        if (keep) {
+            rc = mdb_txn_commit(out->txn);
+        }
+        else {
+            mdb_txn_abort(out->txn);
+        }
+    }
+    mdb_env_close(out->env);
+    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot write");
+}
+
+const hostmap_provider hostmap_provider_lmdb = {
+    "lmdb",
+    HOSTMAP_KEY_MAX,
+    0,
+    lmdb_open,
+    lmdb_fetch,
+    lmdb_each,
+    lmdb_entries,
+    lmdb_close,
+    lmdb_recall,
+    lmdb_create,
+    lmdb_put,
+    lmdb_finish
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_provider.h
+ * @brief What a type of map has to do: the seam between the library and the
+ *        formats.  Internal to the library.
+ *
+ * A provider is a struct of callbacks, one a format (hostmap_lmdb.c,
+ * hostmap_dbm.c).  hostmap_type.c lists them and tells formats apart.
+ */
+
+#ifndef HOSTMAP_PROVIDER_H
+#define HOSTMAP_PROVIDER_H
+
+#include "hostmap.h"
+
+#include "apr_file_info.h"
+
+/** Which file a path leads to: two that are equal hold the same entries. */
+typedef struct hostmap_id {
+    apr_dev_t device;
+    apr_ino_t inode;
+    apr_ino_t inode2;       /**< of the second file of sdbm, ndbm; else 0 */
+    apr_time_t mtime;       /**< of the younger one */
+    apr_off_t size;         /**< of both */
+} hostmap_id;
+
+/** The names on disk of a map: one, or two for sdbm and ndbm. */
+typedef struct hostmap_names {
+    const char *main;       /**< holds the entries */
+    const char *second;     /**< sdbm, ndbm: the .dir; NULL for the others */
+} hostmap_names;
+
+typedef struct hostmap_provider hostmap_provider;
+
+struct hostmap_file {
+    const hostmap_provider *provider;
+    /** the provider's own */
+    void *ctx;
+    /** owns file, ctx and all that they keep; used in open and close only */
+    apr_pool_t *pool;
+    /** as named by the caller */
+    const char *path;
+    hostmap_names names;
+    hostmap_id id;
+    /** hostmap_set's: those who use it, and the list of open files */
+    unsigned refs;
+    hostmap_file *next;
+};
+
+struct hostmap_provider {
+    const char *name;
+
+    /** Longest key, and largest sum of key and value; 0: no limit. */
+    apr_size_t key_max;
+    apr_size_t pair_max;
+
+    /** Fill file->ctx; names and id are set.  The file is regular. */
+    apr_status_t (*open)(hostmap_file *file, hostmap_reason *why);
+
+    /** Any number of threads.  value is copied into pool. */
+    apr_status_t (*fetch)(hostmap_file *file,
+                          const char *key, apr_size_t key_len,
+                          const char **value, apr_size_t *value_len,
+                          apr_pool_t *pool, hostmap_reason *why);
+
+    apr_status_t (*each)(hostmap_file *file, hostmap_each_fn *fn, void *baton,
+                         apr_pool_t *pool, hostmap_reason *why);
+
+    /** -1: not known without reading all */
+    apr_int64_t (*entries)(hostmap_file *file);
+
+    /** What pools do not free. */
+    void (*close)(hostmap_file *file);
+
+    /** An answer for when the path no longer leads to this file: what is
+     *  still known of it.  APR_SUCCESS, APR_NOTFOUND, or HOSTMAP_ESTALE: not
+     *  known. */
+    apr_status_t (*recall)(hostmap_file *file,
+                           const char *key, apr_size_t key_len,
+                           const char **value, apr_size_t *value_len,
+                           apr_pool_t *pool, hostmap_reason *why);
+
+    /** Writers: begin an empty file under the name that a reader gives; an
+     *  empty file may be there already.  bytes: see hostmap_writer_open. */
+    apr_status_t (*create)(void **out, const hostmap_provider *provider,
+                           const char *path, apr_uint64_t bytes,
+                           apr_pool_t *pool, hostmap_reason *why);
+    apr_status_t (*put)(void *out, const char *key, apr_size_t key_len,
+                        const char *value, apr_size_t value_len,
+                        hostmap_reason *why);
+    /** Close it; keep: all entries have to be in the file then. */
+    apr_status_t (*finish)(void *out, int keep, hostmap_reason *why);
+};
+
+/** NULL at the end. */
+extern const hostmap_provider *const hostmap_providers[];
+
+extern const hostmap_provider hostmap_provider_lmdb;
+extern const hostmap_provider hostmap_provider_sdbm;
+extern const hostmap_provider hostmap_provider_gdbm;
+extern const hostmap_provider hostmap_provider_ndbm;
+extern const hostmap_provider hostmap_provider_db;
+
+/**
+ * The provider for a path: hostmap_type_of without the driver check.
+ */
+apr_status_t hostmap_provider_of(const hostmap_provider **provider,
+                                 const char *path, const char *wanted,
+                                 apr_pool_t *pool, hostmap_reason *why);
+
+/** The names on disk, in pool. */
+apr_status_t hostmap_names_of(hostmap_names *names,
+                              const hostmap_provider *provider,
+                              const char *path, apr_pool_t *pool,
+                              hostmap_reason *why);
+
+/** Which file the names lead to now.  A thing that is not a regular file is
+ *  HOSTMAP_EFORMAT. */
+apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
+                           apr_pool_t *pool, hostmap_reason *why);
+
+int hostmap_id_equal(const hostmap_id *a, const hostmap_id *b);
+
+/** Lengths and marks that can be checked without reading the file. */
+apr_status_t hostmap_marks_check(const hostmap_provider *provider,
+                                 const hostmap_names *names,
+                                 const hostmap_id *id, apr_pool_t *pool,
+                                 hostmap_reason *why);
+
+/** Set *why (may be NULL) and give back rv; rv of the system is explained. */
+apr_status_t hostmap_because(hostmap_reason *why, apr_status_t rv,
+                             const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif /* HOSTMAP_PROVIDER_H */

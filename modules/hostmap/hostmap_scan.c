@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The small scanners that keys, values, options and lines share.
+ */
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "apr_cstr.h"
+
+#include "hostmap_scan.h"
+
+apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
+                               const char *reason)
+{
+    if (scan->bad) {
+        scan->bad->reason = reason;
+        scan->bad->pos = (apr_size_t)(at - scan->base);
+    }
+    return APR_EINVAL;
+}
+
+int hostmap_scan_is_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || hostmap_scan_is_digit(c) || c == '.' || c == '_' || c == '-';
+}
+
+int hostmap_scan_equal(hostmap_str str, const char *text)
+{
+    return strlen(text) == str.len
+           && apr_cstr_casecmpn(str.ptr, text, str.len) == 0;
+}
+
+hostmap_str hostmap_scan_trim(hostmap_str str)
+{
+    while (str.len > 0 && hostmap_scan_is_blank(str.ptr[0])) {
+        str.ptr++;
+        str.len--;
+    }
+    while (str.len > 0 && hostmap_scan_is_blank(str.ptr[str.len - 1])) {
+        str.len--;
+    }
+    return str;
+}
+
+hostmap_str hostmap_scan_word(hostmap_str *rest)
+{
+    hostmap_str word;
+
+    *rest = hostmap_scan_trim(*rest);
+    word.ptr = rest->ptr;
+    word.len = 0;
+    while (word.len < rest->len
+           && !hostmap_scan_is_blank(word.ptr[word.len])) {
+        word.len++;
+    }
+    rest->ptr += word.len;
+    rest->len -= word.len;
+    return word;
+}
+
+int hostmap_scan_number(apr_int64_t *number, hostmap_str str)
+{
+    apr_size_t i;
+    apr_int64_t value = 0;
+
+    if (str.len == 0) {
+        return 0;
+    }
+    for (i = 0; i < str.len; i++) {
+        int digit = str.ptr[i] - '0';
+
+        if (!hostmap_scan_is_digit(str.ptr[i])
+            || value > (APR_INT64_MAX - digit) / 10) {
+            return 0;
+        }
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return 1;
+}
+
+int hostmap_scan_port(apr_port_t *port, hostmap_str str)
+{
+    apr_int64_t number;
+
+    if (!hostmap_scan_number(&number, str) || number < 1 || number > 65535) {
+        return 0;
+    }
+    *port = (apr_port_t)number;
+    return 1;
+}
+
+int hostmap_scan_ipv6(hostmap_str str)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    /* a NUL byte would hide the rest of the name from inet_pton */
+    if (str.len == 0 || str.len >= sizeof(text)
+        || memchr(str.ptr, '\0', str.len) != NULL) {
+        return 0;
+    }
+    memcpy(text, str.ptr, str.len);
+    text[str.len] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_scan.h
+ * @brief What the parsers of keys, values and lines have in common.
+ *
+ * Internal to the map library.  ASCII only: nothing here asks the locale.
+ * Pure: no allocation, no I/O, any thread.
+ */
+
+#ifndef HOSTMAP_SCAN_H
+#define HOSTMAP_SCAN_H
+
+#include "hostmap_entry.h"
+#include "hostmap_option.h"
+
+/** The text being parsed, and where its first fault is reported. */
+typedef struct hostmap_scan {
+    const char *base;
+    hostmap_bad *bad;   /**< may be NULL */
+} hostmap_scan;
+
+/** Report a fault.  @return APR_EINVAL, for the caller to return */
+apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
+                               const char *reason);
+
+static inline int hostmap_scan_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static inline int hostmap_scan_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline int hostmap_scan_is_control(char c)
+{
+    return ((unsigned char)c < 0x20) || c == 0x7f;
+}
+
+/** A byte of a host name, underscores of container names included. */
+int hostmap_scan_is_name(char c);
+
+/** Is str the text, without regard to case? */
+int hostmap_scan_equal(hostmap_str str, const char *text);
+
+/** Cut blanks off both ends. */
+hostmap_str hostmap_scan_trim(hostmap_str str);
+
+/** Take the next word off the front of rest; empty when there is none. */
+hostmap_str hostmap_scan_word(hostmap_str *rest);
+
+/** Digits and nothing else, that fit: 1; else 0. */
+int hostmap_scan_number(apr_int64_t *number, hostmap_str str);
+
+/** A number of 1 to 65535: 1; else 0. */
+int hostmap_scan_port(apr_port_t *port, hostmap_str str);
+
+/** An IPv6 address without brackets and zone: 1; else 0. */
+int hostmap_scan_ipv6(hostmap_str str);
+
+/** The HOSTMAP_ENTRY_NO* bit of a flag, 0 for any other word. */
+unsigned hostmap_option_flag(hostmap_str word);
+
+/** Read one key=value word. */
+apr_status_t hostmap_option_read(hostmap_option *option, hostmap_str word,
+                                 const hostmap_scan *scan);
+
+#endif /* HOSTMAP_SCAN_H */

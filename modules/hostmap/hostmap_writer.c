@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_writer.c
+ * @brief Making a map: a new file beside the old one, renamed over it.
+ *
+ * The new file is always called PATH.hostmap-new, and whoever makes it holds a
+ * lock on it: that serialises writers without a lock file, also when there is
+ * no map yet, and a writer that died leaves at most that one file.
+ */
+
+#include "hostmap_writer.h"
+#include "hostmap_provider.h"
+
+#include "apr_file_io.h"
+#include "apr_strings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUFFIX ".hostmap-new"
+
+struct hostmap_writer {
+    const hostmap_provider *provider;
+    apr_pool_t *pool;
+    const char *path;           /* the map, symbolic links resolved */
+    const char *folder;
+    hostmap_names names;        /* of the map */
+    const char *work;           /* PATH.hostmap-new */
+    hostmap_names work_names;
+    int lock_fd;                /* the lock's, on work_names.main */
+    void *out;                  /* the provider's, NULL when closed */
+};
+
+static apr_status_t system_because(hostmap_reason *why, const char *what,
+                                   const char *name)
+{
+    return hostmap_because(why, errno, "cannot %s %s", what, name);
+}
+
+/* ---- one writer at a time ---------------------------------------------- */
+
+/* A lock of the open file, not of the process (fcntl's other kind would go as
+ * soon as LMDB closes its own descriptor), and not flock's (gdbm takes that
+ * one itself). */
+static int lock_wait(int fd)
+{
+    struct flock lock;
+    int rc;
+
+    memset(&lock, 0, sizeof(lock));
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    do {
+        rc = fcntl(fd, F_OFD_SETLKW, &lock);
+    } while (rc != 0 && errno == EINTR);
+    return rc;
+}
+
+/* The writer before us has renamed the file that we waited for, or thrown it
+ * away: is the one that we hold still the one that is called so? */
+static int still_there(int fd, const char *name)
+{
+    struct stat mine, there;
+
+    return fstat(fd, &mine) == 0 && lstat(name, &there) == 0
+           && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
+static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
+{
+    const char *name = writer->work_names.main;
+    int fd;
+
+    for (;;) {
+        fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) {
+            return system_because(why, "make", name);
+        }
+        if (lock_wait(fd) != 0) {
+            apr_status_t rv = system_because(why, "lock", name);
+
+            close(fd);
+            return rv;
+        }
+        if (still_there(fd, name)) {
+            break;
+        }
+        close(fd);
+    }
+    writer->lock_fd = fd;
+    /* what a writer that died left */
+    if (ftruncate(fd, 0) != 0) {
+        return system_because(why, "empty", name);
+    }
+    if (writer->work_names.second && unlink(writer->work_names.second) != 0
+        && errno != ENOENT) {
+        return system_because(why, "remove", writer->work_names.second);
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- beginning --------------------------------------------------------- */
+
+/* The file that a symbolic link names is replaced, not the link. */
+static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
+                                 hostmap_reason *why)
+{
+    hostmap_names names;
+    const char *suffix = "";
+    char *real, *slash;
+    apr_status_t rv;
+
+    rv = hostmap_names_of(&names, writer->provider, path, writer->pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (strlen(names.main) > strlen(path)) {
+        suffix = names.main + strlen(path);
+    }
+    real = realpath(names.main, NULL);
+    if (real) {
+        apr_size_t len = strlen(real), cut = strlen(suffix);
+
+        if (len > cut && strcmp(real + len - cut, suffix) == 0) {
+            len -= cut;
+        }
+        writer->path = apr_pstrmemdup(writer->pool, real, len);
+        free(real);
+    }
+    else if (errno == ENOENT) {
+        writer->path = apr_pstrdup(writer->pool, path);
+    }
+    else {
+        return system_because(why, "open", names.main);
+    }
+    writer->folder = apr_pstrdup(writer->pool, writer->path);
+    slash = strrchr(writer->folder, '/');
+    if (!slash) {
+        writer->folder = ".";
+    }
+    else {
+        slash[slash == writer->folder] = '\0';
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t writer_names(hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    writer->work = apr_pstrcat(writer->pool, writer->path, SUFFIX, NULL);
+    rv = hostmap_names_of(&writer->names, writer->provider, writer->path,
+                          writer->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_names_of(&writer->work_names, writer->provider,
+                              writer->work, writer->pool, why);
+    }
+    return rv;
+}
+
+static apr_status_t add_entry(void *baton, const char *key,
+                              apr_size_t key_len, const char *value,
+                              apr_size_t value_len)
+{
+    hostmap_writer *writer = baton;
+
+    return writer->provider->put(writer->out, key, key_len, value, value_len,
+                                 NULL);
+}
+
+static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
+                                hostmap_reason *why)
+{
+    if (!present) {
+        return APR_SUCCESS;
+    }
+    why->text[0] = '\0';
+    return hostmap_file_each(present, add_entry, writer, writer->pool, why);
+}
+
+static apr_status_t present_open(hostmap_file **present,
+                                 hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    *present = NULL;
+    rv = hostmap_file_open(present, writer->path, writer->provider->name,
+                           writer->pool, why);
+    return APR_STATUS_IS_ENOENT(rv) ? APR_SUCCESS : rv;
+}
+
+static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
+                                 unsigned flags, hostmap_reason *why)
+{
+    hostmap_file *present = NULL;
+    apr_status_t rv = APR_SUCCESS;
+    void *out;
+
+    if (flags & HOSTMAP_WRITER_ADD) {
+        rv = present_open(&present, writer, why);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (present) {
+        bytes += present->id.size;
+    }
+    rv = writer->provider->create(&out, writer->provider,
+                                  writer->work, bytes, writer->pool, why);
+    if (rv == APR_SUCCESS) {
+        writer->out = out;
+        rv = add_present(writer, present, why);
+    }
+    if (present) {
+        hostmap_file_close(present);
+    }
+    return rv;
+}
+
+static void work_remove(hostmap_writer *writer)
+{
+    if (writer->work_names.second) {
+        unlink(writer->work_names.second);
+    }
+    unlink(writer->work_names.main);
+}
+
+static apr_status_t writer_cleanup(void *data)
+{
+    hostmap_writer *writer = data;
+
+    if (writer->out) {
+        writer->provider->finish(writer->out, 0, NULL);
+        writer->out = NULL;
+    }
+    if (writer->lock_fd >= 0) {
+        work_remove(writer);
+        close(writer->lock_fd);
+        writer->lock_fd = -1;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
+                                 const char *type, apr_uint64_t bytes,
+                                 unsigned flags, apr_pool_t *pool,
+                                 hostmap_reason *why)
+{
+    hostmap_writer *writer = apr_pcalloc(pool, sizeof(*writer));
+    apr_status_t rv;
+
+    writer->pool = pool;
+    writer->lock_fd = -1;
+    apr_pool_cleanup_register(pool, writer, writer_cleanup,
+                              apr_pool_cleanup_null);
+    rv = hostmap_provider_of(&writer->provider, path, type, pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = path_resolve(writer, path, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = writer_names(writer, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = work_lock(writer, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = writer_begin(writer, bytes, flags, why);
+    }
+    if (rv != APR_SUCCESS) {
+        hostmap_writer_abort(writer);
+        return rv;
+    }
+    *out = writer;
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_writer_put(hostmap_writer *writer,
+                                const char *key, apr_size_t key_len,
+                                const char *value, apr_size_t value_len,
+                                hostmap_reason *why)
+{
+    apr_size_t key_max = writer->provider->key_max;
+    apr_size_t pair_max = writer->provider->pair_max;
+
+    if (key_len == 0 || (key_max && key_len > key_max)) {
+        return hostmap_because(why, APR_EINVAL, "a key of %" APR_SIZE_T_FMT
+                               " bytes, type %s takes 1 to %" APR_SIZE_T_FMT,
+                               key_len, writer->provider->name, key_max);
+    }
+    if (pair_max && key_len + value_len > pair_max) {
+        return hostmap_because(why, APR_EINVAL, "key and value of %"
+                               APR_SIZE_T_FMT " bytes, type %s takes %"
+                               APR_SIZE_T_FMT ": use lmdb",
+                               key_len + value_len, writer->provider->name,
+                               pair_max);
+    }
+    return writer->provider->put(writer->out, key, key_len, value, value_len,
+                                 why);
+}
+
+/* ---- putting it in place ----------------------------------------------- */
+
+/* Owner before mode: chown takes the set-id bits away.  Only root can give a
+ * file away; who cannot keeps at least the group and the mode, and a group
+ * that he is not in must not get the rights of the old one. */
+static apr_status_t file_dress(const char *name, const char *like,
+                               hostmap_reason *why)
+{
+    mode_t mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
+    struct stat st;
+    apr_status_t rv = APR_SUCCESS;
+    int fd;
+
+    fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return system_because(why, "open", name);
+    }
+    if (stat(like, &st) == 0) {
+        mode = st.st_mode & 0777;
+        if (fchown(fd, st.st_uid, st.st_gid) != 0
+            && fchown(fd, (uid_t)-1, st.st_gid) != 0) {
+            mode &= ~S_IRWXG | ((mode & S_IRWXO) << 3);
+        }
+    }
+    if (fchmod(fd, mode) != 0) {
+        rv = system_because(why, "set the mode of", name);
+    }
+    else if (fsync(fd) != 0) {
+        rv = system_because(why, "write", name);
+    }
+    close(fd);
+    return rv;
+}
+
+static apr_status_t rename_over(const char *from, const char *to,
+                                hostmap_reason *why)
+{
+    if (rename(from, to) != 0) {
+        return system_because(why, "replace", to);
+    }
+    return APR_SUCCESS;
+}
+
+/* Two renames cannot be one.  Readers of sdbm hold the lock on the .dir while
+ * they read, and ours look whether the .dir that they locked is still the one
+ * that is called so: under the exclusive lock on the old one they see both
+ * old files or both new ones. */
+static apr_status_t rename_pair(hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_file_t *lock = NULL;
+    apr_status_t rv;
+
+    if (apr_file_open(&lock, writer->names.second,
+                      APR_FOPEN_READ | APR_FOPEN_WRITE, APR_OS_DEFAULT,
+                      writer->pool) == APR_SUCCESS) {
+        rv = apr_file_lock(lock, APR_FLOCK_EXCLUSIVE);
+        if (rv != APR_SUCCESS) {
+            apr_file_close(lock);
+            return hostmap_because(why, rv, "cannot lock %s",
+                                   writer->names.second);
+        }
+    }
+    rv = rename_over(writer->work_names.main, writer->names.main, why);
+    if (rv == APR_SUCCESS) {
+        rv = rename_over(writer->work_names.second, writer->names.second,
+                         why);
+    }
+    if (lock) {
+        apr_file_close(lock);
+    }
+    return rv;
+}
+
+static apr_status_t folder_sync(hostmap_writer *writer, hostmap_reason *why)
+{
+    int fd = open(writer->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL)) {
+        rv = system_because(why, "flush the folder", writer->folder);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rv;
+}
+
+static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
+{
+    void *out = writer->out;
+    apr_status_t rv;
+
+    writer->out = NULL;
+    rv = writer->provider->finish(out, 1, why);
+    if (rv == APR_SUCCESS) {
+        rv = file_dress(writer->work_names.main, writer->names.main, why);
+    }
+    if (rv == APR_SUCCESS && writer->work_names.second) {
+        rv = file_dress(writer->work_names.second, writer->names.second, why);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (writer->work_names.second) {
+        rv = rename_pair(writer, why);
+    }
+    else {
+        rv = rename_over(writer->work_names.main, writer->names.main, why);
+    }
+    return rv == APR_SUCCESS ? folder_sync(writer, why) : rv;
+}
+
+apr_status_t hostmap_writer_commit(hostmap_writer *writer,
+                                   hostmap_reason *why)
+{
+    apr_status_t rv = commit(writer, why);
+
+    if (rv == APR_SUCCESS) {
+        /* the name that the lock was on is free now */
+        apr_pool_cleanup_kill(writer->pool, writer, writer_cleanup);
+        close(writer->lock_fd);
+        writer->lock_fd = -1;
+    }
+    else {
+        hostmap_writer_abort(writer);
+    }
+    return rv;
+}
+
+void hostmap_writer_abort(hostmap_writer *writer)
+{
+    apr_pool_cleanup_run(writer->pool, writer, writer_cleanup);
+}

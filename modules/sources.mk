@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# The one list of what is built, read by Makefile.am, by Makefile.apxs and by
+# the scripts test/check-*.  Paths are relative to the top of the tree.  Plain
+# assignments only: automake and make both have to understand them.
+
+switchboard_version = 0.1.0
+
+# The modules: mod_X.so is made from mod_X_sources and mod_X_core.
+switchboard_modules = mod_proxy_express
+
+# The map library: APR, APR-util and LMDB only.
+hostmap_headers = \
+	include/hostmap.h \
+	include/hostmap_entry.h \
+	include/hostmap_guard.h \
+	include/hostmap_key.h \
+	include/hostmap_option.h \
+	include/hostmap_text.h \
+	include/hostmap_writer.h
+hostmap_sources = \
+	modules/hostmap/hostmap.c \
+	modules/hostmap/hostmap_cache.c \
+	modules/hostmap/hostmap_cache.h \
+	modules/hostmap/hostmap_dbm.c \
+	modules/hostmap/hostmap_entry.c \
+	modules/hostmap/hostmap_file.c \
+	modules/hostmap/hostmap_guard.c \
+	modules/hostmap/hostmap_key.c \
+	modules/hostmap/hostmap_limit.c \
+	modules/hostmap/hostmap_lmdb.c \
+	modules/hostmap/hostmap_option.c \
+	modules/hostmap/hostmap_provider.h \
+	modules/hostmap/hostmap_scan.c \
+	modules/hostmap/hostmap_scan.h \
+	modules/hostmap/hostmap_text.c \
+	modules/hostmap/hostmap_type.c \
+	modules/hostmap/hostmap_writer.c
+
+# mod_proxy_express: the pure part, and the part that knows httpd.
+mod_proxy_express_core = \
+	modules/express/loop_core.c \
+	modules/express/loop_core.h \
+	modules/express/reverse_core.c \
+	modules/express/reverse_core.h
+mod_proxy_express_sources = \
+	modules/express/mod_proxy_express.c
+
+# The tool.
+tool_sources = \
+	support/hostmap.c \
+	support/hostmap_build.c \
+	support/hostmap_check.c \
+	support/hostmap_httxt2dbm.c \
+	support/hostmap_read.c \
+	support/hostmap_source.c \
+	support/hostmap_source.h \
+	support/hostmap_table.c \
+	support/hostmap_table.h \
+	support/hostmap_tool.c \
+	support/hostmap_tool.h
+
+# Unit tests: one program.
+unit_sources = \
+	test/unit/guard.c \
+	test/unit/guard.h \
+	test/unit/suites.h \
+	test/unit/test_entry.c \
+	test/unit/test_key.c \
+	test/unit/test_loop.c \
+	test/unit/test_option.c \
+	test/unit/test_reverse.c \
+	test/unit/test_text.c \
+	test/unit/unit.c \
+	test/unit/vectors.c \
+	test/unit/vectors.h
+
+# Fuzz targets: test/fuzz/fuzz_X.c each, with fuzz_main.c; what they are fed in
+# `make check` lies in test/fuzz/corpus/X.
+fuzz_programs = \
+	test/fuzz/fuzz_key
+
+# Small scripts that `make check` runs over the sources and what was built.
+guard_scripts = \
+	test/check-directives \
+	test/check-fuzz \
+	test/check-layers \
+	test/check-messages \
+	test/check-packages \
+	test/check-sources \
+	test/check-style \
+	test/check-symbols

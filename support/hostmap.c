@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap.c: the tool that makes, reads and checks maps.  Here are the table
+ * of verbs, the command line and the help; what a verb does is in
+ * hostmap_VERB.c.
+ */
+
+#include "hostmap_tool.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apr_general.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+
+#define OPTION_HELP  { "help", 'h', 0, NULL }
+#define OPTION_TYPE  { "type", 't', 1, NULL }
+#define OPTIONS_END  { NULL, 0, 0, NULL }
+
+static const apr_getopt_option_t reader_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTIONS_END
+};
+
+static const apr_getopt_option_t build_options[] = {
+    OPTION_HELP, OPTION_TYPE,
+    { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
+    { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTIONS_END
+};
+
+static const tool_verb verbs[] = {
+    { "build", tool_build, build_options, 2, 2,
+      "[-t TYPE] [--dry-run] [--skip-bad] SOURCE MAP",
+      "make a map from a text of `key value` lines",
+      "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
+      "a new file is made beside it and renamed over it.\n"
+      "\n"
+      "  -t TYPE      type of a new map: lmdb (also when nothing is said),\n"
+      "               sdbm, gdbm, ndbm, db or default (APR's).  A map that\n"
+      "               is there keeps its type.\n"
+      "  --dry-run    check everything, write nothing\n"
+      "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
+      "               all but the first; otherwise nothing is written then\n" },
+    { "check", tool_check, reader_options, 1, 1,
+      "[-t TYPE] FILE",
+      "find what is wrong in a text or a map",
+      "FILE is a text, `-` (a text on standard input) or a map.\n"
+      "\n"
+      "  -t TYPE      FILE is a map of this type; otherwise its own marks\n"
+      "               tell, and a file without any is a text\n" },
+    { "get", tool_get, reader_options, 2, 2,
+      "[-t TYPE] MAP HOST",
+      "show the entry that answers for a host",
+      "HOST may be written as in a URL: WWW.Example.com:8080.  Exit status 2:\n"
+      "the map has no entry for it.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+    { "list", tool_list, reader_options, 1, 2,
+      "[-t TYPE] MAP [HOST|*.SUFFIX]",
+      "print entries, sorted, as build reads them",
+      "HOST: the entry of this host only.  *.SUFFIX: those of all hosts below\n"
+      "SUFFIX.  Exit status 2: there is none.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+    { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
+      "[-v] [-f TYPE] -i SOURCE -o MAP",
+      "what httpd's httxt2dbm does, without half-written files",
+      "Any key, the first word after it is the value, the last line of a key\n"
+      "counts, entries are added to a map that is there.\n"
+      "\n"
+      "  -v           say what is done and every entry\n"
+      "  -f TYPE      GDBM, SDBM, DB, NDBM, LMDB or default\n"
+      "  -i SOURCE    the text, `-` is standard input\n"
+      "  -o MAP       the map\n" },
+    { NULL }
+};
+
+/* ---- help -------------------------------------------------------------- */
+
+static void usage(FILE *to)
+{
+    const tool_verb *verb;
+
+    fputs("Usage:\n", to);
+    for (verb = verbs; verb->name; verb++) {
+        fprintf(to, "  hostmap %s %s\n      %s\n", verb->name,
+                verb->synopsis, verb->brief);
+    }
+    fputs("  hostmap help [VERB]\n"
+          "  hostmap --version\n"
+          "\n"
+          "Exit status: 0 done, 1 error, 2 not found.\n", to);
+}
+
+static int verb_help(const tool_verb *verb)
+{
+    printf("Usage: hostmap %s %s\n%c%s.\n\n%s", verb->name, verb->synopsis,
+           verb->brief[0] - 'a' + 'A', verb->brief + 1, verb->help);
+
+    return TOOL_DONE;
+}
+
+static const tool_verb *verb_find(const char *name)
+{
+    const tool_verb *verb;
+
+    for (verb = verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    tool_error("no verb `%s`, see `hostmap help`", name);
+
+    return NULL;
+}
+
+static int run_help(int argc, const char *const *argv)
+{
+    const tool_verb *verb;
+
+    if (argc > 2) {
+        return tool_error("help: too many words, expected one verb");
+    }
+    if (argc == 2) {
+        verb = verb_find(argv[1]);
+        return verb ? verb_help(verb) : TOOL_FAILED;
+    }
+    usage(stdout);
+
+    return TOOL_DONE;
+}
+
+/* ---- the command line -------------------------------------------------- */
+
+static void take_option(tool *t, int option, const char *value)
+{
+    switch (option) {
+    case 't':
+        t->type = value;
+        break;
+    case TOOL_OPT_DRY_RUN:
+        t->flags |= TOOL_DRY_RUN;
+        break;
+    case TOOL_OPT_SKIP_BAD:
+        t->flags |= TOOL_SKIP_BAD;
+        break;
+    }
+}
+
+/*
+ * Options and operands in any order, up to `--`.  apr_getopt_long() takes `-`
+ * for a mistake, so it is shown nothing but options.
+ */
+static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
+{
+    apr_getopt_t *os;
+    const char *value;
+    apr_status_t rv;
+    int option, only_operands = 0;
+
+    rv = apr_getopt_init(&os, t->pool, t->argc, t->argv);
+    while (rv == APR_SUCCESS) {
+        if (!*os->place) {
+            const char *word;
+
+            if (os->ind >= t->argc) {
+                break;
+            }
+            word = t->argv[os->ind];
+            if (!only_operands && strcmp(word, "--") == 0) {
+                only_operands = 1;
+                os->ind++;
+                continue;
+            }
+            if (only_operands || word[0] != '-' || !word[1]) {
+                t->operands[t->count++] = word;
+                os->ind++;
+                continue;
+            }
+        }
+        rv = apr_getopt_long(os, verb->options, &option, &value);
+        if (rv == APR_SUCCESS && option == 'h') {
+            *help = 1;
+        }
+        else if (rv == APR_SUCCESS) {
+            take_option(t, option, value);
+        }
+    }
+
+    return rv;
+}
+
+static int run_verb(const tool_verb *verb, tool *t)
+{
+    int help = 0;
+
+    if (!verb->options) {
+        help = t->argc == 2 && strcmp(t->argv[1], "--help") == 0;
+        return help ? verb_help(verb) : verb->run(t);
+    }
+
+    t->operands = apr_pcalloc(t->pool, t->argc * sizeof(*t->operands));
+    if (read_options(t, verb, &help) != APR_SUCCESS) {
+        fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
+                verb->synopsis);
+        return TOOL_FAILED;
+    }
+    if (help) {
+        return verb_help(verb);
+    }
+    if (t->count < verb->min || t->count > verb->max) {
+        tool_error("%s: %d operands, expected %d%s", verb->name, t->count,
+                   verb->min, verb->max > verb->min ? " or more" : "");
+        fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
+                verb->synopsis);
+        return TOOL_FAILED;
+    }
+
+    return verb->run(t);
+}
+
+static int run(tool *t)
+{
+    const tool_verb *verb;
+    const char *word;
+
+    if (t->argc > 0) {
+        t->called = apr_filepath_name_get(t->argv[0]);
+        if (strcmp(t->called, "httxt2dbm") == 0) {
+            return tool_httxt2dbm(t);
+        }
+    }
+    if (t->argc < 2) {
+        usage(stderr);
+        return TOOL_FAILED;
+    }
+
+    t->called = apr_pstrcat(t->pool, t->called, " ", t->argv[1], NULL);
+    t->argc--;
+    t->argv++;
+    word = t->argv[0];
+    if (strcmp(word, "--version") == 0) {
+        puts("hostmap (Switchboard) " SWITCHBOARD_VERSION);
+        return TOOL_DONE;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0
+        || strcmp(word, "-h") == 0) {
+        return run_help(t->argc, t->argv);
+    }
+    verb = verb_find(word);
+
+    return verb ? run_verb(verb, t) : TOOL_FAILED;
+}
+
+/* A map must not be opened as standard output and be printed into: take the
+ * numbers of streams that are closed, so that using them is an error still. */
+static void hold_streams(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY);
+    } while (fd >= 0 && fd <= 2);
+    if (fd > 2) {
+        close(fd);
+    }
+}
+
+static int out_of_memory(int rv)
+{
+    tool_error("out of memory");
+    exit(TOOL_FAILED);
+}
+
+int main(int argc, const char *const argv[])
+{
+    static char buffer[1 << 16];
+    tool t;
+    int status;
+
+    hold_streams();
+    /* A reader that goes away is a write error like others: a map in the
+     * making is then thrown away in good order. */
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    setvbuf(stderr, NULL, _IOLBF, 0);
+
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS) {
+        return tool_error("APR cannot be initialised");
+    }
+    atexit(apr_terminate);
+
+    memset(&t, 0, sizeof(t));
+    t.argc = argc;
+    t.argv = argv;
+    if (apr_pool_create_ex(&t.pool, NULL, out_of_memory, NULL)
+        != APR_SUCCESS) {
+        return out_of_memory(APR_ENOMEM);
+    }
+    status = tool_finish(run(&t));
+    apr_pool_destroy(t.pool);
+
+    return status;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_source.h
+ * @brief A text of `key value` lines: read, checked, sorted by key.
+ *
+ *     source_read() -> source_next() until 0
+ *
+ * What is wrong is said on standard error, with file and line, and counted;
+ * what is right is given out in the order of the keys' bytes.
+ */
+
+#ifndef HOSTMAP_SOURCE_H
+#define HOSTMAP_SOURCE_H
+
+#include "apr_errno.h"
+#include "apr_pools.h"
+
+#include "hostmap.h"
+
+/** With stock httxt2dbm's eyes: any key, the first word is the value, the
+ *  last line of a key counts. */
+#define SOURCE_HTTXT2DBM    0x1
+/** Say each entry on standard error, as httxt2dbm -v does. */
+#define SOURCE_VERBOSE      0x2
+
+typedef struct source source;
+
+typedef struct source_entry {
+    const char *key;
+    apr_size_t key_len;
+    /** words separated by single blanks */
+    const char *value;
+    apr_size_t value_len;
+    apr_size_t line;
+} source_entry;
+
+/**
+ * Read a whole text.
+ * @param path "-" is standard input
+ * @param type a type of map whose limits the entries have to keep, or NULL
+ * @param flags SOURCE_HTTXT2DBM, SOURCE_VERBOSE or 0
+ * @param pool owns the source and its bytes
+ * @return APR_SUCCESS, also when lines are wrong; else why the text cannot be
+ *         read
+ */
+apr_status_t source_read(source **s, const char *path, const char *type,
+                         unsigned flags, apr_pool_t *pool);
+
+/** The next entry in the order of the keys.  @return 0 when there is none */
+int source_next(source *s, source_entry *entry);
+
+/** What the source is called in messages. */
+const char *source_name(const source *s);
+
+/** How many entries there are. */
+apr_size_t source_count(const source *s);
+
+/** How many bytes their keys and values have. */
+apr_uint64_t source_bytes(const source *s);
+
+/** How many lines were wrong, source_reject()'s included. */
+apr_size_t source_bad(const source *s);
+
+/** The entry, given out by source_next(), does not do after all: say it as a
+ *  wrong line. */
+void source_reject(source *s, const source_entry *entry, const char *reason);
+
+/** Say how many wrong lines were not said one by one. */
+void source_summary(const source *s);
+
+#endif /* HOSTMAP_SOURCE_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_tool.h
+ * @brief What the verbs of the hostmap tool share: the command line as it was
+ *        read, messages, and output that a text of `key value` lines can hold.
+ */
+
+#ifndef HOSTMAP_TOOL_H
+#define HOSTMAP_TOOL_H
+
+#include <stdio.h>
+
+#include "apr_errno.h"
+#include "apr_getopt.h"
+#include "apr_pools.h"
+
+#include "hostmap.h"
+
+/* Exit statuses, the same for every verb. */
+#define TOOL_DONE       0
+#define TOOL_FAILED     1
+#define TOOL_NOT_FOUND  2
+
+/* Options without a letter. */
+#define TOOL_OPT_DRY_RUN    256
+#define TOOL_OPT_SKIP_BAD   257
+
+/* tool.flags */
+#define TOOL_DRY_RUN    0x1
+#define TOOL_SKIP_BAD   0x2
+
+typedef struct tool {
+    apr_pool_t *pool;
+    /** -t as written, NULL: not given */
+    const char *type;
+    unsigned flags;
+    /** the words that are not options */
+    int count;
+    const char **operands;
+    /** what the user called: "hostmap VERB", or another face */
+    const char *called;
+    /** the command line from the verb on, for verbs without options */
+    int argc;
+    const char *const *argv;
+} tool;
+
+/** A row of the table of verbs. */
+typedef struct tool_verb {
+    const char *name;
+    /** @return an exit status */
+    int (*run)(tool *t);
+    /** what apr_getopt_long() takes; NULL: the verb reads argv by itself */
+    const apr_getopt_option_t *options;
+    /** how many operands it takes */
+    int min, max;
+    const char *synopsis;
+    /** one line, for the list of verbs */
+    const char *brief;
+    /** for `hostmap VERB --help`, below the synopsis */
+    const char *help;
+} tool_verb;
+
+/* The verbs: hostmap_build.c, hostmap_read.c, hostmap_check.c,
+ * hostmap_httxt2dbm.c */
+int tool_build(tool *t);
+int tool_get(tool *t);
+int tool_list(tool *t);
+int tool_check(tool *t);
+int tool_httxt2dbm(tool *t);
+
+/** Say `hostmap: ...` on standard error.  @return TOOL_FAILED */
+int tool_error(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/** Say why something about a file failed.  @return TOOL_FAILED */
+int tool_file_error(const char *path, apr_status_t rv,
+                    const hostmap_reason *why);
+
+/**
+ * Write bytes so that they stay on their line: control bytes, and blanks in a
+ * key, become \xHH.
+ * @param key 1: the bytes are a key, which must not begin with `#` either
+ * @return 1 when something had to be replaced, else 0
+ */
+int tool_write(FILE *to, const char *bytes, apr_size_t len, int key);
+
+/** Write a line `key value`.  @return as tool_write() */
+int tool_write_entry(const char *key, apr_size_t key_len,
+                     const char *value, apr_size_t value_len);
+
+/** Flush standard output.  @return status, or TOOL_FAILED when what was
+ *  written did not get out */
+int tool_finish(int status);
+
+/**
+ * Which map is at a path, looking at the file only.
+ * @param type set to its type
+ * @return APR_SUCCESS; APR_ENOENT: nothing, or an empty file; HOSTMAP_EFORMAT:
+ *         something that is not a map; else what the system says
+ */
+apr_status_t tool_map_at(const char **type, const char *path,
+                         apr_pool_t *pool, hostmap_reason *why);
+
+#endif /* HOSTMAP_TOOL_H */

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP clients that send exactly the bytes a test names.
+
+`Connection` is HTTP/1 on one socket; `KeepAlive` reuses one as a browser does;
+`H2Connection` is HTTP/2 over cleartext with prior knowledge.
+"""
+
+import json
+import socket
+
+import h2.config
+import h2.connection
+import h2.events
+
+TIMEOUT = 20
+
+
+class Response:
+    def __init__(self, status, reason, headers, body):
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.body = body
+
+    def all(self, name):
+        """Values of a header, in order."""
+        return [value for key, value in self.headers
+                if key.lower() == name.lower()]
+
+    def header(self, name):
+        """The value of a header that may occur once; None: it is not there."""
+        values = self.all(name)
+        assert len(values) <= 1, "%s is there %d times" % (name, len(values))
+        return values[0] if values else None
+
+    def json(self):
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise AssertionError("not a backend's answer: %r" % self) from None
+
+    @property
+    def backend(self):
+        """Name of the backend that answered; None: httpd itself did."""
+        try:
+            return json.loads(self.body)["backend"]
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    @property
+    def target(self):
+        """What the backend was asked for."""
+        return self.json()["target"]
+
+    def received(self, name):
+        """Values of a header that the backend received."""
+        return [value for key, value in self.json()["headers"]
+                if key.lower() == name.lower()]
+
+    def __repr__(self):
+        return "<%d %s %r %r>" % (self.status, self.reason, self.headers,
+                                  self.body[:400])
+
+
+class Closed(Exception):
+    """The server closed the connection within a response; `received` says
+    how many bytes of it had come."""
+
+    def __init__(self, received, why):
+        super().__init__("%s after %d bytes" % (why, received))
+        self.received = received
+
+
+def order(**what):
+    """The header that tells a backend how to answer; see backend.py."""
+    return ("X-Backend", json.dumps(what))
+
+
+class Connection:
+    def __init__(self, port, address="127.0.0.1", timeout=TIMEOUT):
+        self.socket = socket.create_connection((address, port), timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+        self.served = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def _more(self, received):
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionError as error:
+            raise Closed(received + len(self.buffer), str(error)) from None
+        if not data:
+            raise Closed(received + len(self.buffer), "closed")
+        self.buffer += data
+
+    def _until(self, mark, received):
+        while mark not in self.buffer:
+            self._more(received)
+        piece, _, self.buffer = self.buffer.partition(mark)
+        return piece
+
+    def _exactly(self, length, received):
+        while len(self.buffer) < length:
+            self._more(received)
+        piece, self.buffer = self.buffer[:length], self.buffer[length:]
+        return piece
+
+    def _chunks(self, received):
+        body = b""
+        while True:
+            size = int(self._until(b"\r\n", received).split(b";")[0], 16)
+            if size == 0:
+                while self._until(b"\r\n", received):
+                    pass
+                return body
+            body += self._exactly(size, received)
+            self._exactly(2, received)
+
+    def _to_the_end(self, received):
+        while True:
+            try:
+                self._more(received)
+            except Closed:
+                body, self.buffer = self.buffer, b""
+                return body
+
+    def read_response(self, head=False):
+        """Read one response; head: it answers a HEAD request."""
+        text = self._until(b"\r\n\r\n", 0)
+        lines = text.decode("latin-1").split("\r\n")
+        _, status, reason = (lines[0] + "  ").split(" ", 2)
+        headers = []
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers.append((name, value.strip()))
+        lower = {name.lower(): value for name, value in headers}
+        status = int(status)
+        if head or status in (204, 304) or status < 200:
+            body = b""
+        elif lower.get("transfer-encoding", "").lower() == "chunked":
+            body = self._chunks(len(text))
+        elif "content-length" in lower:
+            body = self._exactly(int(lower["content-length"]), len(text))
+        else:
+            body = self._to_the_end(len(text))
+        self.served += 1
+        return Response(status, reason.strip(), headers, body)
+
+    def request(self, method, target, host=None, headers=(), body=None,
+                version="HTTP/1.1"):
+        """Send a request and read its response; host None sends none."""
+        lines = ["%s %s %s" % (method, target, version)]
+        if host is not None:
+            lines.append("Host: %s" % host)
+        lines += ["%s: %s" % header for header in headers]
+        if body is not None:
+            lines.append("Content-Length: %d" % len(body))
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        try:
+            self.send(head.encode("latin-1") + (body or b""))
+        except ConnectionError as error:
+            raise Closed(0, str(error)) from None
+        return self.read_response(method == "HEAD")
+
+
+class KeepAlive:
+    """Requests on a kept connection.
+
+    HTTP/1.1 allows a server to close an idle connection just as the client
+    writes: a request on a *reused* connection that saw no byte of a response
+    is sent again once on a new one, and counted.  On a new connection every
+    failure is the server's.
+    """
+
+    def __init__(self, port):
+        self.port = port
+        self.connection = None
+        self.resent = 0
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+    def request(self, method, target, host, headers=()):
+        if self.connection is None:
+            self.connection = Connection(self.port)
+        try:
+            response = self.connection.request(method, target, host, headers)
+        except Closed as closed:
+            reused = self.connection.served > 0
+            self.close()
+            if not reused or closed.received:
+                raise
+            self.resent += 1
+            self.connection = Connection(self.port)
+            response = self.connection.request(method, target, host, headers)
+        if "close" in response.all("Connection"):
+            self.close()
+        return response
+
+    def get(self, host, target="/", headers=()):
+        return self.request("GET", target, host, headers)
+
+
+def request(port, method, target, host=None, **more):
+    """One request on a connection of its own."""
+    with Connection(port) as connection:
+        return connection.request(method, target, host, **more)
+
+
+def get(port, host, target="/", headers=(), **more):
+    return request(port, "GET", target, host, headers=headers, **more)
+
+
+class H2Connection:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        config = h2.config.H2Configuration(header_encoding="latin-1")
+        self.state = h2.connection.H2Connection(config)
+        self.state.initiate_connection()
+        self._flush()
+        # Its limit of streams comes with the server's settings.
+        known = False
+        while not known:
+            known = any(isinstance(event, h2.events.RemoteSettingsChanged)
+                        for event in self._events())
+        self._flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def _flush(self):
+        self.socket.sendall(self.state.data_to_send())
+
+    def _events(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise Closed(0, "closed")
+        return self.state.receive_data(data)
+
+    def _open(self, host, target, headers):
+        stream = self.state.get_next_available_stream_id()
+        fields = [(":method", "GET"), (":scheme", "http"),
+                  (":authority", host), (":path", target)]
+        fields += [(name.lower(), value) for name, value in headers]
+        self.state.send_headers(stream, fields, end_stream=True)
+        return stream
+
+    def _take(self, event, streams):
+        if isinstance(event, h2.events.ResponseReceived):
+            status = int(dict(event.headers)[":status"])
+            fields = [(name, value) for name, value in event.headers
+                      if not name.startswith(":")]
+            streams[event.stream_id] = Response(status, "", fields, b"")
+        elif isinstance(event, h2.events.DataReceived):
+            streams[event.stream_id].body += event.data
+            self.state.acknowledge_received_data(
+                event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamEnded):
+            return 1
+        elif isinstance(event, (h2.events.StreamReset,
+                                h2.events.ConnectionTerminated)):
+            raise Closed(0, repr(event))
+        return 0
+
+    def requests(self, wanted):
+        """Send (host, target, headers) as concurrent streams, as many at a
+        time as the server allows.  Responses come in the order of wanted."""
+        streams = {}
+        ids = []
+        waiting = list(wanted)
+        ended = 0
+        while ended < len(wanted):
+            limit = self.state.remote_settings.max_concurrent_streams
+            while waiting and self.state.open_outbound_streams < limit:
+                ids.append(self._open(*waiting.pop(0)))
+            self._flush()
+            for event in self._events():
+                ended += self._take(event, streams)
+        self._flush()
+        return [streams[stream] for stream in ids]
+
+    def get(self, host, target="/", headers=()):
+        return self.requests([(host, target, headers)])[0]

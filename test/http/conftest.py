@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: servers, backends, maps, and the watch over the error logs.
+
+test/run says what is tested:
+
+    SWITCHBOARD_MODULES  folder that holds mod_proxy_express.so
+    SWITCHBOARD_BIN      folder that holds hostmap
+    SWITCHBOARD_MPM      event (default), worker or prefork
+    SWITCHBOARD_ASAN     1: the modules are built with sanitizers
+"""
+
+import os
+import sys
+
+import pytest
+
+# The source tree may be read-only.
+sys.dont_write_bytecode = True
+
+from backend import Backends  # noqa: E402
+import httpd as httpd_server  # noqa: E402
+import maps as map_tools  # noqa: E402
+
+BACKENDS = ("a", "b", "c", "d")
+
+
+def _folder_of(variable, name):
+    folder = os.environ.get(variable)
+    if not folder:
+        raise pytest.UsageError(
+            "%s is not set: name the folder that holds %s, or run test/run"
+            % (variable, name))
+    folder = os.path.abspath(folder)
+    if not os.path.exists(os.path.join(folder, name)):
+        raise pytest.UsageError("%s: no %s in %s" % (variable, name, folder))
+    return folder
+
+
+def _settings():
+    mpm = os.environ.get("SWITCHBOARD_MPM", "event")
+    if mpm not in ("event", "worker", "prefork"):
+        raise pytest.UsageError("SWITCHBOARD_MPM: no such MPM: %s" % mpm)
+    return httpd_server.Settings(
+        _folder_of("SWITCHBOARD_MODULES", httpd_server.OUR_MODULE),
+        _folder_of("SWITCHBOARD_BIN", "hostmap"), mpm,
+        os.environ.get("SWITCHBOARD_ASAN", "") == "1")
+
+
+def pytest_sessionstart(session):
+    session.config.switchboard = _settings()
+
+
+def pytest_report_header():
+    return "switchboard: " + str(_settings())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What failed is shown with the end of each server's error log."""
+    report = (yield).get_result()
+    if call.when == "call" and report.failed:
+        for server in Servers.running:
+            report.sections.append(
+                (server.log_path, "\n".join(server.new_lines()[-40:])))
+
+
+class Servers:
+    """Makes servers and stops them; watches those that outlive a test."""
+
+    running = []
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.made = []
+
+    def __call__(self, **what):
+        server = httpd_server.Httpd(self.settings, **what)
+        self.made.append(server)
+        Servers.running.append(server)
+        return server
+
+    def finish(self):
+        """Stop all, then judge their logs; each one, whatever fails."""
+        problems = []
+        for server in self.made:
+            Servers.running.remove(server)
+            for step in (server.stop, server.check_log, server.remove):
+                try:
+                    step()
+                except AssertionError as error:
+                    problems.append(str(error))
+        assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="session")
+def settings(request):
+    return request.config.switchboard
+
+
+@pytest.fixture(autouse=True)
+def log_watch():
+    """Servers of a module: each test answers for its own log lines."""
+    yield
+    problems = []
+    for server in Servers.running:
+        try:
+            server.check_log()
+        except AssertionError as error:
+            problems.append(str(error))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def make_httpd(settings):
+    """Makes servers that live as long as the test."""
+    servers = Servers(settings)
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture(scope="module")
+def make_module_httpd(settings):
+    """Makes servers that the tests of a file share."""
+    servers = Servers(settings)
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture(scope="session")
+def backends():
+    started = Backends(*BACKENDS)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def maps(settings):
+    return map_tools.MapTools(settings.bin)
+
+
+@pytest.fixture
+def folder():
+    """A folder that httpd's user may read."""
+    path = httpd_server.private_folder()
+    yield path
+    httpd_server.shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def module_folder():
+    """As folder, shared by the tests of a file."""
+    path = httpd_server.private_folder()
+    yield path
+    httpd_server.shutil.rmtree(path)

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real httpd, private to a test.
+
+`Httpd` has a ServerRoot of its own and free ports, loads the least modules,
+and reads its error log: `check_log` fails for every error, crash and sanitizer
+report that the test did not declare with `expect_log` or `allow_log`.
+"""
+
+import collections
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import client
+
+HTTPD = "/usr/sbin/apache2"
+STOCK_MODULES = "/usr/lib/apache2/modules"
+OUR_MODULE = "mod_proxy_express.so"
+START_TIMEOUT = 30
+STOP_TIMEOUT = 20
+
+Settings = collections.namedtuple("Settings", "modules bin mpm asan")
+"""What test/run says: folder of the modules, folder of the tools, name of the
+MPM, whether the modules are built with sanitizers."""
+
+BAD_LINE = re.compile(
+    r"\[[\w-]*:(?:error|crit|alert|emerg)\]|exit signal|AddressSanitizer"
+    r"|LeakSanitizer|runtime error|SUMMARY: ")
+"""Lines of an error log that no test may cause unannounced."""
+
+RESUMED = "resuming normal operations"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def unprivileged_user():
+    """User and group of the children of an httpd that root starts."""
+    for name in ("www-data", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return user.pw_uid, user.pw_gid
+    raise AssertionError("no user www-data or nobody on this machine")
+
+
+def private_folder():
+    """A new folder that httpd's user may enter (pytest's own may be 0700)."""
+    folder = tempfile.mkdtemp(prefix="switchboard-test-")
+    os.chmod(folder, 0o755)
+    return folder
+
+
+def wait_for(true, seconds, what):
+    """Wait until true() is; its value.  Fails after that many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = true()
+        if value:
+            return value
+        assert time.monotonic() < deadline, \
+            "not within %s s: %s" % (seconds, what)
+        time.sleep(0.01)
+
+
+def sanitizer_environment():
+    """The sanitizers' runtimes, for a httpd that was built without them."""
+    libraries = []
+    for name in ("libasan.so", "libubsan.so"):
+        path = subprocess.check_output(
+            ["gcc", "-print-file-name=" + name], text=True).strip()
+        assert os.path.isabs(path), "gcc has no " + name
+        libraries.append(os.path.realpath(path))
+    return {
+        "LD_PRELOAD": ":".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:"
+                        "quarantine_size_mb=4:thread_local_quarantine_size_kb=16",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+
+
+class Httpd:
+    """One server.  Make it, give it ports and a configuration, start it."""
+
+    def __init__(self, settings, modules=(), stock=False, children=2,
+                 threads=25):
+        """modules: names (alias for mod_alias.so) beyond the least; stock:
+        httpd's own mod_proxy_express instead of ours; children: how many
+        processes serve (1: one, whose log and cache a test can count on);
+        threads: of each child (with prefork, one each)."""
+        self.settings = settings
+        self.root = private_folder()
+        self.log_path = os.path.join(self.root, "error.log")
+        self.modules = ["authz_core", "dir", "proxy", "proxy_http", *modules]
+        self.express = os.path.join(
+            STOCK_MODULES if stock else settings.modules, OUR_MODULE)
+        self.children = children
+        self.threads = threads
+        self.ports = []
+        self.port = self.listen()
+        self.text = ""
+        self.process = None
+        self.read_to = 0
+        self.expected = []
+        self.allowed = []
+        self.write("error.log", "")
+        self.write("htdocs/index.html", "local content\n")
+
+    # ---- before the start ----------------------------------------------
+
+    def listen(self):
+        """Take another port."""
+        port = free_port()
+        while port in self.ports:
+            port = free_port()
+        self.ports.append(port)
+        return port
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def write(self, name, text):
+        """Write a file below the server's root; its path."""
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(text)
+        return path
+
+    def configure(self, text):
+        self.text = text
+        return self
+
+    def _mpm_lines(self):
+        count = self.children
+        if self.settings.mpm == "prefork":
+            most = 1 if count == 1 else max(count, 40)
+            return ["StartServers %d" % min(count * 4, most),
+                    "MinSpareServers 1", "MaxSpareServers %d" % most,
+                    "ServerLimit %d" % (most + 40),
+                    "MaxRequestWorkers %d" % most]
+        # ServerLimit leaves room for children that finish gracefully.
+        return ["StartServers %d" % count, "ServerLimit %d" % (count + 16),
+                "ThreadLimit %d" % self.threads,
+                "ThreadsPerChild %d" % self.threads,
+                "MaxRequestWorkers %d" % (count * self.threads),
+                "MinSpareThreads 1",
+                "MaxSpareThreads %d" % (count * self.threads)]
+
+    def _base(self):
+        lines = ["ServerRoot %s" % self.root]
+        lines += ["LoadModule mpm_%s_module %s/mod_mpm_%s.so"
+                  % (self.settings.mpm, STOCK_MODULES, self.settings.mpm)]
+        lines += ["LoadModule %s_module %s/mod_%s.so"
+                  % (name, STOCK_MODULES, name) for name in self.modules]
+        lines += ["LoadModule proxy_express_module %s" % self.express]
+        if os.getuid() == 0:
+            lines += ["User #%d" % unprivileged_user()[0],
+                      "Group #%d" % unprivileged_user()[1]]
+        lines += ["Listen 127.0.0.1:%d" % port for port in self.ports]
+        lines += self._mpm_lines()
+        lines += [
+            "ServerName main.example.net",
+            "PidFile %s" % self.path("httpd.pid"),
+            "DefaultRuntimeDir %s" % self.root,
+            "Mutex file:%s default" % self.root,
+            "ErrorLog %s" % self.log_path,
+            "LogLevel warn",
+            "DocumentRoot %s" % self.path("htdocs"),
+            "<Directory />", "Require all granted", "</Directory>",
+            "Timeout 20", "KeepAliveTimeout 30", "MaxKeepAliveRequests 0",
+            "AcceptFilter http none", "GracefulShutdownTimeout 5",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _arguments(self):
+        conf = self.write("httpd.conf", self._base() + self.text)
+        return [HTTPD, "-d", self.root, "-f", conf]
+
+    def _environment(self):
+        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        if self.settings.asan:
+            env.update(sanitizer_environment())
+        return env
+
+    def check_config(self):
+        """Exit status and messages of `apache2 -t`."""
+        done = subprocess.run(self._arguments() + ["-t"], text=True,
+                              env=self._environment(), timeout=START_TIMEOUT,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout
+
+    # ---- life ----------------------------------------------------------
+
+    def start(self, text=None):
+        if text is not None:
+            self.configure(text)
+        arguments = self._arguments() + ["-D", "FOREGROUND"]
+        with open(self.log_path, "a", encoding="utf-8") as log:
+            # Its own process group: what it leaves behind can be ended.
+            self.process = subprocess.Popen(
+                arguments, env=self._environment(), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._wait_until_up(1)
+        return self
+
+    def _wait_until_up(self, generations):
+        def up():
+            assert self.process.poll() is None, \
+                "httpd ended:\n" + self.log()
+            return self.log().count(RESUMED) >= generations and self._answers()
+        wait_for(up, START_TIMEOUT, "httpd serves")
+
+    def _answers(self):
+        """Does a child answer?  OPTIONS * is mapped by nobody."""
+        try:
+            with client.Connection(self.port, timeout=2) as connection:
+                connection.request("OPTIONS", "*", "ready.invalid",
+                                   [("Connection", "close")])
+        except (client.Closed, OSError):
+            return False
+        return True
+
+    def graceful(self):
+        """Restart gracefully; returns when the new children serve."""
+        generations = self.log().count(RESUMED)
+        self.process.send_signal(signal.SIGUSR1)
+        self._wait_until_up(generations + 1)
+
+    def stop(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                "httpd did not stop:\n" + self.log()) from None
+        finally:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.process = None
+
+    def remove(self):
+        shutil.rmtree(self.root)
+
+    def child_pids(self):
+        """The processes that serve now."""
+        pid = self.process.pid
+        path = "/proc/%d/task/%d/children" % (pid, pid)
+        with open(path, encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    # ---- requests ------------------------------------------------------
+
+    def get(self, host, target="/", headers=(), **more):
+        return client.get(self.port, host, target, headers, **more)
+
+    # ---- the error log -------------------------------------------------
+
+    def log(self):
+        """All of the error log."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def new_lines(self):
+        """All its lines since the test began."""
+        with open(self.log_path, "rb") as file:
+            file.seek(self.read_to)
+            return file.read().decode("utf-8", "replace").splitlines()
+
+    def log_lines(self, pattern):
+        """Those of new_lines that the pattern is found in."""
+        return [line for line in self.new_lines()
+                if re.search(pattern, line)]
+
+    def expect_log(self, pattern):
+        """This test causes such lines; it fails when there are none."""
+        self.expected.append(pattern)
+
+    def allow_log(self, pattern):
+        """This test may cause such lines: for what depends on timing."""
+        self.allowed.append(pattern)
+
+    def check_log(self):
+        """Judge the lines since the last call; what was declared is then
+        forgotten."""
+        lines = self.new_lines()
+        self.read_to = os.path.getsize(self.log_path)
+        expected, self.expected = self.expected, []
+        allowed, self.allowed = self.allowed, []
+        fine = re.compile("|".join("(?:%s)" % one
+                                   for one in expected + allowed) or "(?!)")
+        bad = [line for line in lines
+               if BAD_LINE.search(line) and not fine.search(line)]
+        missing = [one for one in expected
+                   if not any(re.search(one, line) for line in lines)]
+        assert not bad, "unexpected in the error log:\n" + "\n".join(bad)
+        assert not missing, "not in the error log: %s; it has:\n%s" % (
+            missing, "\n".join(lines))

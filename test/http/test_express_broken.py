@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maps that cannot be read and entries that cannot be served: 503, 500 or
+508, one line in the log that says why, no crash, no hang, and service resumes
+when the map does."""
+
+import os
+import random
+import re
+import time
+
+import pytest
+
+import client
+from httpd import unprivileged_user, wait_for
+from maps import ALL_TYPES, express, files_of, filler, text_of
+
+HOST = "www.example.com"
+
+
+def put(path, data):
+    """Have these bytes under that name, by rename as a careful writer."""
+    with open(path + ".new", "wb") as file:
+        file.write(data)
+    os.rename(path + ".new", path)
+
+
+def contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def remove(path, kind):
+    for file in files_of(path, kind):
+        os.unlink(file)
+
+
+# ---- ways to break a map --------------------------------------------------
+# Each takes the path and type of a good map.
+
+def random_bytes(path, kind):
+    for number, file in enumerate(files_of(path, kind)):
+        put(file, random.Random(number).randbytes(20000))
+
+
+def empty_file(path, kind):
+    for file in files_of(path, kind):
+        put(file, b"")
+
+
+def cut_to_half(path, kind):
+    file = files_of(path, kind)[-1]
+    data = contents(file)
+    put(file, data[:len(data) // 2 + 100])
+
+
+def text_file(path, kind):
+    for file in files_of(path, kind):
+        put(file, text_of({HOST: "http://127.0.0.1"}).encode())
+
+
+def folder_instead(path, kind):
+    for file in files_of(path, kind):
+        os.unlink(file)
+        os.mkdir(file)
+
+
+def fifo_instead(path, kind):
+    for file in files_of(path, kind):
+        os.unlink(file)
+        os.mkfifo(file)
+
+
+def unreadable(path, kind):
+    for file in files_of(path, kind):
+        os.chmod(file, 0o600 if os.getuid() == 0 else 0)
+
+
+def missing(path, kind):
+    remove(path, kind)
+
+
+def without_pages(path, kind):
+    os.unlink(path + ".pag")
+
+
+def without_directory(path, kind):
+    os.unlink(path + ".dir")
+
+
+BREAKS = [(way, kind)
+          for way in (random_bytes, text_file, folder_instead, fifo_instead,
+                      unreadable, missing)
+          for kind in ALL_TYPES]
+# An empty sdbm is a map without entries: httxt2dbm makes one of an empty text.
+BREAKS += [(empty_file, kind) for kind in ("lmdb", "gdbm", "db")]
+# A cut gdbm or Berkeley DB file reads without an error unless the cut is
+# within a page.
+BREAKS += [(cut_to_half, kind) for kind in ALL_TYPES]
+BREAKS += [(without_pages, "sdbm"), (without_directory, "sdbm")]
+BREAK_NAMES = ["%s-%s" % (way.__name__, kind) for way, kind in BREAKS]
+
+
+def good_map(maps, backends, path, kind, name="a"):
+    """A map of more than one page."""
+    entries = filler(500, backends.url("d"))
+    entries[HOST] = backends.url(name)
+    return maps.build(path, entries, kind)
+
+
+def map_line(path):
+    return r"map %s(\.dir|\.pag)?: " % re.escape(path)
+
+
+@pytest.mark.parametrize("way, kind", BREAKS, ids=BREAK_NAMES)
+def test_broken_map_answers_503_until_it_is_mended(
+        make_httpd, backends, maps, folder, way, kind):
+    path = good_map(maps, backends, folder + "/map", kind)
+    way(path, kind)
+    httpd = make_httpd(children=1)
+    httpd.expect_log(map_line(path))
+    httpd.start(express(path, kind))
+    began = time.monotonic()
+    with client.Connection(httpd.port) as connection:
+        answers = {connection.request("GET", "/", host).status
+                   for host in 20 * [HOST, "unknown.example.com"]}
+    assert answers == {503}
+    assert time.monotonic() - began < 3
+    said = httpd.log_lines(r":error\].*" + map_line(path))
+    assert 1 <= len(said) <= 2, said
+    for file in files_of(path, kind):
+        if os.path.isdir(file):
+            os.rmdir(file)
+        elif os.path.lexists(file):
+            os.unlink(file)
+    good_map(maps, backends, path, kind)
+    wait_for(lambda: httpd.get(HOST).backend == "a", 2, "the map serves")
+    response = httpd.get("unknown.example.com")
+    assert response.body == b"local content\n"
+
+
+def test_lmdb_map_under_another_type_answers_503(make_httpd, backends, maps,
+                                                 folder):
+    path = good_map(maps, backends, folder + "/map", "lmdb")
+    for kind in ("sdbm", "gdbm", "db"):
+        httpd = make_httpd(children=1)
+        httpd.expect_log(map_line(path))
+        httpd.start(express(path, kind))
+        assert httpd.get(HOST).status == 503
+
+
+@pytest.mark.parametrize("kind", ["gdbm", "db"])
+def test_dbm_map_under_lmdb_answers_503(make_httpd, backends, maps, folder,
+                                        kind):
+    path = good_map(maps, backends, folder + "/map", kind)
+    httpd = make_httpd(children=1)
+    httpd.expect_log(map_line(path))
+    httpd.start(express(path, "lmdb"))
+    assert httpd.get(HOST).status == 503
+
+
+def test_folder_that_cannot_be_entered_answers_503(make_httpd, backends,
+                                                   maps, folder):
+    os.mkdir(folder + "/private")
+    path = good_map(maps, backends, folder + "/private/map", "lmdb")
+    httpd = make_httpd(children=1)
+    os.chmod(folder + "/private", 0o700 if os.getuid() == 0 else 0)
+    try:
+        httpd.expect_log(map_line(path))
+        httpd.start(express(path, "lmdb"))
+        assert httpd.get(HOST).status == 503
+    finally:
+        os.chmod(folder + "/private", 0o755)
+    wait_for(lambda: httpd.get(HOST).backend == "a", 2, "the map serves")
+
+
+def test_503_of_a_broken_map_goes_through_the_error_document(
+        make_httpd, folder):
+    httpd = make_httpd(children=1)
+    httpd.expect_log(map_line(folder + "/map"))
+    httpd.write("htdocs/sorry.html", "sorry from a file\n")
+    port = httpd.listen()
+    httpd.start(express(folder + "/map") + f"""
+ErrorDocument 503 "sorry from a text"
+<VirtualHost *:{port}>
+    ErrorDocument 503 /sorry.html
+    ProxyPass /sorry.html !
+</VirtualHost>
+""")
+    response = httpd.get(HOST)
+    assert (response.status, response.body) == (503, b"sorry from a text")
+    response = client.get(port, HOST)
+    assert (response.status, response.body) == (503, b"sorry from a file\n")
+
+
+def test_broken_map_spares_what_it_does_not_serve(make_httpd, backends,
+                                                  folder):
+    httpd = make_httpd(children=1)
+    httpd.expect_log(map_line(folder + "/map"))
+    httpd.start(express(folder + "/map")
+                + "ProxyPass /excluded.html !\n"
+                + "ProxyPass /static %s\n" % backends.url("c"))
+    httpd.write("htdocs/excluded.html", "excluded\n")
+    assert httpd.get(HOST, "/excluded.html").body == b"excluded\n"
+    assert httpd.get(HOST, "/static").backend == "c"
+    assert client.request(httpd.port, "OPTIONS", "*", HOST).status == 200
+    assert httpd.get(HOST).status == 503
+
+
+@pytest.mark.parametrize("way", [random_bytes, empty_file, cut_to_half,
+                                 folder_instead, missing])
+def test_last_good_lmdb_map_keeps_serving(make_httpd, backends, maps, folder,
+                                          way):
+    path = good_map(maps, backends, folder + "/map", "lmdb")
+    httpd = make_httpd(children=1).start(
+        express(path, "lmdb", "ProxyExpressCheckInterval 10ms"))
+    assert httpd.get(HOST).backend == "a"
+    httpd.expect_log(map_line(path))
+    way(path, "lmdb")
+    end = time.monotonic() + 1.5
+    with client.Connection(httpd.port) as connection:
+        while time.monotonic() < end:
+            assert connection.request("GET", "/", HOST).backend == "a"
+            time.sleep(0.01)
+    said = httpd.log_lines(r":error\].*" + map_line(path))
+    assert len(said) == 1, said
+    if os.path.isdir(path):
+        os.rmdir(path)
+    good_map(maps, backends, path, "lmdb", "b")
+    wait_for(lambda: httpd.get(HOST).backend == "b", 2, "the new map serves")
+
+
+def test_map_that_became_unreadable_after_a_restart_is_503(
+        make_httpd, backends, maps, folder):
+    """The last good one lives in the children; new children have none."""
+    path = good_map(maps, backends, folder + "/map", "lmdb")
+    httpd = make_httpd(children=1).start(express(path, "lmdb"))
+    assert httpd.get(HOST).backend == "a"
+    httpd.expect_log(map_line(path))
+    random_bytes(path, "lmdb")
+    httpd.graceful()
+    wait_for(lambda: httpd.get(HOST).status == 503, 3, "the old child ends")
+
+
+def test_corrupt_berkeley_db_does_not_flood_the_log(make_httpd, backends,
+                                                    maps, folder):
+    """The library prints lines of its own for each look-up in such a file."""
+    path = maps.stock(folder + "/map", filler(2000, backends.url("a")), "db")
+    data = bytearray(contents(path))
+    dice = random.Random(1)
+    for start in range(4096, len(data), 4096):
+        data[start:start + 4096] = dice.randbytes(len(data[start:start + 4096]))
+    put(path, bytes(data))
+    os.utime(path, (time.time() - 10, time.time() - 10))
+    hosts = list(filler(500, ""))
+    httpd = make_httpd(children=1)
+    httpd.expect_log(map_line(path))
+    httpd.start(express(path, "db"))
+    with client.Connection(httpd.port) as connection:
+        for host in hosts:
+            assert connection.request("GET", "/", host).status == 503
+    assert len(httpd.new_lines()) < 60, "\n".join(httpd.new_lines()[:100])
+
+
+# ---- entries --------------------------------------------------------------
+
+BAD_VALUES = ["nonsense", "http://", "http:///path", "gopher://127.0.0.1",
+              "http://user@127.0.0.1", "http://127.0.0.1?query",
+              "http://127.0.0.1:99999", "http://127.0.0.1:0x50",
+              "http://127.0.0.1/a#b", "200", "301", "999", "!!",
+              "http://127.0.0.1\\evil"]
+
+
+@pytest.mark.parametrize("kind", ["lmdb", "sdbm"])
+def test_bad_entry_is_500_and_said_with_key_and_reason(
+        make_httpd, backends, maps, folder, kind):
+    entries = {"bad%d.example.com" % number: value
+               for number, value in enumerate(BAD_VALUES)}
+    entries[HOST] = backends.url("a")
+    if kind == "lmdb":
+        path = maps.add_raw(folder + "/map", entries, "lmdb")
+    else:
+        path = maps.stock(folder + "/map", entries, kind)
+    for number, value in enumerate(BAD_VALUES):
+        # A server each: what repeats is said once a minute and child.
+        key = "bad%d.example.com" % number
+        httpd = make_httpd(children=1)
+        httpd.expect_log(r":error\].*map %s: .*\b%s\b"
+                         % (re.escape(path), re.escape(key)))
+        httpd.start(express(path, kind))
+        with client.Connection(httpd.port) as connection:
+            answers = [connection.request("GET", "/", host).status
+                       for host in (key, key, HOST, key)]
+        assert answers == [500, 500, 200, 500], value
+        (line,) = httpd.log_lines(re.escape(key))
+        assert re.search(re.escape(key) + r"\W+\w+ \w+", line), line
+        httpd.stop()
+
+
+def test_bad_entry_spares_the_others_in_the_log_too(make_httpd, backends,
+                                                    maps, folder):
+    entries = {"bad%d.example.com" % number: "nonsense"
+               for number in range(300)}
+    path = maps.stock(folder + "/map", entries, "sdbm")
+    httpd = make_httpd(children=1)
+    httpd.expect_log(r"map %s: " % re.escape(path))
+    httpd.start(express(path, "sdbm"))
+    with client.Connection(httpd.port) as connection:
+        for host in entries:
+            assert connection.request("GET", "/", host).status == 500
+    assert len(httpd.log_lines(r":error\]")) == 1
+
+
+@pytest.mark.parametrize("value", ["410", "503", "301 https://new.example.com/"])
+def test_status_entry_is_500_and_said(make_httpd, maps, folder, value):
+    path = maps.build(folder + "/map", {HOST: value})
+    httpd = make_httpd(children=1)
+    httpd.expect_log(r":error\].*map %s: .*%s"
+                     % (re.escape(path), re.escape(HOST)))
+    httpd.start(express(path))
+    for _ in range(10):
+        assert httpd.get(HOST).status == 500
+    assert len(httpd.log_lines(re.escape(HOST))) == 1
+
+
+def test_backend_that_is_down_is_503(make_httpd, backends, maps, folder):
+    """As through ProxyPass; the map is not at fault."""
+    httpd = make_httpd(children=1)
+    closed = httpd.listen()
+    httpd.ports.remove(closed)
+    path = maps.build(folder + "/map",
+                      {HOST: "http://127.0.0.1:%d" % closed})
+    httpd.expect_log(r"proxy:error\].*127.0.0.1:%d" % closed)
+    httpd.allow_log(r"proxy_http:error\]")
+    httpd.start(express(path))
+    assert httpd.get(HOST).status == 503
+    assert httpd.log_lines(map_line(path) + ".*broken|SB\\d+.*:error") == []
+
+
+# ---- loops ----------------------------------------------------------------
+
+def test_loop_is_508_and_said_once(make_httpd, maps, folder):
+    httpd = make_httpd()
+    path = maps.build(folder + "/map",
+                      {HOST: "http://127.0.0.1:%d" % httpd.port,
+                       "127.0.0.1": "http://127.0.0.1:%d" % httpd.port})
+    httpd.start("ProxyPreserveHost On\n" + express(path))
+    httpd.expect_log(r":error\].*\bloop")
+    response = httpd.get(HOST)
+    assert response.status == 508
+    lines = httpd.log_lines(r"\bloop")
+    assert len(lines) == 1, lines
+    assert HOST in lines[0]
+
+
+def test_loop_without_the_clients_host_is_508(make_httpd, maps, folder):
+    """Through the backend's own host name, which is mapped too."""
+    httpd = make_httpd()
+    path = maps.build(folder + "/map",
+                      {HOST: "http://127.0.0.1:%d" % httpd.port,
+                       "127.0.0.1": "http://127.0.0.1:%d" % httpd.port})
+    httpd.start(express(path))
+    httpd.expect_log(r":error\].*\bloop")
+    assert httpd.get(HOST).status == 508
+
+
+def test_loop_of_two_servers_is_508(make_httpd, maps, folder):
+    one, two = make_httpd(), make_httpd()
+    for httpd, other in ((one, two), (two, one)):
+        path = maps.build(httpd.path("map"),
+                          {HOST: "http://127.0.0.1:%d" % other.port})
+        httpd.start("ProxyPreserveHost On\n" + express(path))
+    one.expect_log(r":error\].*\bloop")
+    assert one.get(HOST).status == 508
+    assert one.get("unknown.example.com").status == 200
+
+
+def test_two_servers_in_a_row_are_no_loop(make_httpd, backends, maps):
+    one, two = make_httpd(), make_httpd()
+    for httpd, url in ((one, "http://127.0.0.1:%d" % two.port),
+                       (two, backends.url("a"))):
+        path = maps.build(httpd.path("map"), {HOST: url})
+        httpd.start("ProxyPreserveHost On\n" + express(path))
+    response = one.get(HOST)
+    assert response.backend == "a"
+    members = ", ".join(response.received("CDN-Loop")).split(",")
+    assert len({member.strip() for member in members}) == 2
+
+
+def test_id_survives_a_graceful_restart(make_httpd, backends, maps, folder):
+    """A request that left before the restart and comes back after it."""
+    path = maps.build(folder + "/map", {HOST: backends.url("a")})
+    httpd = make_httpd().start(express(path))
+    (before,) = httpd.get(HOST).received("CDN-Loop")
+    httpd.graceful()
+    with client.Connection(httpd.port) as connection:
+        (after,) = connection.request("GET", "/", HOST).received("CDN-Loop")
+    assert before == after
+
+
+def test_forged_id_does_no_harm_but_508(make_httpd, backends, maps, folder):
+    path = maps.build(folder + "/map", {HOST: backends.url("a")})
+    httpd = make_httpd().start(express(path))
+    (ours,) = httpd.get(HOST).received("CDN-Loop")
+    httpd.expect_log(r"\bloop")
+    for value in (ours, "x, %s; a=b" % ours, ours.upper()):
+        answer = httpd.get(HOST, headers=[("CDN-Loop", value)])
+        assert answer.status == 508
+    for value in (ours + "x", '"%s"' % ours, "", ",,", "x; a=\"%s\"" % ours):
+        answer = httpd.get(HOST, headers=[("CDN-Loop", value)])
+        assert answer.status == 200, value
+
+
+def test_unreadable_is_about_the_user_of_the_children(make_httpd, backends,
+                                                      maps, folder):
+    """A map that httpd's user may read, whoever owns it, serves."""
+    path = good_map(maps, backends, folder + "/map", "lmdb")
+    if os.getuid() == 0:
+        os.chown(path, *unprivileged_user())
+    os.chmod(path, 0o400)
+    httpd = make_httpd().start(express(path))
+    assert httpd.get(HOST).backend == "a"

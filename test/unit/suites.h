@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file suites.h
+ * @brief The suites of the program `unit`.
+ *
+ * A new one: declare it here, add it in unit.c, list its file in
+ * modules/sources.mk.
+ */
+
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+Suite *key_suite(void);
+Suite *option_suite(void);
+Suite *entry_suite(void);
+Suite *text_suite(void);
+Suite *reverse_suite(void);
+Suite *loop_suite(void);
+
+#endif /* SUITES_H */

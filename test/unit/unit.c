@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Runs every suite.  Check's own environment variables choose among them
+ * (CK_RUN_SUITE, CK_RUN_CASE) and keep a test in this process (CK_FORK=no).
+ */
+
+#include <stdlib.h>
+
+#include "apr_general.h"
+
+#include "suites.h"
+
+int main(void)
+{
+    SRunner *runner;
+    int failed;
+
+    if (apr_initialize() != APR_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    atexit(apr_terminate);
+
+    runner = srunner_create(key_suite());
+    srunner_add_suite(runner, option_suite());
+    srunner_add_suite(runner, entry_suite());
+    srunner_add_suite(runner, text_suite());
+    srunner_add_suite(runner, reverse_suite());
+    srunner_add_suite(runner, loop_suite());
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
