@@ -61,14 +61,19 @@ tool_sources = \
 
 # Unit tests: one program.
 unit_sources = \
+	test/unit/folder.c \
+	test/unit/folder.h \
 	test/unit/guard.c \
 	test/unit/guard.h \
 	test/unit/suites.h \
+	test/unit/test_cache.c \
 	test/unit/test_entry.c \
+	test/unit/test_file.c \
 	test/unit/test_key.c \
 	test/unit/test_loop.c \
 	test/unit/test_option.c \
 	test/unit/test_reverse.c \
+	test/unit/test_serve.c \
 	test/unit/test_text.c \
 	test/unit/unit.c \
 	test/unit/vectors.c \
@@ -77,7 +82,11 @@ unit_sources = \
 # Fuzz targets: test/fuzz/fuzz_X.c each, with fuzz_main.c; what they are fed in
 # `make check` lies in test/fuzz/corpus/X.
 fuzz_programs = \
-	test/fuzz/fuzz_key
+	test/fuzz/fuzz_entry \
+	test/fuzz/fuzz_key \
+	test/fuzz/fuzz_loop \
+	test/fuzz/fuzz_reverse \
+	test/fuzz/fuzz_text
 
 # Small scripts that `make check` runs over the sources and what was built.
 guard_scripts = \

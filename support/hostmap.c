@@ -215,8 +215,8 @@ static int run_verb(const tool_verb *verb, tool *t)
         return verb_help(verb);
     }
     if (t->count < verb->min || t->count > verb->max) {
-        tool_error("%s: %d operands, expected %d%s", verb->name, t->count,
-                   verb->min, verb->max > verb->min ? " or more" : "");
+        tool_error("%s: %s operands", verb->name,
+                   t->count < verb->min ? "missing" : "too many");
         fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
                 verb->synopsis);
         return TOOL_FAILED;

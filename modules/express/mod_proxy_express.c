@@ -396,17 +396,19 @@ static void say_options(request_rec *r, express_map *map, const char *key,
 }
 
 /* The whole path is appended, with one slash between. */
-static const char *backend_url(request_rec *r, const hostmap_entry *entry,
-                               int nocanon)
+static char *backend_url(request_rec *r, const hostmap_entry *entry,
+                         int nocanon, int noquery)
 {
-    apr_size_t len = entry->url.len;
+    apr_size_t len = entry->url.len, uri_len;
+    const char *uri;
 
     if (entry->path.len > 0 && entry->url.ptr[len - 1] == '/') {
         len--;
     }
-    return apr_pstrcat(r->pool, "proxy:",
-                       apr_pstrmemdup(r->pool, entry->url.ptr, len),
-                       nocanon ? r->unparsed_uri : r->uri, NULL);
+    uri = nocanon ? r->unparsed_uri : r->uri;
+    uri_len = noquery && nocanon ? strcspn(uri, "?") : strlen(uri);
+    return apr_psprintf(r->pool, "proxy:%.*s%.*s", (int)len, entry->url.ptr,
+                        (int)uri_len, uri);
 }
 
 static int is_loop(request_rec *r)
@@ -423,7 +425,9 @@ static int serve_backend(request_rec *r, express_map *map, const char *key,
     /* An absolute-form request line has no raw path to pass on. */
     int nocanon = (entry->flags & HOSTMAP_ENTRY_NOCANON)
                   && r->unparsed_uri[0] == '/';
-    const char *url, *more;
+    int noquery = entry->flags & HOSTMAP_ENTRY_NOQUERY;
+    const char *more;
+    char *url;
     int rc;
 
     if (is_loop(r)) {
@@ -437,20 +441,21 @@ static int serve_backend(request_rec *r, express_map *map, const char *key,
     if (entry->words.len > 0) {
         say_options(r, map, key, key_len, entry);
     }
-    url = backend_url(r, entry, nocanon);
+    url = backend_url(r, entry, nocanon, noquery);
     /* as ProxyPass does: a ws:// backend wants upgrade requests only */
     rc = proxy_run_check_trans(r, url + strlen("proxy:"));
     if (rc != OK && rc != DECLINED) {
         return DECLINED;
     }
-    r->filename = (char *)url;
+    r->filename = url;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
     if (nocanon) {
         apr_table_setn(r->notes, "proxy-nocanon", "1");
     }
-    if (entry->flags & HOSTMAP_ENTRY_NOQUERY) {
-        apr_table_setn(r->notes, "proxy-noquery", "1");
+    if (noquery) {
+        /* mod_proxy has a note for it that none of its modules reads */
+        r->args = NULL;
     }
     request_state(r)->entry = *entry;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,

@@ -319,6 +319,10 @@ static apr_status_t each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
     apr_status_t rv;
 
     rv = apr_dbm_firstkey(dbm, &k);
+    if (APR_STATUS_IS_EOF(rv)) {
+        /* an sdbm without a page */
+        return APR_SUCCESS;
+    }
     while (rv == APR_SUCCESS && k.dptr) {
         apr_datum_t last = k;
 

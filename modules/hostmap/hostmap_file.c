@@ -37,6 +37,28 @@ static apr_status_t file_open_once(hostmap_file *file,
     return rv;
 }
 
+/* Its parent is APR's own: the last thread that uses a file closes it,
+ * whichever that is, so it may hang on no pool of theirs; and apr_dbm keeps
+ * its drivers in the topmost parent of the pool that it is first called with.
+ * An allocator of its own, for the same reason. */
+static apr_status_t file_pool(apr_pool_t **pool)
+{
+    apr_allocator_t *allocator;
+    apr_status_t rv;
+
+    rv = apr_allocator_create(&allocator);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create_ex(pool, NULL, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *pool);
+    return APR_SUCCESS;
+}
+
 apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
                                const char *type, apr_pool_t *pool,
                                hostmap_reason *why)
@@ -52,9 +74,7 @@ apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        /* A pool of its own that hangs on none: the last thread that uses
-         * the file closes it, whichever that is. */
-        rv = apr_pool_create_unmanaged_ex(&own, NULL, NULL);
+        rv = file_pool(&own);
         if (rv != APR_SUCCESS) {
             return hostmap_because(why, rv, "cannot make a pool");
         }

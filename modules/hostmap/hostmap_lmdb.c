@@ -138,7 +138,11 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
         return lmdb_because(why, rc, "cannot make an LMDB environment");
     }
     rc = mdb_env_open(ctx->env, file->names.main, READ_FLAGS, 0);
-    if (rc != 0) {
+    if (rc == MDB_INVALID) {
+        rv = hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short or not an "
+                             "LMDB file", file->names.main);
+    }
+    else if (rc != 0) {
         rv = lmdb_because(why, rc, "cannot open");
     }
     else {

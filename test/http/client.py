@@ -2,11 +2,13 @@
 """HTTP clients that send exactly the bytes a test names.
 
 `Connection` is HTTP/1 on one socket; `KeepAlive` reuses one as a browser does;
-`H2Connection` is HTTP/2 over cleartext with prior knowledge.
+`Hammer` is many of those for as long as a test wants; `H2Connection` is HTTP/2
+over cleartext with prior knowledge.
 """
 
 import json
 import socket
+import threading
 
 import h2.config
 import h2.connection
@@ -74,6 +76,18 @@ class Closed(Exception):
 def order(**what):
     """The header that tells a backend how to answer; see backend.py."""
     return ("X-Backend", json.dumps(what))
+
+
+def request_bytes(method, target, host=None, headers=(), body=None,
+                  version="HTTP/1.1"):
+    lines = ["%s %s %s" % (method, target, version)]
+    if host is not None:
+        lines.append("Host: %s" % host)
+    lines += ["%s: %s" % header for header in headers]
+    if body is not None:
+        lines.append("Content-Length: %d" % len(body))
+    head = "\r\n".join(lines) + "\r\n\r\n"
+    return head.encode("latin-1") + (body or b"")
 
 
 class Connection:
@@ -160,18 +174,18 @@ class Connection:
     def request(self, method, target, host=None, headers=(), body=None,
                 version="HTTP/1.1"):
         """Send a request and read its response; host None sends none."""
-        lines = ["%s %s %s" % (method, target, version)]
-        if host is not None:
-            lines.append("Host: %s" % host)
-        lines += ["%s: %s" % header for header in headers]
-        if body is not None:
-            lines.append("Content-Length: %d" % len(body))
-        head = "\r\n".join(lines) + "\r\n\r\n"
         try:
-            self.send(head.encode("latin-1") + (body or b""))
+            self.send(request_bytes(method, target, host, headers, body,
+                                    version))
         except ConnectionError as error:
             raise Closed(0, str(error)) from None
         return self.read_response(method == "HEAD")
+
+    def pipeline(self, hosts, target="/"):
+        """Ask all these hosts at once; the responses in order."""
+        self.send(b"".join(request_bytes("GET", target, host)
+                           for host in hosts))
+        return [self.read_response() for _ in hosts]
 
 
 class KeepAlive:
@@ -222,6 +236,73 @@ def request(port, method, target, host=None, **more):
 
 def get(port, host, target="/", headers=(), **more):
     return request(port, "GET", target, host, headers=headers, **more)
+
+
+def burst(port, hosts, headers=()):
+    """One connection for each host, all requests under way together: their
+    last bytes are sent when all else is there.  The responses in order."""
+    connections = []
+    try:
+        for host in hosts:
+            connections.append(Connection(port))
+            whole = request_bytes("GET", "/", host, headers)
+            connections[-1].send(whole[:-2])
+        for connection in connections:
+            connection.send(b"\r\n")
+        return [connection.read_response() for connection in connections]
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+class Hammer:
+    """Keep-alive clients that ask for known hosts until the block ends:
+
+        with Hammer(port, {host: backend}) as hammer:
+            ...
+        assert hammer.wrong == []
+    """
+
+    def __init__(self, port, expected, clients=4):
+        self.port = port
+        self.expected = expected
+        self.wrong = []
+        self.served = 0
+        self.resent = 0
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._run, args=(number,))
+                        for number in range(clients)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _run(self, number):
+        keep = KeepAlive(self.port)
+        hosts = list(self.expected)
+        count = number
+        while not self.over.is_set():
+            host = hosts[count % len(hosts)]
+            target = "/%d/%d" % (number, count)
+            count += 1
+            try:
+                response = keep.get(host, target)
+            except (Closed, OSError) as error:
+                self.wrong.append("%s: %r" % (host, error))
+                keep.close()
+                continue
+            if response.backend != self.expected[host] \
+                    or response.target != target:
+                self.wrong.append("%s: %r" % (host, response))
+            self.served += 1
+        self.resent += keep.resent
+        keep.close()
 
 
 class H2Connection:

@@ -242,7 +242,9 @@ class Httpd:
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            # Gracefully: on SIGTERM children of the stock event MPM tear
+            # down what their threads still use, and some crash.
+            self.process.send_signal(signal.SIGWINCH)
         try:
             self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:

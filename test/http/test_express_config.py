@@ -61,7 +61,7 @@ def test_bad_value_is_refused_and_quoted(make_httpd, directive, value):
     httpd = make_httpd().configure("%s %s\n" % (directive, value))
     status, said = httpd.check_config()
     assert status != 0
-    quoted = re.search(r"^%s\b.*['\"]%s['\"]"
+    quoted = re.search(r"^%s\b.*['`\"]%s['`\"]"
                        % (directive, re.escape(value)), said, re.MULTILINE)
     assert quoted, said
 

@@ -44,7 +44,7 @@ ProxyPassMatch ^/numbered/([0-9]+)$ {c}/number-$1
     ProxyPass !
 </Location>
 <LocationMatch ^/matchlocation>
-    ProxyPass !
+    ProxyPassMatch !
 </LocationMatch>
 <Location /section>
     ProxyPass {c}/section

@@ -36,8 +36,8 @@ static void answer_words(char *answer, const char *input, size_t len)
 
     while ((rv = hostmap_option_next(&option, &words, &bad))
            == APR_SUCCESS) {
-        ck_assert_ptr_ge(words.ptr, from);
-        ck_assert_ptr_eq(words.ptr + words.len, input + len);
+        ck_assert(words.ptr > from);
+        ck_assert(words.ptr + words.len <= input + len);
         from = words.ptr;
         add_option(answer, &option);
     }

@@ -27,6 +27,9 @@ int main(void)
     srunner_add_suite(runner, text_suite());
     srunner_add_suite(runner, reverse_suite());
     srunner_add_suite(runner, loop_suite());
+    srunner_add_suite(runner, cache_suite());
+    srunner_add_suite(runner, file_suite());
+    srunner_add_suite(runner, serve_suite());
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Input: a host name.  What is made of it, and what passes the check, is made
+ * of itself.
+ */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hostmap_key.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *host = (const char *)data;
+    char key[HOSTMAP_KEY_MAX + 1];
+    apr_size_t len = 0;
+    hostmap_bad bad = { NULL, 0 };
+    apr_status_t made = hostmap_key_host(key, &len, host, size, &bad);
+
+    if (made == APR_SUCCESS) {
+        if (len == 0 || len > HOSTMAP_KEY_MAX || strlen(key) != len
+            || hostmap_key_check(key, len, NULL) != APR_SUCCESS) {
+            abort();
+        }
+    }
+    else if (bad.reason == NULL || bad.pos > size) {
+        abort();
+    }
+
+    if (hostmap_key_check(host, size, &bad) == APR_SUCCESS) {
+        if (made != APR_SUCCESS || len != size
+            || memcmp(key, host, len) != 0) {
+            abort();
+        }
+    }
+    else if (bad.reason == NULL || bad.pos > size) {
+        abort();
+    }
+    return 0;
+}

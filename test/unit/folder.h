@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file folder.h
+ * @brief A folder of the test's own, with maps in it.  Everything fails the
+ *        test when it fails.
+ */
+
+#ifndef FOLDER_H
+#define FOLDER_H
+
+#include "apr_pools.h"
+
+#include "hostmap.h"
+
+/** Set by folder_setup(): a pool, and the folder's path. */
+extern apr_pool_t *folder_pool;
+extern const char *folder_path;
+
+/** Fixtures for tcase_add_checked_fixture(). */
+void folder_setup(void);
+void folder_teardown(void);
+
+/** A path in the folder. */
+const char *folder_file(const char *name);
+
+/** Make a map: count entries `hN.example.com` -> `http://VALUE/N`. */
+void folder_map(const char *name, const char *type, int count,
+                const char *value);
+
+/** Replace a file by these bytes. */
+void folder_write(const char *name, const void *bytes, size_t len);
+
+/** The driver is missing on this system: says so, and the test is to end. */
+int folder_lacks(const char *type);
+
+#endif /* FOLDER_H */

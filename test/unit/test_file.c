@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * One map file of each type: what was written is read, and what is broken is
+ * seen and said.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apr_strings.h"
+
+#include "folder.h"
+#include "hostmap_guard.h"
+#include "hostmap_writer.h"
+#include "suites.h"
+
+static const char *const types[] = { "lmdb", "sdbm", "gdbm", "db" };
+#define TYPES 4
+
+static hostmap_reason why;
+
+static hostmap_file *open_map(const char *name, const char *type)
+{
+    hostmap_file *file;
+
+    ck_assert_msg(hostmap_file_open(&file, folder_file(name), type,
+                                    folder_pool, &why) == APR_SUCCESS,
+                  "%s", why.text);
+    return file;
+}
+
+static void assert_refused(const char *name, const char *type,
+                           const char *reason)
+{
+    hostmap_file *file;
+    apr_status_t rv;
+
+    why.text[0] = '\0';
+    rv = hostmap_file_open(&file, folder_file(name), type, folder_pool, &why);
+    ck_assert_int_ne(rv, APR_SUCCESS);
+    ck_assert_msg(strstr(why.text, reason) != NULL, "said: %s", why.text);
+}
+
+static apr_status_t count(void *baton, const char *key, apr_size_t key_len,
+                          const char *value, apr_size_t value_len)
+{
+    ck_assert_uint_gt(key_len, strlen(".example.com"));
+    ck_assert_mem_eq(key + key_len - 12, ".example.com", 12);
+    ck_assert_uint_gt(value_len, 7);
+    ck_assert_mem_eq(value, "http://", 7);
+    ++*(int *)baton;
+    return APR_SUCCESS;
+}
+
+START_TEST(what_was_written_is_read)
+{
+    const char *type = types[_i], *value;
+    hostmap_file *file;
+    hostmap_stat st;
+    apr_size_t len;
+    int i, seen = 0;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 5000, "a");
+    file = open_map("map", "default");
+    hostmap_file_stat(file, &st);
+    ck_assert_str_eq(st.type, type);
+    for (i = 0; i < 5000; i++) {
+        char key[64], expected[64];
+
+        snprintf(key, sizeof(key), "h%d.example.com", i);
+        snprintf(expected, sizeof(expected), "http://a/%d", i);
+        ck_assert_int_eq(hostmap_file_fetch(file, key, strlen(key), &value,
+                                            &len, folder_pool, &why),
+                         APR_SUCCESS);
+        ck_assert_str_eq(value, expected);
+        ck_assert_uint_eq(len, strlen(expected));
+    }
+    ck_assert_int_eq(hostmap_file_fetch(file, "none", 4, &value, &len,
+                                        folder_pool, &why), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_file_fetch(file, "", 0, &value, &len,
+                                        folder_pool, &why), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_file_each(file, count, &seen, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(seen, 5000);
+    hostmap_file_close(file);
+}
+END_TEST
+
+START_TEST(an_empty_map_is_a_map)
+{
+    const char *type = types[_i], *value;
+    hostmap_file *file;
+    apr_size_t len;
+    int seen = 0;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 0, "a");
+    file = open_map("map", NULL);
+    ck_assert_int_eq(hostmap_file_fetch(file, "www", 3, &value, &len,
+                                        folder_pool, &why), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_file_each(file, count, &seen, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(seen, 0);
+    hostmap_file_close(file);
+}
+END_TEST
+
+START_TEST(longest_key_and_value)
+{
+    const char *type = types[_i], *found;
+    char key[HOSTMAP_KEY_MAX + 1], value[4096];
+    apr_size_t max = hostmap_type_pair_max(type), len;
+    apr_size_t value_len = max ? max - HOSTMAP_KEY_MAX : sizeof(value);
+    hostmap_writer *writer;
+    hostmap_file *file;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    memset(key, 'k', sizeof(key));
+    memset(value, 'v', sizeof(value));
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type,
+                                         10000, 0, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_put(writer, key, HOSTMAP_KEY_MAX, value,
+                                        value_len, &why), APR_SUCCESS);
+    if (max) {
+        ck_assert_int_eq(hostmap_writer_put(writer, key, HOSTMAP_KEY_MAX,
+                                            value, value_len + 1, &why),
+                         APR_EINVAL);
+    }
+    ck_assert_int_eq(hostmap_writer_put(writer, key, 0, value, 1, &why),
+                     APR_EINVAL);
+    if (strcmp(type, "lmdb") == 0) {
+        ck_assert_int_eq(hostmap_writer_put(writer, key, HOSTMAP_KEY_MAX + 1,
+                                            value, 1, &why), APR_EINVAL);
+    }
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_fetch(file, key, HOSTMAP_KEY_MAX, &found,
+                                        &len, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(len, value_len);
+    ck_assert_int_eq(hostmap_file_fetch(file, key, HOSTMAP_KEY_MAX + 1,
+                                        &found, &len, folder_pool, &why),
+                     APR_NOTFOUND);
+    hostmap_file_close(file);
+}
+END_TEST
+
+static void read_whole(const char *name, char **bytes, size_t *len)
+{
+    FILE *file = fopen(folder_file(name), "rb");
+    struct stat st;
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fstat(fileno(file), &st), 0);
+    *len = st.st_size;
+    *bytes = malloc(*len);
+    ck_assert_ptr_nonnull(*bytes);
+    ck_assert_uint_eq(fread(*bytes, 1, *len, file), *len);
+    fclose(file);
+}
+
+START_TEST(a_cut_file_is_refused)
+{
+    const char *type = types[_i];
+    const char *name = strcmp(type, "sdbm") ? "map" : "map.pag";
+    size_t len, cut;
+    char *bytes;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 3000, "a");
+    read_whole(name, &bytes, &len);
+    for (cut = len - 1; cut > 0; cut = cut * 3 / 4) {
+        folder_write(name, bytes, cut);
+        assert_refused("map", type, cut >= 64 ? "cut short" : "");
+        /* a whole number of pages is no excuse */
+        folder_write(name, bytes, cut / 4096 * 4096);
+        assert_refused("map", type, "");
+    }
+    free(bytes);
+}
+END_TEST
+
+START_TEST(random_bytes_are_refused)
+{
+    const char *type = types[_i];
+    unsigned char bytes[20001];
+    size_t i;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    srandom(7 + _i);
+    for (i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (unsigned char)(random() >> 7);
+    }
+    folder_write("map", bytes, sizeof(bytes));
+    folder_write("map.pag", bytes, sizeof(bytes));
+    folder_write("map.dir", bytes, 4096);
+    assert_refused("map", type, "");
+    assert_refused("map", "default", "not a map");
+    folder_write("map", "", 0);
+    folder_write("map.pag", "", 0);
+    assert_refused("map", type, "");
+    assert_refused("map", "default", "an empty file");
+}
+END_TEST
+
+START_TEST(what_is_not_a_file_is_refused)
+{
+    const char *type = types[_i];
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    assert_refused("missing", type, "No such file");
+    ck_assert_int_eq(mkdir(folder_file("map"), 0755), 0);
+    ck_assert_int_eq(mkdir(folder_file("map.pag"), 0755), 0);
+    assert_refused("map", type, "not a regular file");
+    ck_assert_int_eq(mkfifo(folder_file("fifo"), 0644), 0);
+    ck_assert_int_eq(mkfifo(folder_file("fifo.pag"), 0644), 0);
+    assert_refused("fifo", type, "not a regular file");
+    assert_refused("fifo", NULL, "not a regular file");
+}
+END_TEST
+
+START_TEST(half_an_sdbm_is_refused)
+{
+    folder_map("map", "sdbm", 100, "a");
+    ck_assert_int_eq(unlink(folder_file("map.dir")), 0);
+    assert_refused("map", "default", "map.dir: No such file");
+    folder_map("map", "sdbm", 100, "a");
+    ck_assert_int_eq(unlink(folder_file("map.pag")), 0);
+    assert_refused("map", "default", "map.pag: No such file");
+}
+END_TEST
+
+START_TEST(one_type_is_not_another)
+{
+    folder_map("map", "lmdb", 10, "a");
+    assert_refused("map", "gdbm", "not of type gdbm");
+    assert_refused("map", "db", "not of type db");
+    assert_refused("map", "sdbm", "map.pag: No such file");
+    assert_refused("map", "cdb", "no map type `cdb`");
+    folder_map("map", "db", 10, "a");
+    assert_refused("map", "lmdb", "not of type lmdb");
+}
+END_TEST
+
+START_TEST(the_default_type_has_a_name)
+{
+    const char *type = NULL;
+    int i;
+
+    ck_assert_msg(hostmap_type_default(&type, folder_pool, &why)
+                  == APR_SUCCESS, "%s", why.text);
+    for (i = 0; hostmap_type_names[i]; i++) {
+        if (strcmp(type, hostmap_type_names[i]) == 0) {
+            return;
+        }
+    }
+    ck_abort_msg("no type is called %s", type);
+}
+END_TEST
+
+/* ---- writing ----------------------------------------------------------- */
+
+START_TEST(an_aborted_writer_changes_nothing)
+{
+    const char *type = types[_i];
+    hostmap_writer *writer;
+    hostmap_file *file;
+    int seen = 0;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 10, "a");
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         0, folder_pool, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_put(writer, "x", 1, "y", 1, &why),
+                     APR_SUCCESS);
+    hostmap_writer_abort(writer);
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_each(file, count, &seen, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(seen, 10);
+    hostmap_file_close(file);
+    ck_assert_int_ne(access(folder_file("map.hostmap-new"), F_OK), 0);
+    ck_assert_int_ne(access(folder_file("map.hostmap-new.pag"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(adding_keeps_what_is_there)
+{
+    const char *type = types[_i], *value;
+    hostmap_writer *writer;
+    hostmap_file *file;
+    apr_size_t len;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 1000, "a");
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         HOSTMAP_WRITER_ADD, folder_pool,
+                                         &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_put(writer, "h7.example.com", 14, "new",
+                                        3, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_put(writer, "a", 1, "b", 1, &why),
+                     APR_SUCCESS);
+    ck_assert_msg(hostmap_writer_commit(writer, &why) == APR_SUCCESS, "%s",
+                  why.text);
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_fetch(file, "h7.example.com", 14, &value,
+                                        &len, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_str_eq(value, "new");
+    ck_assert_int_eq(hostmap_file_fetch(file, "a", 1, &value, &len,
+                                        folder_pool, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_file_fetch(file, "h999.example.com", 16, &value,
+                                        &len, folder_pool, &why),
+                     APR_SUCCESS);
+    hostmap_file_close(file);
+}
+END_TEST
+
+START_TEST(the_mode_is_kept_and_a_new_map_is_readable)
+{
+    const char *type = types[_i];
+    const char *name = strcmp(type, "sdbm") ? "map" : "map.pag";
+    struct stat st;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 10, "a");
+    ck_assert_int_eq(stat(folder_file(name), &st), 0);
+    ck_assert_int_eq(st.st_mode & 07777, 0644);
+    ck_assert_int_eq(chmod(folder_file(name), 0600), 0);
+    folder_map("map", type, 20, "a");
+    ck_assert_int_eq(stat(folder_file(name), &st), 0);
+    ck_assert_int_eq(st.st_mode & 07777, 0600);
+}
+END_TEST
+
+START_TEST(what_a_dead_writer_left_is_taken_over)
+{
+    const char *type = types[_i];
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_write("map.hostmap-new", "rubbish", 7);
+    folder_write("map.hostmap-new.pag", "rubbish", 7);
+    folder_write("map.hostmap-new.dir", "rubbish", 7);
+    folder_map("map", type, 10, "a");
+    hostmap_file_close(open_map("map", type));
+}
+END_TEST
+
+START_TEST(a_link_stays_a_link)
+{
+    const char *type = types[_i];
+    const char *suffix = strcmp(type, "sdbm") ? "" : ".pag";
+    const char *link = apr_pstrcat(folder_pool, "link", suffix, NULL);
+    const char *map = apr_pstrcat(folder_pool, "map", suffix, NULL);
+    struct stat st;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 10, "a");
+    ck_assert_int_eq(symlink(folder_file(map), folder_file(link)), 0);
+    folder_map("link", type, 20, "b");
+    ck_assert_int_eq(lstat(folder_file(link), &st), 0);
+    ck_assert(S_ISLNK(st.st_mode));
+    ck_assert_int_eq(unlink(folder_file(link)), 0);
+}
+END_TEST
+
+START_TEST(who_can_write_is_seen)
+{
+    ck_assert_int_eq(chmod(folder_path, 0755), 0);
+    folder_map("map", "lmdb", 10, "a");
+    ck_assert(!hostmap_exposed(folder_file("map"), 0, 0, folder_pool, &why));
+    ck_assert(!hostmap_exposed(folder_file("none"), 0, 0, folder_pool, &why));
+    ck_assert_int_eq(chmod(folder_file("map"), 0666), 0);
+    ck_assert(hostmap_exposed(folder_file("map"), 0, 0, folder_pool, &why));
+    ck_assert_ptr_nonnull(strstr(why.text, "the file"));
+    ck_assert_int_eq(chmod(folder_file("map"), 0644), 0);
+    ck_assert_int_eq(chmod(folder_path, 0777), 0);
+    ck_assert(hostmap_exposed(folder_file("map"), 0, 0, folder_pool, &why));
+    ck_assert_ptr_nonnull(strstr(why.text, "the folder"));
+    ck_assert_int_eq(chmod(folder_path, 01777), 0);
+    ck_assert(!hostmap_exposed(folder_file("map"), 0, 0, folder_pool, &why));
+}
+END_TEST
+
+Suite *file_suite(void)
+{
+    Suite *suite = suite_create("file");
+    TCase *reading = tcase_create("reading");
+    TCase *writing = tcase_create("writing");
+
+    tcase_add_checked_fixture(reading, folder_setup, folder_teardown);
+    tcase_add_loop_test(reading, what_was_written_is_read, 0, TYPES);
+    tcase_add_loop_test(reading, an_empty_map_is_a_map, 0, TYPES);
+    tcase_add_loop_test(reading, longest_key_and_value, 0, TYPES);
+    tcase_add_loop_test(reading, a_cut_file_is_refused, 0, TYPES);
+    tcase_add_loop_test(reading, random_bytes_are_refused, 0, TYPES);
+    tcase_add_loop_test(reading, what_is_not_a_file_is_refused, 0, TYPES);
+    tcase_add_test(reading, half_an_sdbm_is_refused);
+    tcase_add_test(reading, one_type_is_not_another);
+    tcase_add_test(reading, the_default_type_has_a_name);
+    suite_add_tcase(suite, reading);
+
+    tcase_add_checked_fixture(writing, folder_setup, folder_teardown);
+    tcase_add_loop_test(writing, an_aborted_writer_changes_nothing, 0, TYPES);
+    tcase_add_loop_test(writing, adding_keeps_what_is_there, 0, TYPES);
+    tcase_add_loop_test(writing, the_mode_is_kept_and_a_new_map_is_readable,
+                        0, TYPES);
+    tcase_add_loop_test(writing, what_a_dead_writer_left_is_taken_over, 0,
+                        TYPES);
+    tcase_add_loop_test(writing, a_link_stays_a_link, 0, TYPES);
+    tcase_add_test(writing, who_can_write_is_seen);
+    suite_add_tcase(suite, writing);
+    return suite;
+}
