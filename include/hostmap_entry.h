@@ -83,6 +83,7 @@ typedef struct hostmap_entry {
  * mod_proxy has a handler for (http https ws wss h2 h2c fcgi scgi uwsgi ajp
  * ftp balancer); userinfo, query, fragment, control characters, blanks and
  * backslashes are refused.  A name may hold underscores (container names).
+ * Host and socket are at most 255 and 95 bytes: mod_proxy's fields.
  */
 apr_status_t hostmap_entry_parse(hostmap_entry *entry,
                                  const char *value, apr_size_t len,

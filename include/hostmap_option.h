@@ -30,9 +30,12 @@ typedef struct hostmap_option_def {
     hostmap_option_kind kind;
     /** TIME: microseconds of a bare number; else 1 */
     apr_int64_t unit;
-    /** range of number (in number's own unit), or of the text's length */
+    /** range of number (in number's own unit), or of the text's length.  A
+     *  size may also be 0, the system's default; the -1 of addressttl stands
+     *  for ever and is no microsecond */
     apr_int64_t min, max;
-    /** for people: "a time of at least one millisecond" */
+    /** for people, and the reason of a bad value: "acquire takes a time of at
+     *  least one millisecond" */
     const char *expected;
 } hostmap_option_def;
 

@@ -243,8 +243,10 @@ static const char *reverse_join(const reverse_map *map, const char *front,
         return NULL;
     }
     /* `/app//evil.example` must not become `//evil.example` */
-    while (rest[0] == '/' && rest[1] == '/') {
-        rest++;
+    if (*front == '\0' && *map->prefix == '\0') {
+        while (rest[0] == '/' && rest[1] == '/') {
+            rest++;
+        }
     }
     if (*rest != '/' && (*path != '/' || *map->prefix == '\0')) {
         slash = "/";

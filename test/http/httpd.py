@@ -7,6 +7,7 @@ report that the test did not declare with `expect_log` or `allow_log`.
 """
 
 import collections
+import contextlib
 import os
 import pwd
 import re
@@ -241,11 +242,15 @@ class Httpd:
     def stop(self):
         if self.process is None:
             return
-        if self.process.poll() is None:
-            # Gracefully: on SIGTERM children of the stock event MPM tear
-            # down what their threads still use, and some crash.
-            self.process.send_signal(signal.SIGWINCH)
         try:
+            if self.process.poll() is None:
+                # The children gracefully: on SIGTERM those of the event MPM
+                # tear down what their threads still use, and some crash.
+                # Then the parent, which would sleep a second between looks.
+                self.process.send_signal(signal.SIGWINCH)
+                wait_for(lambda: not self._live_children(), STOP_TIMEOUT,
+                         "httpd's children end")
+                self.process.send_signal(signal.SIGTERM)
             self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             raise AssertionError(
@@ -267,6 +272,16 @@ class Httpd:
         path = "/proc/%d/task/%d/children" % (pid, pid)
         with open(path, encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
+
+    def _live_children(self):
+        """Children that have not ended, whether or not they are reaped."""
+        live = []
+        for pid in self.child_pids():
+            with contextlib.suppress(FileNotFoundError):
+                with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
+                    if file.read().rpartition(")")[2].split()[0] != "Z":
+                        live.append(pid)
+        return live
 
     # ---- requests ------------------------------------------------------
 

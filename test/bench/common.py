@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmarks share: programs, maps, servers, load, and arithmetic.
+
+All on loopback with free ports and in a folder of their own; everything that
+was started is ended.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import pwd
+import grp
+import random
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+HTTPD = os.environ.get("HTTPD", "/usr/sbin/apache2")
+HTTPD_MODULES = os.environ.get("HTTPD_MODULES", "/usr/lib/apache2/modules")
+STOCK_TOOL = os.environ.get("HTXT2DBM", "httxt2dbm")
+
+BACKENDS = 4
+CONNECTIONS = 16
+SMALL = 1000
+START_TIMEOUT = 60
+STOP_TIMEOUT = 20
+TOOL_TIMEOUT = 300
+
+
+# ---- the command line ------------------------------------------------------
+
+def options(doc, rounds, seconds=None):
+    """The options that all benchmarks take."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds,
+                        help="default: %d" % rounds)
+    if seconds:
+        parser.add_argument("--seconds", type=float, default=seconds,
+                            help="of load a server and round; default: %g"
+                            % seconds)
+    parser.add_argument("--hosts", type=int, default=1000000,
+                        help="entries of the large map; default: 1000000")
+    parser.add_argument("--mpm", choices=("event", "worker"), default="event")
+    parser.add_argument("--json", metavar="FILE",
+                        help="write the figures there too")
+    parser.add_argument("--build", metavar="FOLDER",
+                        default=os.path.join(TOP, "_build", "bench"),
+                        help="where programs are built; default: _build/bench")
+    parser.add_argument("--work", metavar="FOLDER",
+                        help="where maps and servers are put (a new folder in "
+                        "it); default: $TMPDIR")
+    return parser
+
+
+def main(parser, measure):
+    """Build, measure in a folder that is removed afterwards, report."""
+    settings = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    build(settings.build)
+    folder = tempfile.mkdtemp(prefix="switchboard-bench-", dir=settings.work)
+    os.chmod(folder, 0o755)
+    try:
+        with contextlib.ExitStack() as stack:
+            figures = measure(Bench(settings, folder, stack))
+    finally:
+        shutil.rmtree(folder)
+    if settings.json:
+        write_json(settings.json, dict(figures, machine=machine()))
+
+
+def write_json(path, figures):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(figures, file, indent=2)
+        file.write("\n")
+
+
+def build(folder):
+    subprocess.run(["make", "-s", "-C", HERE, "OUT=" + os.path.abspath(folder),
+                    "-j%d" % os.cpu_count()], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = [line.split(":", 1)[1].strip() for line in file
+                  if line.startswith("model name")]
+    version = subprocess.run([HTTPD, "-v"], text=True, check=True,
+                             stdout=subprocess.PIPE).stdout
+    return {"cpu": models[0] if models else platform.machine(),
+            "cpus": os.cpu_count(), "kernel": platform.release(),
+            "httpd": version.splitlines()[0].split(": ")[1],
+            "load_average": os.getloadavg()[0]}
+
+
+# ---- arithmetic ------------------------------------------------------------
+
+def summary(values):
+    """Median and spread."""
+    return {"median": statistics.median(values), "min": min(values),
+            "max": max(values), "values": values}
+
+
+def spread(figures, scale=1.0, form="%.1f"):
+    return "%s (%s-%s)" % tuple(
+        form % (figures[name] * scale) for name in ("median", "min", "max"))
+
+
+def target(name, value, limit, met, unit):
+    """A figure that has been promised, and whether it is kept."""
+    say("%-58s %s %s, limit %s: %s" % (
+        name, "%.3g" % value, unit, "%.3g" % limit,
+        "met" if met else "MISSED"))
+    return {"name": name, "value": value, "limit": limit, "unit": unit,
+            "met": met}
+
+
+def table(rows):
+    """Rows of text; the first is the head.  The first column is aligned left,
+    the others right."""
+    widths = [max(len(row[at]) for row in rows)
+              for at in range(len(rows[0]))]
+    for row in rows:
+        say("  ".join(cell.ljust(width) if at == 0 else cell.rjust(width)
+                      for at, (cell, width) in enumerate(zip(row, widths))))
+
+
+# ---- processors ------------------------------------------------------------
+
+def halves():
+    """Processors for the servers that are measured, and for all else."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return ({cpus[0]}, set(cpus[1:])) if len(cpus) > 1 else (set(cpus),) * 2
+
+
+def pin(cpus):
+    return lambda: os.sched_setaffinity(0, cpus)
+
+
+def cpu_ns(pid):
+    """User and system time of all threads of a process, ever.  The same sum
+    that /proc/PID/stat gives in hundredths of a second: the kernel's CPU
+    clock of the process (clock_getcpuclockid)."""
+    return time.clock_gettime_ns((~pid << 3) | 2)
+
+
+def cpu_parts(pid):
+    """User and system time in clock ticks, from /proc/PID/stat."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return int(words[11]), int(words[12])
+
+
+def private_dirty(pid):
+    """Kilobytes of memory that a process has written to and shares with
+    none."""
+    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
+        for line in file:
+            if line.startswith("Private_Dirty:"):
+                return int(line.split()[1])
+    raise RuntimeError("no Private_Dirty in smaps_rollup")
+
+
+# ---- a server --------------------------------------------------------------
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Front:
+    """An httpd with one of the configuration files beside."""
+
+    def __init__(self, bench, conf, map_path="", children=2, threads=32,
+                 clock=None, wrapper=()):
+        self.root = tempfile.mkdtemp(prefix="httpd-", dir=bench.folder)
+        os.chmod(self.root, 0o755)
+        self.port = free_port()
+        self.single = bool(wrapper)
+        self.arguments = [*wrapper, HTTPD, "-d", self.root,
+                          "-f", os.path.join(HERE, conf + ".conf")]
+        self.arguments += ["-X"] if self.single else ["-D", "FOREGROUND"]
+        self.environment = {
+            "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
+            "HTTPD_MODULES": HTTPD_MODULES,
+            "SWITCHBOARD_MODULES": os.path.join(bench.build, "modules"),
+            "BENCH_ROOT": self.root, "BENCH_CONF": HERE,
+            "BENCH_PORT": str(self.port), "BENCH_MAP": map_path,
+            "BENCH_BACKEND": str(bench.backends()[0]),
+            "BENCH_MPM": bench.settings.mpm,
+            "BENCH_CHILDREN": str(children), "BENCH_THREADS": str(threads),
+            "BENCH_WORKERS": str(children * threads),
+        }
+        if clock:
+            self.arguments += ["-D", "CLOCK"]
+            self.environment["BENCH_CLOCK"] = clock
+            self.environment["BENCH_CLOCK_MODULE"] = bench.program(
+                "mod_bench_clock.so")
+        if os.getuid() == 0:
+            user = pwd.getpwnam("www-data")
+            self.arguments += ["-D", "ROOT"]
+            self.environment["BENCH_USER"] = user.pw_name
+            self.environment["BENCH_GROUP"] = grp.getgrgid(
+                user.pw_gid).gr_name
+        self.children = children
+        self.process = None
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def log(self):
+        """The beginning of the error log."""
+        try:
+            with open(self.path("error.log"), encoding="utf-8",
+                      errors="replace") as file:
+                return file.read(4000)
+        except FileNotFoundError:
+            return ""
+
+    def exec(self):
+        """Begin; returns at once."""
+        with open(self.path("output"), "wb") as output:
+            self.process = subprocess.Popen(
+                self.arguments, env=self.environment, stdout=output,
+                stderr=output, stdin=subprocess.DEVNULL,
+                start_new_session=True, preexec_fn=pin(halves()[0]))
+
+    def start(self):
+        self.exec()
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self.ask("ready.invalid"):
+            if self.process.poll() is not None:
+                with open(self.path("output"), encoding="utf-8") as output:
+                    raise RuntimeError("httpd ended:\n%s%s" % (
+                        output.read(), self.log()))
+            if time.monotonic() > deadline:
+                raise RuntimeError("httpd does not answer:\n" + self.log())
+            time.sleep(0.01)
+        while not self.single and len(self.pids()) < 1 + self.children:
+            time.sleep(0.01)
+        return self
+
+    def ask(self, host):
+        """Send a request; the answer's status, 0 if there is none."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port),
+                                          timeout=30) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: %s\r\n"
+                             b"Connection: close\r\n\r\n" % host.encode())
+                answer = sock.recv(4096)
+        except OSError:
+            return 0
+        return int(answer.split()[1]) if answer.startswith(b"HTTP/") else 0
+
+    def serving(self):
+        """The processes that answer requests."""
+        pid = self.process.pid
+        if self.single:
+            return [pid]
+        path = "/proc/%d/task/%d/children" % (pid, pid)
+        with open(path, encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def pids(self):
+        return [self.process.pid] + (
+            [] if self.single else self.serving())
+
+    def stop(self):
+        if self.process is None:
+            return
+        try:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(STOP_TIMEOUT)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+# ---- everything together ---------------------------------------------------
+
+class Bench:
+    def __init__(self, settings, folder, stack):
+        self.settings = settings
+        self.folder = folder
+        self.stack = stack
+        self.build = os.path.abspath(settings.build)
+        self.ports = None
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def program(self, name):
+        return os.path.join(self.build, "bench", name)
+
+    # ---- maps --------------------------------------------------------------
+
+    def backends(self):
+        """Ports of the backends, which are started with the first call."""
+        if self.ports is None:
+            process = subprocess.Popen(
+                [self.program("backend"), str(BACKENDS)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                preexec_fn=pin(halves()[1]))
+            self.stack.callback(self._end_backends, process)
+            self.ports = [int(process.stdout.readline())
+                          for _ in range(BACKENDS)]
+        return self.ports
+
+    @staticmethod
+    def _end_backends(process):
+        process.stdin.close()
+        process.wait(STOP_TIMEOUT)
+        process.stdout.close()
+
+    def text(self, count):
+        """The text of a map of so many hosts in random order: the same hosts
+        each time, the backends in turn."""
+        path = self.path("%d.txt" % count)
+        if os.path.exists(path):
+            return path
+        dice = random.Random(count)
+        ports = self.backends()
+        seen = set()
+        with open(path + ".new", "w", encoding="ascii") as file:
+            while len(seen) < count:
+                host = "%x.%s.example" % (
+                    dice.getrandbits(44), dice.choice(("shop", "blog", "www")))
+                if host not in seen:
+                    file.write("%s http://127.0.0.1:%d\n" % (
+                        host, ports[len(seen) % BACKENDS]))
+                    seen.add(host)
+        os.rename(path + ".new", path)
+        return path
+
+    def run(self, *arguments):
+        subprocess.run(arguments, check=True, timeout=TOOL_TIMEOUT,
+                       stdout=subprocess.DEVNULL)
+
+    def hostmap(self, *arguments):
+        self.run(os.path.join(self.build, "bin", "hostmap"), *arguments)
+
+    def map(self, kind, count):
+        """A map: lmdb by our tool, the others by httpd's own.  It is old
+        enough that answers from it are remembered, and in memory."""
+        path = self.path("%d.%s" % (count, kind))
+        if kind == "lmdb":
+            files = [path]
+        else:
+            files = [path + ".dir", path + ".pag"] if kind == "sdbm" \
+                else [path]
+        if not os.path.exists(files[0]):
+            if kind == "lmdb":
+                self.hostmap("build", "-t", kind, self.text(count), path)
+            else:
+                self.run(STOCK_TOOL, "-f", kind, "-i", self.text(count),
+                         "-o", path)
+        for file in files:
+            os.chmod(file, 0o644)
+            os.utime(file, (time.time() - 3600,) * 2)
+            read_all(file)
+        return path
+
+    # ---- servers and load --------------------------------------------------
+
+    def front(self, conf, map_path="", **more):
+        front = Front(self, conf, map_path, **more)
+        self.stack.callback(front.stop)
+        return front.start()
+
+    def load(self, front, text, *arguments, backend=None,
+             connections=CONNECTIONS):
+        """Run the load generator; what it says.  An answer that is wrong ends
+        the benchmark."""
+        command = [self.program("load"), "-c", str(connections), *arguments]
+        if backend:
+            command += ["-b", str(backend)]
+        done = subprocess.run(
+            command + [str(front.port), text], text=True, timeout=900,
+            stdout=subprocess.PIPE, preexec_fn=pin(halves()[1]))
+        if done.returncode != 0:
+            raise RuntimeError("%s: wrong answers: %s\n%s" % (
+                " ".join(front.arguments), done.stdout, front.log()))
+        return json.loads(done.stdout)
+
+    def load_cpu(self, front, text, *arguments, **more):
+        """The same; with what the server's processes used per request, in
+        microseconds, and requests a second."""
+        pids = front.pids()
+        before = [cpu_ns(pid) for pid in pids]
+        parts = [cpu_parts(pid) for pid in pids]
+        done = self.load(front, text, *arguments, **more)
+        if front.pids() != pids:
+            raise RuntimeError("httpd's processes changed:\n" + front.log())
+        used = sum(map(cpu_ns, pids)) - sum(before)
+        user, system = (sum(now) - sum(then) for now, then in zip(
+            zip(*map(cpu_parts, pids)), zip(*parts)))
+        return {"cpu_us": used / 1e3 / done["requests"],
+                "per_second": done["requests"] / done["seconds"],
+                "user_share": user / max(1, user + system)}
+
+
+def read_all(path):
+    """Have a file in memory."""
+    with open(path, "rb") as file:
+        while file.read(1 << 20):
+            pass

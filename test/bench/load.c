@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * load.c: asks for hosts of a map over kept connections, each as soon as its
+ * last answer is there, and looks at every answer.
+ *
+ * One process, one thread, epoll.  The hosts come from the text of a map whose
+ * values end in the port of a backend (see backend.c): an answer that is not
+ * 200 or that another backend gave is counted as an error.  Ends by itself,
+ * early after 100 errors.
+ *
+ * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-s SEED] [-o]
+ *             [-b BACKEND] PORT TEXT
+ *     -o  in the order of the text, each host once, instead of at random
+ *     -b  all answers have to come from this backend
+ * Prints one JSON object.  Exit status 1: errors, or no progress.
+ */
+
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 1024
+#define ANSWER_MAX      8192
+#define STALLED_MS      10000
+#define ERRORS_MAX      100
+
+typedef struct host {
+    const char *name;
+    unsigned backend;
+} host;
+
+typedef struct conn {
+    int fd;
+    const host *asked;
+    size_t len;
+    char buf[ANSWER_MAX];
+} conn;
+
+typedef struct options {
+    int conns;
+    double seconds;
+    uint64_t requests;
+    uint64_t random;
+    int in_order;
+    unsigned backend;
+    unsigned port;
+    const char *text;
+} options;
+
+static options opt = { 16, 0, 0, 88172645463325252ULL, 0, 0, 0, NULL };
+static host *hosts;
+static size_t host_count, host_next;
+static int poll_fd;
+static uint64_t sent, answered, reconnects;
+static uint64_t bad_status, bad_backend, bad_io;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* ---- hosts ------------------------------------------------------------- */
+
+static char *read_all(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text;
+    long size;
+
+    if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0) {
+        fail(path);
+    }
+    rewind(file);
+    text = malloc(size + 1);
+    if (!text || fread(text, 1, size, file) != (size_t)size) {
+        fail(path);
+    }
+    text[size] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void hosts_read(const char *path)
+{
+    char *line = read_all(path), *end, *blank, *colon;
+    size_t room = 0;
+
+    for (; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        blank = strchr(line, ' ');
+        if (!end || !blank || blank > end) {
+            break;
+        }
+        *end = *blank = '\0';
+        if (host_count == room) {
+            room = room ? 2 * room : 1024;
+            hosts = realloc(hosts, room * sizeof(*hosts));
+            if (!hosts) {
+                fail("hosts");
+            }
+        }
+        colon = strrchr(blank + 1, ':');
+        hosts[host_count].name = line;
+        hosts[host_count++].backend = colon ? atoi(colon + 1) : 0;
+    }
+    if (host_count == 0) {
+        fprintf(stderr, "load: %s: no hosts\n", path);
+        exit(1);
+    }
+}
+
+/* xorshift64*: the same hosts for the same seed */
+static uint64_t next_random(void)
+{
+    opt.random ^= opt.random >> 12;
+    opt.random ^= opt.random << 25;
+    opt.random ^= opt.random >> 27;
+    return opt.random * 2685821657736338717ULL;
+}
+
+static const host *host_choose(void)
+{
+    if (opt.in_order) {
+        return &hosts[host_next++ % host_count];
+    }
+    return &hosts[(next_random() >> 11) % host_count];
+}
+
+/* ---- connections ------------------------------------------------------- */
+
+static void conn_open(conn *c)
+{
+    struct sockaddr_in addr;
+    struct epoll_event event;
+    int one = 1;
+
+    memset(&addr, 0, sizeof(addr));
+    addr.sin_family = AF_INET;
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    addr.sin_port = htons(opt.port);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0
+        || connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+        fail("connect");
+    }
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    event.events = EPOLLIN;
+    event.data.ptr = c;
+    if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &event) != 0) {
+        fail("epoll_ctl");
+    }
+}
+
+static void conn_ask(conn *c)
+{
+    char out[1024];
+    int len;
+
+    c->asked = host_choose();
+    c->len = 0;
+    len = snprintf(out, sizeof(out), "GET /index.html HTTP/1.1\r\n"
+                   "Host: %s\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n",
+                   c->asked->name);
+    sent++;
+    if (send(c->fd, out, len, MSG_NOSIGNAL) != len) {
+        bad_io++;
+    }
+}
+
+/* The whole answer's length, 0 if it is not all there. */
+static size_t answer_length(const conn *c)
+{
+    const char *end = strstr(c->buf, "\r\n\r\n");
+    const char *length = strcasestr(c->buf, "\r\nContent-Length:");
+    size_t whole;
+
+    if (!end) {
+        return 0;
+    }
+    whole = end + 4 - c->buf;
+    if (length && length < end) {
+        whole += strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
+    }
+    return c->len >= whole ? whole : 0;
+}
+
+static void answer_judge(const conn *c)
+{
+    const char *from = strcasestr(c->buf, "\r\nX-Backend:");
+    unsigned expected = opt.backend ? opt.backend : c->asked->backend;
+    unsigned backend = from ? atoi(from + strlen("\r\nX-Backend:")) : 0;
+
+    if (strncmp(c->buf, "HTTP/1.1 200 ", 13) != 0) {
+        bad_status++;
+    }
+    else if (backend != expected) {
+        bad_backend++;
+    }
+}
+
+/* Takes what has come; 1: the connection is free for the next request. */
+static int conn_read(conn *c)
+{
+    ssize_t got = recv(c->fd, c->buf + c->len, sizeof(c->buf) - 1 - c->len, 0);
+    int ends;
+
+    if (got <= 0) {
+        bad_io++;
+        close(c->fd);
+        conn_open(c);
+        return 1;
+    }
+    c->len += got;
+    c->buf[c->len] = '\0';
+    if (answer_length(c) == 0) {
+        return 0;
+    }
+    answered++;
+    answer_judge(c);
+    ends = strcasestr(c->buf, "\r\nConnection: close") != NULL;
+    if (ends) {
+        reconnects++;
+        close(c->fd);
+        conn_open(c);
+    }
+    return 1;
+}
+
+/* ---- the run ----------------------------------------------------------- */
+
+static int is_over(double start)
+{
+    return (opt.requests && sent >= opt.requests)
+           || (opt.seconds > 0 && now() - start >= opt.seconds)
+           || bad_status + bad_backend + bad_io >= ERRORS_MAX;
+}
+
+static void run(double start)
+{
+    static conn conns[CONNECTIONS_MAX];
+    struct epoll_event events[64];
+    int open, i, count;
+
+    for (open = 0; open < opt.conns && !is_over(start); open++) {
+        conn_open(&conns[open]);
+        conn_ask(&conns[open]);
+    }
+    while (open > 0) {
+        count = epoll_wait(poll_fd, events, 64, STALLED_MS);
+        if (count == 0) {
+            fprintf(stderr, "load: no answer for 10 s\n");
+            exit(1);
+        }
+        for (i = 0; i < count; i++) {
+            conn *c = events[i].data.ptr;
+
+            if (!conn_read(c)) {
+                continue;
+            }
+            if (is_over(start)) {
+                close(c->fd);
+                open--;
+            }
+            else {
+                conn_ask(c);
+            }
+        }
+    }
+}
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
+            "[-s SEED] [-o] [-b BACKEND] PORT TEXT\n");
+    exit(1);
+}
+
+static void options_read(int argc, char **argv)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "c:t:n:s:ob:")) != -1) {
+        switch (c) {
+        case 'c': opt.conns = atoi(optarg); break;
+        case 't': opt.seconds = atof(optarg); break;
+        case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
+        case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
+        case 'o': opt.in_order = 1; break;
+        case 'b': opt.backend = atoi(optarg); break;
+        default: usage();
+        }
+    }
+    if (argc - optind != 2 || opt.conns < 1 || opt.conns > CONNECTIONS_MAX
+        || (opt.seconds <= 0) == (opt.requests == 0)) {
+        usage();
+    }
+    opt.port = atoi(argv[optind]);
+    opt.text = argv[optind + 1];
+}
+
+int main(int argc, char **argv)
+{
+    double start, end;
+    uint64_t errors;
+
+    options_read(argc, argv);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    hosts_read(opt.text);
+    poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    start = now();
+    run(start);
+    end = now();
+    errors = bad_status + bad_backend + bad_io;
+    printf("{\"requests\": %llu, \"seconds\": %.6f, \"errors\": %llu, "
+           "\"bad_status\": %llu, \"bad_backend\": %llu, \"bad_io\": %llu, "
+           "\"reconnects\": %llu}\n",
+           (unsigned long long)answered, end - start,
+           (unsigned long long)errors, (unsigned long long)bad_status,
+           (unsigned long long)bad_backend, (unsigned long long)bad_io,
+           (unsigned long long)reconnects);
+    return errors > 0;
+}
