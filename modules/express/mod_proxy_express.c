@@ -55,6 +55,7 @@ typedef enum {
 /* A map as a child process uses it. */
 typedef struct express_map {
     hostmap *map;
+    const char *path;
     hostmap_limit said[SAID_KINDS][SAID_SLOTS];
 } express_map;
 
@@ -356,9 +357,10 @@ static int apply(request_rec *r, express_map *map, const char *key,
 
     if (hostmap_entry_parse(&entry, value, value_len, &bad) != APR_SUCCESS) {
         if (may_say(map, SAID_BAD, key, key_len, r, &more)) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0002: entry %s: %s "
-                          "at column %" APR_SIZE_T_FMT " of its value%s",
-                          key, bad.reason, bad.pos + 1, more);
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0002: map %s: entry "
+                          "%s: %s at column %" APR_SIZE_T_FMT " of its "
+                          "value%s", map->path, key, bad.reason,
+                          bad.pos + 1, more);
         }
         return refuse(r, HTTP_INTERNAL_SERVER_ERROR);
     }
@@ -369,9 +371,9 @@ static int apply(request_rec *r, express_map *map, const char *key,
         return DECLINED;
     default:
         if (may_say(map, SAID_STATUS, key, key_len, r, &more)) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0003: entry %s: "
-                          "status values are not served by this version%s",
-                          key, more);
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0003: map %s: entry "
+                          "%s: status values are not served by this "
+                          "version%s", map->path, key, more);
         }
         return refuse(r, HTTP_INTERNAL_SERVER_ERROR);
     }
@@ -390,9 +392,9 @@ static void say_options(request_rec *r, express_map *map, const char *key,
         || !may_say(map, SAID_OPTION, key, key_len, r, &more)) {
         return;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: entry %s: options "
-                  "of an entry (%s...) have no effect in this version%s",
-                  key, option.def->name, more);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: map %s: entry %s: "
+                  "options of an entry (%s...) have no effect in this "
+                  "version%s", map->path, key, option.def->name, more);
 }
 
 /* The whole path is appended, with one slash between. */
@@ -432,9 +434,9 @@ static int serve_backend(request_rec *r, express_map *map, const char *key,
 
     if (is_loop(r)) {
         if (may_say(map, SAID_LOOP, key, key_len, r, &more)) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: entry %s: "
-                          "loop: its backend sends requests back here%s",
-                          key, more);
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
+                          "%s: loop: its backend sends requests back "
+                          "here%s", map->path, key, more);
         }
         return refuse(r, HTTP_LOOP_DETECTED);
     }
@@ -677,13 +679,15 @@ static void log_map(void *baton, hostmap_log_level level, const char *line)
 
 /* The messages' limits belong to the map, as its handle does: virtual hosts
  * that share one share them too. */
-static express_map *map_for(apr_hash_t *maps, hostmap *map, apr_pool_t *p)
+static express_map *map_for(apr_hash_t *maps, hostmap *map, const char *path,
+                            apr_pool_t *p)
 {
     express_map *found = apr_hash_get(maps, &map, sizeof(map));
 
     if (!found) {
         found = apr_pcalloc(p, sizeof(*found));
         found->map = map;
+        found->path = path;
         apr_hash_set(maps, &found->map, sizeof(found->map), found);
     }
     return found;
@@ -707,7 +711,7 @@ static void express_child_init(apr_pool_t *pchild, server_rec *main_server)
         rv = hostmap_open(&map, set, conf->file, conf_type(conf),
                           conf_interval(conf));
         if (rv == APR_SUCCESS) {
-            conf->map = map_for(maps, map, pchild);
+            conf->map = map_for(maps, map, conf->file, pchild);
         }
     }
     if (rv != APR_SUCCESS) {

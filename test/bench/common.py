@@ -7,11 +7,11 @@ was started is ended.
 
 import argparse
 import contextlib
+import grp
 import json
 import os
 import platform
 import pwd
-import grp
 import random
 import shutil
 import signal
@@ -210,14 +210,22 @@ class Front:
             self.environment["BENCH_CLOCK"] = clock
             self.environment["BENCH_CLOCK_MODULE"] = bench.program(
                 "mod_bench_clock.so")
+        self.user = None
         if os.getuid() == 0:
-            user = pwd.getpwnam("www-data")
-            self.arguments += ["-D", "ROOT"]
-            self.environment["BENCH_USER"] = user.pw_name
-            self.environment["BENCH_GROUP"] = grp.getgrgid(
-                user.pw_gid).gr_name
+            self._configure_user(pwd.getpwnam("www-data"))
         self.children = children
         self.process = None
+
+    def _configure_user(self, user):
+        """httpd drops root's rights itself; a tool around it writes its
+        files at the end, with the rights that it had at the start."""
+        if self.single:
+            os.chown(self.root, user.pw_uid, user.pw_gid)
+            self.user = user
+            return
+        self.arguments += ["-D", "ROOT"]
+        self.environment["BENCH_USER"] = user.pw_name
+        self.environment["BENCH_GROUP"] = grp.getgrgid(user.pw_gid).gr_name
 
     def path(self, name):
         return os.path.join(self.root, name)
@@ -237,7 +245,14 @@ class Front:
             self.process = subprocess.Popen(
                 self.arguments, env=self.environment, stdout=output,
                 stderr=output, stdin=subprocess.DEVNULL,
-                start_new_session=True, preexec_fn=pin(halves()[0]))
+                start_new_session=True, preexec_fn=self._before_exec)
+
+    def _before_exec(self):
+        pin(halves()[0])()
+        if self.user:
+            os.setgroups([])
+            os.setgid(self.user.pw_gid)
+            os.setuid(self.user.pw_uid)
 
     def start(self):
         self.exec()

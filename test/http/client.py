@@ -240,16 +240,22 @@ def get(port, host, target="/", headers=(), **more):
 
 def burst(port, hosts, headers=()):
     """One connection for each host, all requests under way together: their
-    last bytes are sent when all else is there.  The responses in order."""
+    last bytes are sent when all else is there.  The responses in order.
+    None is kept alive: a process of prefork serves the next one then."""
     connections = []
     try:
         for host in hosts:
             connections.append(Connection(port))
-            whole = request_bytes("GET", "/", host, headers)
+            whole = request_bytes("GET", "/", host,
+                                  [*headers, ("Connection", "close")])
             connections[-1].send(whole[:-2])
         for connection in connections:
             connection.send(b"\r\n")
-        return [connection.read_response() for connection in connections]
+        responses = []
+        for connection in connections:
+            responses.append(connection.read_response())
+            connection.close()
+        return responses
     finally:
         for connection in connections:
             connection.close()

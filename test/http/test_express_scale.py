@@ -29,7 +29,7 @@ def test_500_requests_at_once(make_httpd, backends, maps, folder, kind):
     path = maps.build(folder + "/map", entries, kind)
     age(path, kind)
     httpd = make_httpd(threads=256).start(
-        express(path, kind) + "KeepAlive Off\n")
+        express(path, kind))
     hosts = list(entries)[:500]
     answers = client.burst(httpd.port, hosts)
     assert [answer.backend for answer in answers] \
