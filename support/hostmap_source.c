@@ -29,6 +29,10 @@
  * offsets would not fit an entry of the table. */
 #define LINE_BYTES_MAX  0x7fffffff
 
+/* A map of a million hosts names few backends: a value that was found right a
+ * moment ago need not be parsed again. */
+#define KNOWN_VALUES 256
+
 struct source {
     const char *name;
     const char *type;
@@ -40,6 +44,7 @@ struct source {
     apr_size_t next;
     apr_uint64_t bytes;
     apr_size_t bad;
+    hostmap_str known[KNOWN_VALUES];
     apr_pool_t *pool;
 };
 
@@ -186,6 +191,25 @@ static int source_fits(source *s, apr_size_t line, const hostmap_str *key,
     return 0;
 }
 
+/* Where the value is kept if it is known to be right.  Backends differ in
+ * their last bytes, if in any. */
+static hostmap_str *source_known(source *s, const hostmap_str *value)
+{
+    unsigned int hash = 0;
+    apr_size_t i;
+
+    for (i = value->len > 8 ? value->len - 8 : 0; i < value->len; i++) {
+        hash = hash * 33 + (unsigned char)value->ptr[i];
+    }
+    return &s->known[hash % KNOWN_VALUES];
+}
+
+static int source_is_known(const hostmap_str *known, const hostmap_str *value)
+{
+    return known->len == value->len
+           && memcmp(known->ptr, value->ptr, value->len) == 0;
+}
+
 /* A line of a map of hosts. */
 static void source_line(source *s, apr_size_t line, char *text,
                         apr_size_t len)
@@ -193,6 +217,7 @@ static void source_line(source *s, apr_size_t line, char *text,
     hostmap_str key = { NULL, 0 }, value = { NULL, 0 };
     hostmap_bad bad;
     hostmap_entry entry;
+    hostmap_str *known;
     apr_status_t rv;
 
     rv = hostmap_text_line(&key, &value, text, len, &bad);
@@ -209,14 +234,17 @@ static void source_line(source *s, apr_size_t line, char *text,
                        (key.ptr - text) + bad.pos + 1);
         return;
     }
-    if (hostmap_entry_parse(&entry, value.ptr, value.len, &bad)
-        != APR_SUCCESS) {
-        source_say_bad(s, line, &key, &bad,
-                       (value.ptr - text) + bad.pos + 1);
-        return;
+    known = source_known(s, &value);
+    if (!source_is_known(known, &value)) {
+        if (hostmap_entry_parse(&entry, value.ptr, value.len, &bad)
+            != APR_SUCCESS) {
+            source_say_bad(s, line, &key, &bad,
+                           (value.ptr - text) + bad.pos + 1);
+            return;
+        }
+        value.len = source_squeeze(text + (value.ptr - text), value.len);
+        *known = value;
     }
-
-    value.len = source_squeeze(text + (value.ptr - text), value.len);
     if (source_fits(s, line, &key, &value)) {
         source_add(s, line, &key, &value);
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_table.c: entries in one array, sorted with qsort().  What costs is
- * going to the keys, which lie all over memory: so each entry carries eight
- * bytes of its key, taken behind what all keys begin with, and most
- * comparisons end there.
+ * hostmap_table.c: entries in one array, sorted.  What costs is going to the
+ * keys, which lie all over memory: so each entry gets eight bytes of its key,
+ * taken behind what all keys begin with, as a number.  A radix sort puts the
+ * numbers in order, and only runs of equal ones have to be compared.
  */
 
 #include "hostmap_table.h"
@@ -104,12 +104,8 @@ static int table_order(const void *va, const void *vb)
 {
     const table_entry *a = va;
     const table_entry *b = vb;
-    int diff;
+    int diff = table_compare(a, b);
 
-    if (a->head != b->head) {
-        return a->head < b->head ? -1 : 1;
-    }
-    diff = table_compare(a, b);
     if (diff == 0) {
         diff = a->line < b->line ? -1 : a->line > b->line;
     }
@@ -117,9 +113,92 @@ static int table_order(const void *va, const void *vb)
     return diff;
 }
 
+#define DIGIT_BITS  11
+#define DIGITS      (1 << DIGIT_BITS)
+#define PASSES      ((64 + DIGIT_BITS - 1) / DIGIT_BITS)
+
+typedef struct table_mark {
+    apr_uint64_t head;
+    apr_size_t index;
+} table_mark;
+
+static void *table_alloc(apr_size_t count, apr_size_t size)
+{
+    void *room = calloc(count, size);
+
+    if (!room) {
+        abort();
+    }
+
+    return room;
+}
+
+static apr_size_t digit_of(apr_uint64_t head, int pass)
+{
+    return (head >> (pass * DIGIT_BITS)) & (DIGITS - 1);
+}
+
+/* Put the marks in the order of one digit, those that are equal in the order
+ * they have.  Returns 0, and moves nothing, when all are equal. */
+static int radix_pass(table_mark *to, const table_mark *from,
+                      apr_size_t count, int pass)
+{
+    apr_size_t at[DIGITS] = { 0 };
+    apr_size_t i, sum = 0;
+
+    for (i = 0; i < count; i++) {
+        at[digit_of(from[i].head, pass)]++;
+    }
+    if (at[digit_of(from[0].head, pass)] == count) {
+        return 0;
+    }
+    for (i = 0; i < DIGITS; i++) {
+        apr_size_t here = at[i];
+
+        at[i] = sum;
+        sum += here;
+    }
+    for (i = 0; i < count; i++) {
+        to[at[digit_of(from[i].head, pass)]++] = from[i];
+    }
+
+    return 1;
+}
+
+/* The entries in the order of their heads. */
+static void table_sort_heads(table *t)
+{
+    table_mark *marks = table_alloc(t->count, sizeof(*marks));
+    table_mark *other = table_alloc(t->count, sizeof(*other));
+    table_entry *sorted = table_alloc(t->count, sizeof(*sorted));
+    apr_size_t i;
+    int pass;
+
+    for (i = 0; i < t->count; i++) {
+        marks[i].head = t->entries[i].head;
+        marks[i].index = i;
+    }
+    for (pass = 0; pass < PASSES; pass++) {
+        if (radix_pass(other, marks, t->count, pass)) {
+            table_mark *full = other;
+
+            other = marks;
+            marks = full;
+        }
+    }
+    for (i = 0; i < t->count; i++) {
+        sorted[i] = t->entries[marks[i].index];
+    }
+    free(marks);
+    free(other);
+    free(t->entries);
+    t->entries = sorted;
+    t->room = t->count;
+}
+
 void table_sort(table *t)
 {
-    apr_size_t prefix, i;
+    apr_size_t prefix, i, run;
 
     if (t->sorted || !t->count) {
         return;
@@ -128,6 +207,15 @@ void table_sort(table *t)
     for (i = 0; i < t->count; i++) {
         t->entries[i].head = table_head(&t->entries[i], prefix);
     }
-    qsort(t->entries, t->count, sizeof(*t->entries), table_order);
+    table_sort_heads(t);
+    for (i = 0; i < t->count; i = run) {
+        for (run = i + 1; run < t->count
+             && t->entries[run].head == t->entries[i].head; run++) {
+            continue;
+        }
+        if (run - i > 1) {
+            qsort(t->entries + i, run - i, sizeof(*t->entries), table_order);
+        }
+    }
     t->sorted = 1;
 }

@@ -22,6 +22,7 @@
 #include "apr_thread_mutex.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* How long a look-up waits for a writer. */
 #define BUSY_WAIT apr_time_from_sec(1)
@@ -382,6 +383,9 @@ typedef struct dbm_out {
     apr_pool_t *pool;
     apr_dbm_t *dbm;
     apr_int64_t entries;
+    /* sdbm: its .dir, and how long that was */
+    const char *dir;
+    off_t dir_size;
 } dbm_out;
 
 static apr_status_t count_entry(void *baton, const char *key,
@@ -411,6 +415,22 @@ static apr_status_t out_open(dbm_out *out, apr_int32_t mode,
     return APR_SUCCESS;
 }
 
+/* APR's sdbm keeps in memory how many bits the .dir has, and gets it wrong when
+ * a split sets a bit more than one block beyond the end: pages behind are then
+ * not found, and what is stored goes astray.  Opening sets it right, so open
+ * anew whenever the .dir has grown. */
+static apr_status_t sdbm_refresh(dbm_out *out, hostmap_reason *why)
+{
+    struct stat st;
+
+    if (!out->dir || stat(out->dir, &st) != 0 || st.st_size == out->dir_size) {
+        return APR_SUCCESS;
+    }
+    out->dir_size = st.st_size;
+    apr_dbm_close(out->dbm);
+    return out_open(out, APR_DBM_READWRITE, why);
+}
+
 static apr_status_t dbm_create(void **result,
                                const hostmap_provider *provider,
                                const char *path, apr_uint64_t bytes,
@@ -422,6 +442,9 @@ static apr_status_t dbm_create(void **result,
     out->provider = provider;
     out->path = path;
     out->pool = pool;
+    if (provider == &hostmap_provider_sdbm) {
+        out->dir = apr_pstrcat(pool, path, ".dir", NULL);
+    }
     *result = out;
     return out_open(out, APR_DBM_RWTRUNC, why);
 }
@@ -445,7 +468,7 @@ static apr_status_t dbm_put(void *baton, const char *key, apr_size_t key_len,
     if (rv != APR_SUCCESS) {
         return hostmap_because(why, rv, "cannot store");
     }
-    return APR_SUCCESS;
+    return sdbm_refresh(out, why);
 }
 
 /* apr_dbm_close has no result, and gdbm and db write what they had kept in

@@ -157,39 +157,51 @@ static const char *key_advice(char c)
     return NULL;
 }
 
-apr_status_t hostmap_key_check(const char *key, apr_size_t len,
-                               hostmap_bad *bad)
+/** What to write instead, if a byte of the key tells: 1, with bad set. */
+static int key_advise(const char *key, apr_size_t len,
+                      const hostmap_scan *scan)
 {
-    char stored[HOSTMAP_KEY_MAX + 1];
-    apr_size_t stored_len, i;
-    apr_status_t rv;
-    hostmap_scan scan;
+    apr_size_t i;
 
-    scan.base = key;
-    scan.bad = bad;
     for (i = 0; i < len; i++) {
         const char *advice = key_advice(key[i]);
 
         if (advice) {
-            return hostmap_scan_fail(&scan, key + i, advice);
+            hostmap_scan_fail(scan, key + i, advice);
+            return 1;
         }
     }
+    return 0;
+}
+
+apr_status_t hostmap_key_check(const char *key, apr_size_t len,
+                               hostmap_bad *bad)
+{
+    char stored[HOSTMAP_KEY_MAX + 1];
+    const char *colon;
+    apr_size_t stored_len;
+    hostmap_scan scan;
+    apr_status_t rv;
 
     rv = hostmap_key_host(stored, &stored_len, key, len, bad);
+    if (rv == APR_SUCCESS && stored_len == len
+        && memcmp(stored, key, len) == 0) {
+        return APR_SUCCESS;
+    }
+    scan.base = key;
+    scan.bad = bad;
+    if (key_advise(key, len, &scan)) {
+        return APR_EINVAL;
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    /* without brackets and capitals only a port or a dot can have been cut:
-     * the same length means the same bytes */
-    if (stored_len < len) {
-        const char *colon = memchr(key, ':', len);
-
-        if (colon) {
-            return hostmap_scan_fail(&scan, colon,
-                                     "write the name without a port");
-        }
-        return hostmap_scan_fail(&scan, key + len - 1,
-                                 "write the name without the trailing dot");
+    /* without brackets and capitals only a port or a dot can have been cut */
+    colon = memchr(key, ':', len);
+    if (colon) {
+        return hostmap_scan_fail(&scan, colon,
+                                 "write the name without a port");
     }
-    return APR_SUCCESS;
+    return hostmap_scan_fail(&scan, key + len - 1,
+                             "write the name without the trailing dot");
 }

@@ -23,12 +23,6 @@ apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
     return APR_EINVAL;
 }
 
-int hostmap_scan_is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || hostmap_scan_is_digit(c) || c == '.' || c == '_' || c == '-';
-}
-
 int hostmap_scan_equal(hostmap_str str, const char *text)
 {
     return strlen(text) == str.len

@@ -40,7 +40,13 @@ static inline int hostmap_scan_is_control(char c)
 }
 
 /** A byte of a host name, underscores of container names included. */
-int hostmap_scan_is_name(char c);
+static inline int hostmap_scan_is_name(char c)
+{
+    char lower = (char)(c | 0x20);
+
+    return (lower >= 'a' && lower <= 'z') || hostmap_scan_is_digit(c)
+           || c == '.' || c == '_' || c == '-';
+}
 
 /** Is str the text, without regard to case? */
 int hostmap_scan_equal(hostmap_str str, const char *text);

@@ -367,8 +367,11 @@ class Bench:
         subprocess.run(arguments, check=True, timeout=TOOL_TIMEOUT,
                        stdout=subprocess.DEVNULL)
 
+    def hostmap_path(self):
+        return os.path.join(self.build, "bin", "hostmap")
+
     def hostmap(self, *arguments):
-        self.run(os.path.join(self.build, "bin", "hostmap"), *arguments)
+        self.run(self.hostmap_path(), *arguments)
 
     def map(self, kind, count):
         """A map: lmdb by our tool, the others by httpd's own.  It is old
@@ -393,10 +396,14 @@ class Bench:
 
     # ---- servers and load --------------------------------------------------
 
-    def front(self, conf, map_path="", **more):
+    def make_front(self, conf, map_path="", **more):
+        """A server that is not started; it is stopped at the end."""
         front = Front(self, conf, map_path, **more)
         self.stack.callback(front.stop)
-        return front.start()
+        return front
+
+    def front(self, conf, map_path="", **more):
+        return self.make_front(conf, map_path, **more).start()
 
     def load(self, front, text, *arguments, backend=None,
              connections=CONNECTIONS):

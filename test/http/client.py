@@ -9,6 +9,7 @@ over cleartext with prior knowledge.
 import json
 import socket
 import threading
+import time
 
 import h2.config
 import h2.connection
@@ -288,6 +289,15 @@ class Hammer:
         self.over.set()
         for thread in self.threads:
             thread.join()
+
+    def wait_for(self, count):
+        """Until so many more requests are answered; False: not within the
+        timeout."""
+        end = time.monotonic() + TIMEOUT
+        goal = self.served + count
+        while self.served < goal and time.monotonic() < end:
+            time.sleep(0.001)
+        return self.served >= goal
 
     def _run(self, number):
         keep = KeepAlive(self.port)

@@ -87,8 +87,9 @@ def sanitizer_environment():
         libraries.append(os.path.realpath(path))
     return {
         "LD_PRELOAD": ":".join(libraries),
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:"
-                        "quarantine_size_mb=4:thread_local_quarantine_size_kb=16",
+        # A small quarantine, so that tests of memory mean something.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:quarantine_size_mb=4"
+                        ":thread_local_quarantine_size_kb=16",
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
 
@@ -280,7 +281,7 @@ class Httpd:
         """Children that have not ended, whether or not they are reaped."""
         live = []
         for pid in self.child_pids():
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
                     if file.read().rpartition(")")[2].split()[0] != "Z":
                         live.append(pid)

@@ -56,9 +56,9 @@ def test_swap_under_load_misroutes_and_fails_nothing(
             maps.build(path, dict(entries, **more))
             if number % 5 == 4:
                 httpd.graceful()
+            assert hammer.wait_for(50)
     print("served %d, sent again %d" % (hammer.served, hammer.resent))
     assert hammer.wrong == []
-    assert hammer.served > 500
     for pid in httpd.child_pids():
         wait_for(lambda pid=pid: mappings(pid, path) <= 1, 5,
                  "the old files are closed")
@@ -265,10 +265,9 @@ def test_stock_tool_updates_in_place_under_load(make_httpd, backends, maps,
                 refused += 1
                 assert time.monotonic() < began + 5, "the writer is kept out"
             took.append(time.monotonic() - began)
-            time.sleep(0.05)
+            assert hammer.wait_for(50)
     print("served %d, writer refused %d times" % (hammer.served, refused))
     assert hammer.wrong == []
-    assert hammer.served > 100
     assert max(took) < 5
     assert kind == "gdbm" or refused == 0
     for host in filler(100, None, 19):

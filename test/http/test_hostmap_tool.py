@@ -848,6 +848,16 @@ def test_httxt2dbm_adds_and_the_last_line_counts(tool, map_type):
     assert tool.files() == sorted(files_of("map", map_type))
 
 
+def test_httxt2dbm_adds_to_a_big_sdbm_map(tool):
+    """APR's sdbm loses entries that come in the order of its own pages."""
+    text = "".join("host%07d.example.com http://10.0.0.1:8080\n" % i
+                   for i in range(250000))
+    tool.map("map", "sdbm", text)
+    tool("httxt2dbm", "-f", "sdbm", "-i", "-", "-o", "map",
+         text="zz 1\n").ok()
+    assert tool("list", "map").ok() == text + "zz 1\n"
+
+
 @pytest.mark.parametrize("map_type", ALL_TYPES)
 def test_httxt2dbm_default_keeps_the_type_of_the_map(tool, map_type):
     tool.map("map", map_type, "a !\n")
