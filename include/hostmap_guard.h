@@ -12,17 +12,20 @@
 
 #include "apr_user.h"
 
+/** One finding: "the file /x/map can be written by everybody". */
+typedef void hostmap_exposed_fn(void *baton, const char *finding);
+
 /**
- * Can somebody write to a map's file, or to the folder that it lies in, who
+ * Can somebody write to a map's file, or to a folder that it lies in, who
  * could thereby lead requests to any backend?  Everybody is such a one, and
  * the given user and group (those that httpd serves as; 0: root, never meant).
- * Ordinary permissions are looked at, not ACLs.
+ * Ordinary permissions are looked at, not ACLs; a symbolic link's own folder
+ * and that of the file it names both count.
  * @param path name of the map, as for readers
+ * @param fn called for each finding
  * @param pool for the call's own use
- * @param why set to who can write to what
- * @return 1 yes, 0 no, or nothing is there to look at
  */
-int hostmap_exposed(const char *path, apr_uid_t user, apr_gid_t group,
-                    apr_pool_t *pool, hostmap_reason *why);
+void hostmap_exposed(const char *path, apr_uid_t user, apr_gid_t group,
+                     hostmap_exposed_fn *fn, void *baton, apr_pool_t *pool);
 
 #endif /* HOSTMAP_GUARD_H */

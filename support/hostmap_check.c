@@ -7,13 +7,12 @@
 
 #include "hostmap_tool.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "apr_file_info.h"
 #include "apr_strings.h"
 
 #include "hostmap_entry.h"
+#include "hostmap_guard.h"
 #include "hostmap_key.h"
 #include "hostmap_source.h"
 
@@ -52,61 +51,9 @@ static int check_text(tool *t, const char *path)
 /* ---- who can write ----------------------------------------------------- */
 
 /* A line in a map leads to any unix socket or port of this machine. */
-static void warn_writable(const char *what, const char *path,
-                          apr_pool_t *pool)
+static void warn_exposed(void *baton, const char *finding)
 {
-    apr_finfo_t info;
-
-    if (apr_stat(&info, path, APR_FINFO_PROT | APR_FINFO_TYPE, pool)
-        != APR_SUCCESS) {
-        return;
-    }
-    if (info.filetype == APR_DIR && (info.protection & APR_FPROT_WSTICKY)) {
-        /* /tmp and the like: nobody can replace the files of others */
-        return;
-    }
-    if (info.protection & (APR_FPROT_GWRITE | APR_FPROT_WWRITE)) {
-        tool_error("%s: warning: %s can be written by %s", path, what,
-                   info.protection & APR_FPROT_WWRITE ? "everybody"
-                   : "its group");
-    }
-}
-
-static const char *folder_of(const char *path, apr_pool_t *pool)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash) {
-        return ".";
-    }
-
-    return slash == path ? "/" : apr_pstrmemdup(pool, path, slash - path);
-}
-
-static void warn_all_writable(const char *path, apr_pool_t *pool)
-{
-    static const char *const suffixes[] = { "", ".pag", ".dir" };
-    const char *folder = folder_of(path, pool);
-    char *target;
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        warn_writable("the map", apr_pstrcat(pool, path, suffixes[i], NULL),
-                      pool);
-    }
-    warn_writable("its folder", folder, pool);
-
-    target = realpath(path, NULL);
-    if (target) {
-        char *real_folder = realpath(folder, NULL);
-        const char *other = folder_of(target, pool);
-
-        if (real_folder && strcmp(real_folder, other) != 0) {
-            warn_writable("its folder", other, pool);
-        }
-        free(real_folder);
-        free(target);
-    }
+    tool_error("%s: warning: %s", (const char *)baton, finding);
 }
 
 /* ---- a map ------------------------------------------------------------- */
@@ -169,7 +116,7 @@ static int check_map(tool *t, const char *path, const char *type)
         return tool_file_error(path, rv, &why);
     }
 
-    warn_all_writable(path, t->pool);
+    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, t->pool);
     if (c.bad > SAID_MAX) {
         tool_error("%s: and %" APR_SIZE_T_FMT " more bad entries", path,
                    c.bad - SAID_MAX);

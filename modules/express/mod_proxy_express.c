@@ -554,18 +554,11 @@ static apr_interval_time_t conf_interval(const express_server_conf *conf)
     return conf->interval != -1 ? conf->interval : CHECK_INTERVAL_DEFAULT;
 }
 
-static void warn_exposed(server_rec *s, const char *path, apr_pool_t *ptemp)
+static void warn_exposed(void *baton, const char *finding)
 {
-    hostmap_reason why;
-    int root = geteuid() == 0;
-
-    if (hostmap_exposed(path, root ? (apr_uid_t)ap_unixd_config.user_id : 0,
-                        root ? (apr_gid_t)ap_unixd_config.group_id : 0,
-                        ptemp, &why)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "SB0007: map %s: %s: "
-                     "whoever writes there leads requests to any backend, "
-                     "unix sockets included", path, why.text);
-    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)baton, "SB0007: "
+                 "%s: whoever writes there leads requests to any "
+                 "backend, unix sockets included", finding);
 }
 
 /* What a map is, for the administrator who starts the server.  It is opened
@@ -573,6 +566,7 @@ static void warn_exposed(server_rec *s, const char *path, apr_pool_t *ptemp)
 static void announce(server_rec *s, const express_server_conf *conf,
                      apr_pool_t *ptemp)
 {
+    int root = geteuid() == 0;
     hostmap_file *file;
     hostmap_reason why;
     hostmap_stat st;
@@ -595,7 +589,10 @@ static void announce(server_rec *s, const express_server_conf *conf,
                      APR_OFF_T_FMT " bytes", conf->file, st.type, st.size);
     }
     hostmap_file_close(file);
-    warn_exposed(s, conf->file, ptemp);
+    /* a server that was not started by root serves as who started it */
+    hostmap_exposed(conf->file, root ? ap_unixd_config.user_id : 0,
+                    root ? ap_unixd_config.group_id : 0, warn_exposed, s,
+                    ptemp);
 }
 
 /* Kept over restarts, so that a request on its way while we restart is still

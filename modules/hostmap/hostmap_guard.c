@@ -10,6 +10,7 @@
 
 #include "apr_strings.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *writer_of(const apr_finfo_t *info, apr_uid_t user,
@@ -28,28 +29,32 @@ static const char *writer_of(const apr_finfo_t *info, apr_uid_t user,
     return NULL;
 }
 
-static int name_exposed(const char *name, const char *what, apr_uid_t user,
-                        apr_gid_t group, apr_pool_t *pool,
-                        hostmap_reason *why)
+typedef struct guard {
+    apr_uid_t user;
+    apr_gid_t group;
+    hostmap_exposed_fn *fn;
+    void *baton;
+    apr_pool_t *pool;
+} guard;
+
+static void look_at(const guard *g, const char *what, const char *name)
 {
     const char *whom;
     apr_finfo_t info;
 
     if (apr_stat(&info, name, APR_FINFO_PROT | APR_FINFO_OWNER
-                 | APR_FINFO_TYPE, pool) != APR_SUCCESS) {
-        return 0;
+                 | APR_FINFO_TYPE, g->pool) != APR_SUCCESS) {
+        return;
     }
     /* /tmp and the like: nobody can replace the files of others there */
     if (info.filetype == APR_DIR && (info.protection & APR_FPROT_WSTICKY)) {
-        return 0;
+        return;
     }
-    whom = writer_of(&info, user, group);
-    if (!whom) {
-        return 0;
+    whom = writer_of(&info, g->user, g->group);
+    if (whom) {
+        g->fn(g->baton, apr_pstrcat(g->pool, what, " ", name,
+                                    " can be written by ", whom, NULL));
     }
-    hostmap_because(why, HOSTMAP_EFORMAT, "%s %s can be written by %s", what,
-                    name, whom);
-    return 1;
 }
 
 static const char *folder_of(const char *path, apr_pool_t *pool)
@@ -62,22 +67,37 @@ static const char *folder_of(const char *path, apr_pool_t *pool)
     return apr_pstrmemdup(pool, path, slash == path ? 1 : slash - path);
 }
 
-int hostmap_exposed(const char *path, apr_uid_t user, apr_gid_t group,
-                    apr_pool_t *pool, hostmap_reason *why)
+static void look_at_folders(const guard *g, const char *name)
 {
-    const hostmap_provider *provider;
-    hostmap_names names;
+    const char *folder = folder_of(name, g->pool), *other;
+    char *real_folder = realpath(folder, NULL);
+    char *target = realpath(name, NULL);
 
-    if (hostmap_provider_of(&provider, path, NULL, pool, NULL) != APR_SUCCESS
-        || hostmap_names_of(&names, provider, path, pool, NULL)
-           != APR_SUCCESS) {
-        names.main = path;
-        names.second = NULL;
+    look_at(g, "the folder", folder);
+    if (real_folder && target) {
+        other = folder_of(target, g->pool);
+        if (strcmp(real_folder, other) != 0) {
+            look_at(g, "the folder", other);
+        }
     }
-    return name_exposed(names.main, "the file", user, group, pool, why)
-           || (names.second
-               && name_exposed(names.second, "the file", user, group, pool,
-                               why))
-           || name_exposed(folder_of(path, pool), "the folder", user, group,
-                           pool, why);
+    free(real_folder);
+    free(target);
+}
+
+void hostmap_exposed(const char *path, apr_uid_t user, apr_gid_t group,
+                     hostmap_exposed_fn *fn, void *baton, apr_pool_t *pool)
+{
+    guard g = { user, group, fn, baton, pool };
+    const hostmap_provider *provider;
+    hostmap_names names = { path, NULL };
+
+    if (hostmap_provider_of(&provider, path, NULL, pool, NULL)
+        == APR_SUCCESS) {
+        hostmap_names_of(&names, provider, path, pool, NULL);
+    }
+    look_at(&g, "the file", names.main);
+    if (names.second) {
+        look_at(&g, "the file", names.second);
+    }
+    look_at_folders(&g, names.main);
 }

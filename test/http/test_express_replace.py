@@ -107,6 +107,23 @@ def test_every_child_serves_a_new_entry_within_half_a_second(
     wait_for(lambda: len(pids("new.example.com")) >= 3, 2, "3 children serve")
 
 
+@pytest.mark.parametrize("kind", ["lmdb", "sdbm"])
+def test_burst_after_a_quiet_time_gets_new_entries_only(
+        make_httpd, backends, maps, folder, kind):
+    """Nobody has looked at the file since the rename: of those who come
+    together, the first looks and the others wait for what it finds."""
+    path = maps.build(folder + "/map", {HOST: backends.url("a")}, kind)
+    age(path, kind)
+    httpd = make_httpd(children=1, threads=64).start(express(path, kind))
+    assert httpd.get(HOST).backend == "a"
+    for number, name in enumerate("bcda"):
+        maps.build(path, {HOST: backends.url(name)}, kind)
+        age(path, kind, 20 + number)
+        time.sleep(0.5)
+        answers = client.burst(httpd.port, [HOST] * 60)
+        assert {answer.backend for answer in answers} == {name}
+
+
 def test_entry_that_was_removed_is_unknown(make_httpd, backends, maps,
                                            folder):
     path = maps.build(folder + "/map", {HOST: backends.url("a"),
