@@ -21,6 +21,7 @@
 
 #include "apr_atomic.h"
 #include "apr_strings.h"
+#include "apr_thread_cond.h"
 #include "apr_thread_mutex.h"
 
 #include <stdarg.h>
@@ -29,6 +30,11 @@
 /* A file that could not be opened is not tried again before its mtime or inode
  * changes or so much time has passed. */
 #define RETRY_AFTER apr_time_from_sec(1)
+
+/* While one look-up looks at the path the others go on with the file that is
+ * known, but not with one that nobody has looked at for so much longer than the
+ * interval: after an idle hour it may have been replaced long ago. */
+#define UNSEEN_MAX apr_time_from_msec(100)
 
 /* How long a look-up waits for a writer, and how often it looks meanwhile. */
 #define BUSY_WAIT apr_time_from_sec(1)
@@ -59,6 +65,7 @@ struct hostmap {
     apr_time_t retry_at;
     apr_time_t check_at;
     int checking;
+    apr_thread_cond_t *checked;
 
     hostmap_limit said_fault;
 };
@@ -326,6 +333,20 @@ static void map_check_locked(hostmap *map, apr_pool_t *pool)
                     + (map->state == HOSTMAP_EBUSY ? BUSY_POLL
                                                    : map->interval);
     map->checking = 0;
+    apr_thread_cond_broadcast(map->checked);
+}
+
+/* With the mutex held. */
+static void wait_for_check(hostmap *map, apr_time_t now)
+{
+    apr_time_t deadline = now + BUSY_WAIT;
+
+    while (map->checking && now - map->check_at > UNSEEN_MAX
+           && now < deadline) {
+        apr_thread_cond_timedwait(map->checked, map->set->mutex,
+                                  deadline - now);
+        now = apr_time_now();
+    }
 }
 
 /* ---- looking up -------------------------------------------------------- */
@@ -344,6 +365,7 @@ static apr_status_t lookup_once(hostmap *map, int force, apr_time_t now,
     if (!map->checking && (force || now >= map->check_at)) {
         map_check_locked(map, pool);
     }
+    wait_for_check(map, now);
     file = map->current;
     if (file) {
         file->refs++;
@@ -452,6 +474,7 @@ apr_status_t hostmap_open(hostmap **out, hostmap_set *set, const char *path,
                           const char *type, apr_interval_time_t interval)
 {
     hostmap *map;
+    apr_status_t rv;
 
     type = type ? type : "default";
     for (map = set->maps; map; map = map->next) {
@@ -462,8 +485,9 @@ apr_status_t hostmap_open(hostmap **out, hostmap_set *set, const char *path,
         }
     }
     map = apr_pcalloc(set->pool, sizeof(*map));
-    if (!map) {
-        return APR_ENOMEM;
+    rv = apr_thread_cond_create(&map->checked, set->pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     map->set = set;
     map->path = apr_pstrdup(set->pool, path);

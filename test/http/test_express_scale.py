@@ -146,7 +146,7 @@ def test_child_does_not_grow_with_the_hosts_it_serves(
     assert private_dirty(child) - before < growth_limit(settings)
 
 
-def test_large_map_is_not_read_at_start(make_httpd, maps, folder):
+def test_start_takes_no_longer_for_a_large_map(make_httpd, maps, folder):
     """A look-up touches the pages that it needs, and nothing else does."""
     path = maps.build(folder + "/map", filler(50000, "!"))
     httpd = make_httpd(children=1).start(

@@ -364,6 +364,52 @@ START_TEST(threads_look_up_while_the_map_is_replaced)
 }
 END_TEST
 
+#define LATE_ENTRY "h5000.example.com"
+
+static void *APR_THREAD_FUNC look_late(apr_thread_t *thread, void *data)
+{
+    const char *value;
+    apr_size_t len;
+    apr_pool_t *pool;
+
+    (void)thread;
+    apr_pool_create(&pool, NULL);
+    if (hostmap_lookup(data, LATE_ENTRY, strlen(LATE_ENTRY), &value, &len,
+                       pool) == APR_SUCCESS) {
+        apr_atomic_inc32(&answered);
+    }
+    apr_pool_destroy(pool);
+    return NULL;
+}
+
+START_TEST(nobody_is_answered_from_a_file_long_replaced)
+{
+    apr_thread_t *threads[THREADS];
+    apr_status_t result;
+    hostmap *map;
+    int round, i;
+
+    map = map_at("map", "default");
+    for (round = 0; round < 5; round++) {
+        folder_map("map", "lmdb", 10, "old");
+        apr_sleep(3 * INTERVAL);
+        assert_answer(map, "h7.example.com", "http://old/7");
+        folder_map("map", "lmdb", 6000, "new");
+        apr_sleep(apr_time_from_msec(300));
+        answered = 0;
+        for (i = 0; i < THREADS; i++) {
+            ck_assert_int_eq(apr_thread_create(&threads[i], NULL, look_late,
+                                               map, folder_pool),
+                             APR_SUCCESS);
+        }
+        for (i = 0; i < THREADS; i++) {
+            apr_thread_join(&result, threads[i]);
+        }
+        ck_assert_uint_eq(answered, THREADS);
+    }
+}
+END_TEST
+
 /* ---- messages ---------------------------------------------------------- */
 
 START_TEST(a_message_is_said_once_a_minute)
@@ -406,6 +452,7 @@ Suite *serve_suite(void)
     tcase_add_loop_test(tcase, keys_that_no_map_can_hold_are_misses, 0, 2);
     tcase_add_loop_test(tcase, threads_look_up_while_the_map_is_replaced, 0,
                         TYPES);
+    tcase_add_test(tcase, nobody_is_answered_from_a_file_long_replaced);
     tcase_add_test(tcase, a_message_is_said_once_a_minute);
     suite_add_tcase(suite, tcase);
     return suite;
