@@ -6,7 +6,8 @@
  *
  * One process, one thread, epoll.  Listens on so many free ports of loopback,
  * says which, and answers every request at once, naming the port that it came
- * to.  Ends when its standard input does, or its parent.
+ * to: GET /lean with as little as possible, all else as an application answers
+ * with a page of 4 KB.  Ends when its standard input does, or its parent.
  *
  * usage: backend PORTS
  */
@@ -28,6 +29,17 @@
 #define PORTS_MAX   64
 #define EVENTS      64
 #define REQUEST_MAX 8192
+#define PAGE_BYTES  4096
+#define ANSWER_MAX  (PAGE_BYTES + 1024)
+
+#define LEAN_HEADERS "Content-Type: text/plain\r\nContent-Length: 6\r\n"
+#define PAGE_HEADERS "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n" \
+    "Server: application\r\nContent-Type: text/html; charset=utf-8\r\n" \
+    "Content-Length: 4096\r\nCache-Control: private, max-age=0\r\n" \
+    "Vary: Accept-Encoding, Cookie\r\nETag: \"5f3c-64a1b2c3d4e5f\"\r\n" \
+    "Last-Modified: Wed, 31 Dec 2025 23:00:00 GMT\r\n" \
+    "X-Frame-Options: SAMEORIGIN\r\n" \
+    "Set-Cookie: session=0123456789abcdef; Path=/; HttpOnly\r\n"
 
 typedef struct peer {
     int fd;
@@ -109,13 +121,22 @@ static void accept_all(peer *listener)
 /* 0: the connection is to be closed */
 static int answer(peer *p, int last)
 {
-    char out[256];
+    int lean = strncmp(p->buf, "GET /lean ", 10) == 0;
+    char out[ANSWER_MAX];
     int len;
 
-    len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\n"
-                   "Content-Type: text/plain\r\nContent-Length: 6\r\n"
-                   "X-Backend: %u\r\n%s\r\nhello\n", p->port,
+    len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\n%s"
+                   "X-Backend: %u\r\n%s\r\n",
+                   lean ? LEAN_HEADERS : PAGE_HEADERS, p->port,
                    last ? "Connection: close\r\n" : "");
+    if (lean) {
+        memcpy(out + len, "hello\n", 6);
+        len += 6;
+    }
+    else {
+        memset(out + len, 'x', PAGE_BYTES);
+        len += PAGE_BYTES;
+    }
     return send(p->fd, out, len, MSG_NOSIGNAL) == len && !last;
 }
 

@@ -45,15 +45,19 @@ SEED = 1
 # ---- the command line ------------------------------------------------------
 
 def options(doc, rounds, seconds=None):
-    """The options that all benchmarks take."""
+    """The options that all benchmarks take, and those of load."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds,
                         help="default: %d" % rounds)
-    if seconds:
+    if seconds:     # it puts servers under load
         parser.add_argument("--seconds", type=float, default=seconds,
                             help="of load a server and round; default: %g"
                             % seconds)
+        parser.add_argument("--lean", action="store_true",
+                            help="requests and responses with the least there "
+                            "can be, and no access log,\ninstead of a "
+                            "browser's request for a page of 4 KB")
     parser.add_argument("--hosts", type=int, default=1000000,
                         help="entries of the large map; default: 1000000")
     parser.add_argument("--mpm", choices=("event", "worker"), default="event")
@@ -200,6 +204,7 @@ class Front:
         self.arguments = [*wrapper, HTTPD, "-d", self.root,
                           "-f", os.path.join(HERE, conf + ".conf")]
         self.arguments += ["-X"] if self.single else ["-D", "FOREGROUND"]
+        self.arguments += ["-D", "LEAN"] if bench.lean else []
         self.environment = {
             "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
             "HTTPD_MODULES": HTTPD_MODULES,
@@ -321,6 +326,7 @@ class Bench:
         self.folder = folder
         self.stack = stack
         self.build = os.path.abspath(settings.build)
+        self.lean = getattr(settings, "lean", True)
         self.ports = None
 
     def path(self, name):
@@ -416,8 +422,8 @@ class Bench:
         """Run the load generator; what it says.  An answer that is wrong ends
         the benchmark."""
         command = [self.program("load"), "-c", str(connections), *arguments]
-        if backend:
-            command += ["-b", str(backend)]
+        command += ["-l"] if self.lean else []
+        command += ["-b", str(backend)] if backend else []
         done = subprocess.run(
             command + [str(front.port), text], text=True, timeout=900,
             stdout=subprocess.PIPE, preexec_fn=pin(halves()[1]))

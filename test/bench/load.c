@@ -10,8 +10,10 @@
  * early after 100 errors.
  *
  * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-s SEED] [-o]
- *             [-b BACKEND] PORT TEXT
+ *             [-b BACKEND] [-l] PORT TEXT
  *     -o  in the order of the text, each host once, instead of at random
+ *     -l  lean: the least that a request needs, instead of what a browser
+ *         sends
  *     -b  all answers have to come from this backend
  * Prints one JSON object.  Exit status 1: errors, or no progress.
  */
@@ -37,6 +39,19 @@
 #define STALLED_MS      10000
 #define ERRORS_MAX      100
 
+#define LEAN_REQUEST "GET /lean HTTP/1.1\r\nHost: %s\r\n" \
+    "User-Agent: load\r\nAccept: */*\r\n\r\n"
+#define BROWSER_REQUEST "GET /articles/2026/page.html HTTP/1.1\r\n" \
+    "Host: %s\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) " \
+    "Gecko/20100101 Firefox/128.0\r\nAccept: text/html,application/" \
+    "xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" \
+    "Accept-Language: en-US,en;q=0.5\r\n" \
+    "Accept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n" \
+    "Cookie: session=0123456789abcdef; theme=dark\r\n" \
+    "Upgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\n" \
+    "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Site: none\r\n" \
+    "Sec-Fetch-User: ?1\r\n\r\n"
+
 typedef struct host {
     const char *name;
     unsigned backend;
@@ -55,12 +70,13 @@ typedef struct options {
     uint64_t requests;
     uint64_t random;
     int in_order;
+    int lean;
     unsigned backend;
     unsigned port;
     const char *text;
 } options;
 
-static options opt = { 16, 0, 0, 88172645463325252ULL, 0, 0, 0, NULL };
+static options opt = { 16, 0, 0, 88172645463325252ULL, 0, 0, 0, 0, NULL };
 static host *hosts;
 static size_t host_count, host_next;
 static int poll_fd;
@@ -175,14 +191,13 @@ static void conn_open(conn *c)
 
 static void conn_ask(conn *c)
 {
-    char out[1024];
+    char out[2048];
     int len;
 
     c->asked = host_choose();
     c->len = 0;
-    len = snprintf(out, sizeof(out), "GET /index.html HTTP/1.1\r\n"
-                   "Host: %s\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n",
-                   c->asked->name);
+    len = snprintf(out, sizeof(out),
+                   opt.lean ? LEAN_REQUEST : BROWSER_REQUEST, c->asked->name);
     sent++;
     if (send(c->fd, out, len, MSG_NOSIGNAL) != len) {
         bad_io++;
@@ -293,7 +308,7 @@ static void run(double start)
 static void usage(void)
 {
     fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
-            "[-s SEED] [-o] [-b BACKEND] PORT TEXT\n");
+            "[-s SEED] [-o] [-b BACKEND] [-l] PORT TEXT\n");
     exit(1);
 }
 
@@ -301,13 +316,14 @@ static void options_read(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:t:n:s:ob:")) != -1) {
+    while ((c = getopt(argc, argv, "c:t:n:s:ob:l")) != -1) {
         switch (c) {
         case 'c': opt.conns = atoi(optarg); break;
         case 't': opt.seconds = atof(optarg); break;
         case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
         case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
         case 'o': opt.in_order = 1; break;
+        case 'l': opt.lean = 1; break;
         case 'b': opt.backend = atoi(optarg); break;
         default: usage();
         }

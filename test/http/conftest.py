@@ -87,7 +87,7 @@ class Servers:
             for step in (server.stop, server.check_log, server.remove):
                 try:
                     step()
-                except AssertionError as error:
+                except (AssertionError, OSError) as error:
                     problems.append(str(error))
         assert not problems, "\n".join(problems)
 
