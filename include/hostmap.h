@@ -157,8 +157,8 @@ typedef struct hostmap hostmap;
  * is missing or broken now may come later.
  * @param type as for hostmap_type_of, and looked at again with each new file
  * @param interval how often the path is looked at, microseconds
- * @return APR_SUCCESS, or what the system says.  The same path, type and interval give
- *         the same map again.  Not for use while look-ups run.
+ * @return APR_SUCCESS, or what the system says.  The same path, type and
+ *         interval give the same map again.  Not for use while look-ups run.
  */
 apr_status_t hostmap_open(hostmap **map, hostmap_set *set, const char *path,
                           const char *type, apr_interval_time_t interval);
