@@ -33,6 +33,10 @@
  * moment ago need not be parsed again. */
 #define KNOWN_VALUES 256
 
+/* In the order of the keys the lines lie anywhere: so many entries before it
+ * is wanted, a line is asked for. */
+#define AHEAD 16
+
 struct source {
     const char *name;
     const char *type;
@@ -342,7 +346,9 @@ static void source_unify(source *s)
     apr_size_t i, kept = 0;
 
     for (i = 0; i < s->entries->count; i++) {
-        if (!kept || table_compare(&entries[kept - 1], &entries[i]) != 0) {
+        /* The heads spare most of the keys a look; those lie far apart. */
+        if (!kept || entries[kept - 1].head != entries[i].head
+            || table_compare(&entries[kept - 1], &entries[i]) != 0) {
             entries[kept++] = entries[i];
         }
         else if (s->flags & SOURCE_HTTXT2DBM) {
@@ -413,6 +419,9 @@ int source_next(source *s, source_entry *entry)
         return 0;
     }
     e = &s->entries->entries[s->next++];
+    if (s->next + AHEAD < s->entries->count) {
+        __builtin_prefetch(e[AHEAD].key);
+    }
     entry->key = e->key;
     entry->key_len = e->key_len;
     entry->value = e->key + e->value_at;

@@ -403,14 +403,21 @@ static char *backend_url(request_rec *r, const hostmap_entry *entry,
 {
     apr_size_t len = entry->url.len, uri_len;
     const char *uri;
+    char *url, *at;
 
     if (entry->path.len > 0 && entry->url.ptr[len - 1] == '/') {
         len--;
     }
     uri = nocanon ? r->unparsed_uri : r->uri;
     uri_len = noquery && nocanon ? strcspn(uri, "?") : strlen(uri);
-    return apr_psprintf(r->pool, "proxy:%.*s%.*s", (int)len, entry->url.ptr,
-                        (int)uri_len, uri);
+    at = url = apr_palloc(r->pool, strlen("proxy:") + len + uri_len + 1);
+    memcpy(at, "proxy:", strlen("proxy:"));
+    at += strlen("proxy:");
+    memcpy(at, entry->url.ptr, len);
+    at += len;
+    memcpy(at, uri, uri_len);
+    at[uri_len] = '\0';
+    return url;
 }
 
 static int is_loop(request_rec *r)
@@ -494,15 +501,35 @@ static void express_insert_filter(request_rec *r)
     }
 }
 
-static int is_location(const char *name)
+typedef const char *reverse_fn(const reverse_map *map, const char *value,
+                               apr_pool_t *pool);
+
+/* What rewrites a header, NULL for most. */
+static reverse_fn *reverse_of(const char *name)
 {
-    return ap_cstr_casecmp(name, "Location") == 0
-           || ap_cstr_casecmp(name, "Content-Location") == 0
-           || ap_cstr_casecmp(name, "URI") == 0
-           || ap_cstr_casecmp(name, "Destination") == 0;
+    switch (name[0]) {
+    case 'L':
+    case 'l':
+        return ap_cstr_casecmp(name, "Location") ? NULL : reverse_location;
+    case 'C':
+    case 'c':
+        return ap_cstr_casecmp(name, "Content-Location")
+               ? NULL : reverse_location;
+    case 'U':
+    case 'u':
+        return ap_cstr_casecmp(name, "URI") ? NULL : reverse_location;
+    case 'D':
+    case 'd':
+        return ap_cstr_casecmp(name, "Destination") ? NULL : reverse_location;
+    case 'S':
+    case 's':
+        return ap_cstr_casecmp(name, "Set-Cookie") ? NULL : reverse_cookie;
+    default:
+        return NULL;
+    }
 }
 
-static void reverse_headers(request_rec *r, const reverse_map *map,
+static void reverse_headers(request_rec *r, reverse_map *map,
                             apr_table_t *headers)
 {
     const apr_array_header_t *array = apr_table_elts(headers);
@@ -510,14 +537,16 @@ static void reverse_headers(request_rec *r, const reverse_map *map,
     int i;
 
     for (i = 0; i < array->nelts; i++) {
-        const char *value = NULL;
+        reverse_fn *reverse = reverse_of(header[i].key);
+        const char *value;
 
-        if (is_location(header[i].key)) {
-            value = reverse_location(map, header[i].val, r->pool);
+        if (!reverse) {
+            continue;
         }
-        else if (ap_cstr_casecmp(header[i].key, "Set-Cookie") == 0) {
-            value = reverse_cookie(map, header[i].val, r->pool);
+        if (!map->front) {
+            map->front = ap_construct_url(r->pool, "", r);
         }
+        value = reverse(map, header[i].val, r->pool);
         if (value) {
             header[i].val = (char *)value;
         }
@@ -533,7 +562,7 @@ static apr_status_t express_reverse_filter(ap_filter_t *f,
 
     if (state) {
         map.entry = &state->entry;
-        map.front = ap_construct_url(r->pool, "", r);
+        map.front = NULL;
         map.prefix = "";
         reverse_headers(r, &map, r->headers_out);
         reverse_headers(r, &map, r->err_headers_out);

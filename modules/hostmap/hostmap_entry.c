@@ -62,15 +62,12 @@ apr_port_t hostmap_scheme_port(hostmap_str scheme)
     return entry_schemes[entry_scheme(scheme)].port;
 }
 
-/** Length of the bytes before the first of stop. */
-static apr_size_t entry_span(hostmap_str str, const char *stop)
+/** Length of the bytes before the first such one. */
+static apr_size_t entry_span(hostmap_str str, char stop)
 {
-    apr_size_t i = 0;
+    const char *at = str.len > 0 ? memchr(str.ptr, stop, str.len) : NULL;
 
-    while (i < str.len && !strchr(stop, str.ptr[i])) {
-        i++;
-    }
-    return i;
+    return at ? (apr_size_t)(at - str.ptr) : str.len;
 }
 
 static hostmap_str entry_behind(hostmap_str str, apr_size_t len)
@@ -89,7 +86,7 @@ static apr_status_t entry_host(hostmap_str *host, hostmap_str *tail,
 
     if (authority.len > 0 && authority.ptr[0] == '[') {
         *host = entry_behind(authority, 1);
-        host->len = entry_span(*host, "]");
+        host->len = entry_span(*host, ']');
         if (host->len + 1 == authority.len || !hostmap_scan_ipv6(*host)) {
             return hostmap_scan_fail(scan, host->ptr,
                                      "expected an IPv6 address and `]`");
@@ -99,7 +96,7 @@ static apr_status_t entry_host(hostmap_str *host, hostmap_str *tail,
     }
 
     *host = authority;
-    host->len = entry_span(authority, ":");
+    host->len = entry_span(authority, ':');
     *tail = entry_behind(authority, host->len);
     if (host->len == 0) {
         return hostmap_scan_fail(scan, host->ptr, "expected a host");
@@ -128,7 +125,8 @@ static apr_status_t entry_split(entry_url *url, hostmap_str text,
     apr_status_t rv;
 
     url->scheme = text;
-    url->scheme.len = entry_span(text, ":/");
+    url->scheme.len = hostmap_scan_until(text, HOSTMAP_SCAN_COLON
+                                         | HOSTMAP_SCAN_SLASH);
     url->port = 0;
     tail = entry_behind(text, url->scheme.len);
     if (url->scheme.len == 0 || tail.len < 3
@@ -137,7 +135,8 @@ static apr_status_t entry_split(entry_url *url, hostmap_str text,
     }
 
     authority = entry_behind(tail, 3);
-    authority.len = entry_span(authority, "/?#");
+    authority.len = hostmap_scan_until(authority, HOSTMAP_SCAN_SLASH
+                                       | HOSTMAP_SCAN_QUERY);
     url->rest = entry_behind(tail, 3 + authority.len);
     user = memchr(authority.ptr, '@', authority.len);
     if (user) {
@@ -167,7 +166,7 @@ static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
     hostmap_str path = entry_behind(*url, strlen("unix:"));
     apr_size_t i;
 
-    path.len = entry_span(path, "|");
+    path.len = entry_span(path, '|');
     if (path.ptr + path.len == url->ptr + url->len) {
         return hostmap_scan_fail(scan, path.ptr + path.len,
                                  "expected `|` and a URL behind the socket");
@@ -177,7 +176,8 @@ static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
         return hostmap_scan_fail(scan, path.ptr,
                                  "expected the absolute path of a socket");
     }
-    i = entry_span(path, "?#\\");
+    i = hostmap_scan_until(path, HOSTMAP_SCAN_QUERY
+                           | HOSTMAP_SCAN_ESCAPE);
     if (i < path.len) {
         return hostmap_scan_fail(scan, path.ptr + i,
                                  "`?`, `#` and `\\` are refused in the path "
@@ -223,7 +223,8 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
         return hostmap_scan_fail(scan, url.scheme.ptr,
                                  "a balancer has neither port nor socket");
     }
-    i = entry_span(url.rest, "?#\\");
+    i = hostmap_scan_until(url.rest, HOSTMAP_SCAN_QUERY
+                           | HOSTMAP_SCAN_ESCAPE);
     if (i < url.rest.len) {
         return hostmap_scan_fail(scan, url.rest.ptr + i,
                                  "`?`, `#` and `\\` are refused in a backend "
@@ -336,15 +337,13 @@ apr_status_t hostmap_entry_parse(hostmap_entry *entry,
         return hostmap_scan_fail(&scan, value + HOSTMAP_VALUE_MAX,
                                  "the value is longer than 4096 bytes");
     }
-    for (i = 0; i < len; i++) {
-        if (hostmap_scan_is_control(value[i]) && value[i] != '\t') {
-            return hostmap_scan_fail(&scan, value + i,
-                                     "the value holds a control character");
-        }
-    }
-
     rest.ptr = value;
     rest.len = len;
+    i = hostmap_scan_until(rest, HOSTMAP_SCAN_CONTROL);
+    if (i < len) {
+        return hostmap_scan_fail(&scan, value + i,
+                                 "the value holds a control character");
+    }
     word = hostmap_scan_word(&rest);
     rest = hostmap_scan_trim(rest);
     if (hostmap_scan_equal(word, "!")) {

@@ -45,21 +45,25 @@ static apr_status_t key_name(char *key, apr_size_t *len, hostmap_str name,
                                  "the name is longer than 511 bytes");
     }
     for (i = 0; i < name.len; i++) {
-        if (!hostmap_scan_is_name(name.ptr[i])) {
+        char c = name.ptr[i];
+
+        if (!hostmap_scan_is_name(c)) {
             return hostmap_scan_fail(scan, name.ptr + i,
                                      "expected letters, digits, `.`, `_` "
                                      "or `-`");
         }
-        if (name.ptr[i] == '.' && empty) {
+        if (c == '.' && empty) {
             break;
         }
-        empty = (name.ptr[i] == '.');
+        empty = (c == '.');
+        key[i] = key_lower(c);
     }
     if (empty) {
         return hostmap_scan_fail(scan, name.ptr + i,
                                  "a label of the name is empty");
     }
-    key_store(key, len, name);
+    key[name.len] = '\0';
+    *len = name.len;
     return APR_SUCCESS;
 }
 

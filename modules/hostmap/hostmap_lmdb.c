@@ -29,7 +29,7 @@
 
 /* So many stores to a transaction: LMDB keeps the pages that one has changed
  * in memory, at most 512 MB of them. */
-#define PUTS_PER_TXN 1000000
+#define PUTS_PER_TXN 100000
 
 typedef struct lmdb_reader {
     MDB_txn *txn;

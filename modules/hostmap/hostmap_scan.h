@@ -24,6 +24,24 @@ typedef struct hostmap_scan {
 apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
                                const char *reason);
 
+/** What a byte can be; of the bits of hostmap_scan_class. */
+#define HOSTMAP_SCAN_BLANK   0x01   /**< blank, tab */
+#define HOSTMAP_SCAN_DIGIT   0x02
+#define HOSTMAP_SCAN_CONTROL 0x04   /**< 0 to 31 and 127, but for the tab */
+#define HOSTMAP_SCAN_NAME    0x08   /**< of a host name, underscore included */
+#define HOSTMAP_SCAN_COLON   0x10
+#define HOSTMAP_SCAN_SLASH   0x20
+#define HOSTMAP_SCAN_QUERY   0x40   /**< `?` and `#` */
+#define HOSTMAP_SCAN_ESCAPE  0x80   /**< backslash */
+
+/** One look a byte: keys and values are read once a request. */
+extern const unsigned char hostmap_scan_class[256];
+
+static inline int hostmap_scan_is(char c, int class_bits)
+{
+    return hostmap_scan_class[(unsigned char)c] & class_bits;
+}
+
 static inline int hostmap_scan_is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -34,18 +52,20 @@ static inline int hostmap_scan_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static inline int hostmap_scan_is_control(char c)
-{
-    return ((unsigned char)c < 0x20) || c == 0x7f;
-}
-
-/** A byte of a host name, underscores of container names included. */
 static inline int hostmap_scan_is_name(char c)
 {
-    char lower = (char)(c | 0x20);
+    return hostmap_scan_is(c, HOSTMAP_SCAN_NAME);
+}
 
-    return (lower >= 'a' && lower <= 'z') || hostmap_scan_is_digit(c)
-           || c == '.' || c == '_' || c == '-';
+/** Length of the bytes before the first of a class. */
+static inline apr_size_t hostmap_scan_until(hostmap_str str, int class_bits)
+{
+    apr_size_t i = 0;
+
+    while (i < str.len && !hostmap_scan_is(str.ptr[i], class_bits)) {
+        i++;
+    }
+    return i;
 }
 
 /** Is str the text, without regard to case? */
