@@ -333,9 +333,8 @@ static apr_status_t each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
             rv = APR_EGENERAL;
         }
         if (rv != APR_SUCCESS) {
-            return hostmap_because(why, HOSTMAP_EFORMAT,
-                                   "cannot read the entry of `%.*s`",
-                                   (int)k.dsize, k.dptr);
+            return hostmap_because(why, HOSTMAP_EFORMAT, "a key is listed "
+                                   "whose entry cannot be found");
         }
         rv = fn(baton, k.dptr, k.dsize, v.dptr, v.dsize);
         apr_dbm_freedatum(dbm, v);
