@@ -112,7 +112,7 @@ static apr_status_t lock_try(apr_file_t **lock, const hostmap_file *file,
 }
 
 static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
-                            hostmap_file *file, apr_pool_t *pool,
+                            hostmap_file *file, int is_new, apr_pool_t *pool,
                             hostmap_reason *why)
 {
     hostmap_id id;
@@ -125,6 +125,9 @@ static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
     rv = hostmap_id_of(&id, &file->names, pool, why);
     if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &file->id)) {
         rv = hostmap_because(why, HOSTMAP_ESTALE, "changed meanwhile");
+    }
+    if (rv == APR_SUCCESS && is_new) {
+        rv = hostmap_marks_check(file, pool, why);
     }
     if (rv == APR_SUCCESS) {
         rv = apr_dbm_open_ex(dbm, file->provider->name, file->path,
@@ -148,7 +151,7 @@ static apr_status_t dbm_open_until(apr_dbm_t **dbm, apr_file_t **lock,
 {
     apr_status_t rv;
 
-    while ((rv = dbm_try(dbm, lock, file, pool, why)) == HOSTMAP_EBUSY
+    while ((rv = dbm_try(dbm, lock, file, 0, pool, why)) == HOSTMAP_EBUSY
            && apr_time_now() + BUSY_POLL < deadline) {
         apr_sleep(BUSY_POLL);
     }
@@ -209,7 +212,7 @@ static apr_status_t fetch_from_file(hostmap_file *file,
 
     apr_pool_create(&scratch, pool);
     for (;;) {
-        rv = dbm_try(&dbm, &lock, file, scratch, why);
+        rv = dbm_try(&dbm, &lock, file, 0, scratch, why);
         if (rv == APR_SUCCESS) {
             rv = fetch_opened(file, dbm, key, key_len, value, value_len, pool,
                               why);
@@ -292,7 +295,7 @@ static apr_status_t dbm_open(hostmap_file *file, hostmap_reason *why)
     /* Does the library take it?  Without waiting: who serves from the old
      * file meanwhile asks again. */
     apr_pool_create(&scratch, file->pool);
-    rv = dbm_try(&dbm, &lock, file, scratch, why);
+    rv = dbm_try(&dbm, &lock, file, 1, scratch, why);
     if (rv == APR_SUCCESS) {
         dbm_close_all(dbm, lock);
     }

@@ -28,10 +28,6 @@ static apr_status_t file_open_once(hostmap_file *file,
         rv = hostmap_id_of(&file->id, &file->names, file->pool, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = hostmap_marks_check(provider, &file->names, &file->id,
-                                 file->pool, why);
-    }
-    if (rv == APR_SUCCESS) {
         rv = provider->open(file, why);
     }
     return rv;

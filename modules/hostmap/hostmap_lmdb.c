@@ -128,6 +128,10 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
     apr_status_t rv;
     int rc;
 
+    rv = hostmap_marks_check(file, file->pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     rv = apr_thread_mutex_create(&ctx->mutex, APR_THREAD_MUTEX_DEFAULT,
                                  file->pool);
     if (rv != APR_SUCCESS) {

@@ -55,7 +55,8 @@ struct hostmap_provider {
     apr_size_t key_max;
     apr_size_t pair_max;
 
-    /** Fill file->ctx; names and id are set.  The file is regular. */
+    /** Check the marks and fill file->ctx; names and id are set.  The file is
+     *  regular. */
     apr_status_t (*open)(hostmap_file *file, hostmap_reason *why);
 
     /** Any number of threads.  value is copied into pool. */
@@ -122,10 +123,10 @@ apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
 
 int hostmap_id_equal(const hostmap_id *a, const hostmap_id *b);
 
-/** Lengths and marks that can be checked without reading the file. */
-apr_status_t hostmap_marks_check(const hostmap_provider *provider,
-                                 const hostmap_names *names,
-                                 const hostmap_id *id, apr_pool_t *pool,
+/** Lengths and marks that can be checked without reading the file.  For the
+ *  types that have a lock under it: a file that its writer is at is not cut
+ *  short. */
+apr_status_t hostmap_marks_check(const hostmap_file *file, apr_pool_t *pool,
                                  hostmap_reason *why);
 
 /** Set *why (may be NULL) and give back rv; rv of the system is explained. */

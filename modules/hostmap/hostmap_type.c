@@ -462,16 +462,14 @@ static apr_status_t head_check(const hostmap_provider *provider,
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_marks_check(const hostmap_provider *provider,
-                                 const hostmap_names *names,
-                                 const hostmap_id *id, apr_pool_t *pool,
+apr_status_t hostmap_marks_check(const hostmap_file *file, apr_pool_t *pool,
                                  hostmap_reason *why)
 {
-    if (provider == &hostmap_provider_sdbm) {
-        return sdbm_check(names, pool, why);
+    if (file->provider == &hostmap_provider_sdbm) {
+        return sdbm_check(&file->names, pool, why);
     }
-    if (provider == &hostmap_provider_ndbm) {
+    if (file->provider == &hostmap_provider_ndbm) {
         return APR_SUCCESS;
     }
-    return head_check(provider, names, id, pool, why);
+    return head_check(file->provider, &file->names, &file->id, pool, why);
 }
