@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file mod_proxy_pool.h
+ * @brief What mod_proxy_pool offers to other modules: optional functions.
+ *
+ * Retrieve them with APR_RETRIEVE_OPTIONAL_FN in post_config; a NULL means
+ * that the module is not loaded.
+ */
+
+#ifndef MOD_PROXY_POOL_H
+#define MOD_PROXY_POOL_H
+
+#include "httpd.h"
+#include "apr_optional.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Give the options of the pool that is to serve this request, over those of
+ * ProxyPoolSet.  Before mod_proxy's handler runs, on the request's thread.
+ * @param words key=value words with ProxyPass's names; checked already, must
+ *        live as long as the request; not terminated
+ * @param len their length
+ * @param about what they belong to, for a message: lives as long as the
+ *        request
+ */
+APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
+                        (request_rec *r, const char *words, apr_size_t len,
+                         const char *about));
+
+/** How a request got its connection. */
+typedef enum {
+    PROXY_POOL_NONE,        /**< no pool of ours: a configured worker, ... */
+    PROXY_POOL_GENERIC,     /**< all pools in use: mod_proxy's own worker */
+    PROXY_POOL_NEW,         /**< a pool, over a new connection */
+    PROXY_POOL_REUSED       /**< a pool, over a kept one */
+} proxy_pool_use;
+
+/**
+ * How a request was served; meant for log_transaction and filters.
+ * @param name set to the pool's name (scheme://host:port, options), or NULL
+ * @param resent set to 1 when the request was sent again on a new connection
+ */
+APR_DECLARE_OPTIONAL_FN(proxy_pool_use, proxy_pool_served,
+                        (request_rec *r, const char **name, int *resent));
+
+/** Counts of this child process. */
+typedef struct proxy_pool_counts {
+    unsigned pools;             /**< there now */
+    unsigned in_use;            /**< of these, serving a request */
+    apr_uint64_t made;
+    apr_uint64_t evicted;       /**< unmade because room was needed */
+    apr_uint64_t retired;       /**< unmade because unused or too old */
+    apr_uint64_t refused;       /**< requests that found all in use */
+    apr_uint64_t resent;        /**< requests sent again */
+} proxy_pool_counts;
+
+APR_DECLARE_OPTIONAL_FN(void, proxy_pool_count, (proxy_pool_counts *counts));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MOD_PROXY_POOL_H */

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * mod_proxy_pool.c: keep-alive connections for backends that no directive
+ * names.
+ *
+ * Owns the choice of the pool that serves a request, and the table of pools of
+ * a child.  What a pool is made of is pool_worker.c's, how a request is sent,
+ * and sent again, is pool_attempt.c's; connections and the transport are
+ * mod_proxy's.  Workers of the configuration, balancers and forward requests
+ * are none of its business.
+ */
+
+#include "apr_atomic.h"
+#include "apr_strings.h"
+#include "ap_mpm.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "httpd.h"
+#include "mod_proxy.h"
+#include "mod_watchdog.h"
+
+#include "mod_proxy_pool.h"
+#include "options_core.h"
+#include "pool_attempt.h"
+#include "pool_core.h"
+#include "pool_worker.h"
+
+module AP_MODULE_DECLARE_DATA proxy_pool_module;
+
+#define POOLS_MAX_DEFAULT 512
+#define SWEEP_INTERVAL apr_time_from_sec(1)
+/* A pool that nobody used for so long goes, with its memory. */
+#define UNUSED_MAX apr_time_from_sec(60)
+/* httpd before 2.4.59 resolves a worker's name once: there the whole pool is
+ * made anew after so long. */
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+#define AGE_MAX 0
+#else
+#define AGE_MAX apr_time_from_sec(60)
+#endif
+/* A request that cannot be sent again does not take a connection that was
+ * idle for so long. */
+#define UNREPEATABLE_TTL apr_time_from_sec(1)
+
+typedef struct pool_server_conf {
+    int enabled;                /* -1: not said */
+    int max;                    /* 0: not said */
+    const char *words;          /* of ProxyPoolSet, joined; NULL: not said */
+    /* made in post_config from words */
+    pool_options defaults;
+    const char *defaults_key;
+} pool_server_conf;
+
+typedef struct pool_request {
+    pool_item *item;
+    proxy_worker *worker;
+    proxy_pool_use use;
+    const char *name;
+    int repeatable;
+    int running;
+    int resent;
+    hostmap_str words;          /* an entry's options */
+    const char *about;
+} pool_request;
+
+/* This child's. */
+static pool_table *table;
+static volatile apr_uint32_t resent_count;
+
+/* ---- configuration ----------------------------------------------------- */
+
+static void *pool_server_create(apr_pool_t *p, server_rec *s)
+{
+    pool_server_conf *conf = apr_pcalloc(p, sizeof(*conf));
+
+    (void)s;
+    conf->enabled = -1;
+    return conf;
+}
+
+static void *pool_server_merge(apr_pool_t *p, void *basev, void *addv)
+{
+    pool_server_conf *conf = apr_pcalloc(p, sizeof(*conf));
+    const pool_server_conf *base = basev, *add = addv;
+
+    conf->enabled = add->enabled != -1 ? add->enabled : base->enabled;
+    conf->max = add->max ? add->max : base->max;
+    /* the later word wins: one by one */
+    conf->words = add->words && base->words
+                  ? apr_pstrcat(p, base->words, " ", add->words, NULL)
+                  : add->words ? add->words : base->words;
+    return conf;
+}
+
+static pool_server_conf *server_conf(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &proxy_pool_module);
+}
+
+static const char *set_enable(cmd_parms *cmd, void *dconf, int flag)
+{
+    (void)dconf;
+    server_conf(cmd->server)->enabled = flag;
+    return NULL;
+}
+
+static const char *set_options(cmd_parms *cmd, void *dconf, const char *arg)
+{
+    pool_server_conf *conf = server_conf(cmd->server);
+    pool_options scratch;
+    hostmap_str word;
+    hostmap_bad bad;
+
+    (void)dconf;
+    scratch.set = 0;
+    word.ptr = arg;
+    word.len = strlen(arg);
+    if (pool_options_read(&scratch, word, &bad) != APR_SUCCESS
+        || scratch.set == 0) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolSet: `", arg, "`: ",
+                           scratch.set == 0 && word.len > 0 ? bad.reason
+                           : "expected key=value", NULL);
+    }
+    conf->words = conf->words ? apr_pstrcat(cmd->pool, conf->words, " ", arg,
+                                            NULL) : arg;
+    return NULL;
+}
+
+static const char *set_max(cmd_parms *cmd, void *dconf, const char *arg)
+{
+    char *end;
+    apr_int64_t max = apr_strtoi64(arg, &end, 10);
+
+    (void)dconf;
+    if (*end || end == arg || max < 1 || max > 1000000) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolMax: `", arg, "` is not a "
+                           "number of 1 to 1000000", NULL);
+    }
+    server_conf(cmd->server)->max = (int)max;
+    return NULL;
+}
+
+static const command_rec pool_directives[] = {
+    AP_INIT_FLAG("ProxyPoolEnable", set_enable, NULL, RSRC_CONF,
+                 "Off: backends that no directive names get a connection per "
+                 "request"),
+    AP_INIT_ITERATE("ProxyPoolSet", set_options, NULL, RSRC_CONF,
+                    "key=value words as for ProxyPass: defaults of pools"),
+    AP_INIT_TAKE1("ProxyPoolMax", set_max, NULL, RSRC_CONF,
+                  "pools per child process"),
+    { NULL }
+};
+
+/* ---- a request --------------------------------------------------------- */
+
+static int is_ours(request_rec *r, proxy_worker *worker,
+                   proxy_balancer *balancer, proxy_server_conf *conf,
+                   const char *url);
+static const char *pool_key(pool_request *state, request_rec *r,
+                            proxy_server_conf *conf, const char *url,
+                            pool_worker_want *want);
+static apr_status_t take_fresh(pool_request *state, request_rec *r,
+                               const char *key, pool_worker_want *want);
+
+static pool_request *request_state(request_rec *r)
+{
+    pool_request *state;
+
+    state = ap_get_module_config(r->request_config, &proxy_pool_module);
+    if (!state) {
+        state = apr_pcalloc(r->pool, sizeof(*state));
+        ap_set_module_config(r->request_config, &proxy_pool_module, state);
+    }
+    return state;
+}
+
+/* mod_proxy's hook: which worker is to serve the request? */
+static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
+                            request_rec *r, proxy_server_conf *conf,
+                            char **url)
+{
+    pool_worker_want want;
+    pool_request *state;
+    const char *key;
+    apr_status_t rv;
+
+    if (server_conf(r->server)->enabled == 0 || !table) {
+        return DECLINED;
+    }
+    if (!is_ours(r, *worker, *balancer, conf, *url)) {
+        return DECLINED;
+    }
+    state = request_state(r);
+    state->repeatable = pool_attempt_repeatable(r);
+    key = pool_key(state, r, conf, *url, &want);
+    rv = take_fresh(state, r, key, &want);
+    if (rv != APR_SUCCESS) {
+        /* mod_proxy's own worker serves: a connection for this request */
+        state->use = PROXY_POOL_GENERIC;
+        return DECLINED;
+    }
+    *worker = state->worker;
+    return OK;
+}
+
+static int is_ours(request_rec *r, proxy_worker *worker,
+                   proxy_balancer *balancer, proxy_server_conf *conf,
+                   const char *url)
+{
+    if (r->proxyreq != PROXYREQ_REVERSE || worker || balancer
+        || ap_cstr_casecmpn(url, "balancer:", 9) == 0) {
+        return 0;
+    }
+    /* through another proxy: its address is not the worker's */
+    if (conf->proxies->nelts > 0) {
+        return 0;
+    }
+    /* an administrator's ProxyPass or <Proxy> wins */
+    return conf->workers->nelts == 0
+           || !ap_proxy_get_worker_ex(r->pool, NULL, conf, url,
+                                      AP_PROXY_WORKER_NO_UDS);
+}
+
+/* scheme://host:port of a URL, and the bytes before it if it has a socket. */
+static apr_size_t origin_length(const char *url)
+{
+    const char *bar = ap_cstr_casecmpn(url, "unix:", 5) == 0
+                      ? ap_strchr_c(url, '|') : NULL;
+    const char *host = ap_strstr_c(bar ? bar : url, "://");
+
+    return host ? (host - url) + 3 + strcspn(host + 3, "/?") : strlen(url);
+}
+
+#define POINTER_TEXT_MAX (2 * sizeof(apr_uintptr_t) + 1)
+
+static void pointer_text(char *text, const void *pointer)
+{
+    apr_uintptr_t bits = (apr_uintptr_t)pointer;
+
+    do {
+        *text++ = "0123456789abcdef"[bits & 15];
+        bits >>= 4;
+    } while (bits);
+    *text = '\0';
+}
+
+/* What distinguishes pools: mod_proxy's settings of the virtual host (and
+ * mod_ssl's, for TLS), where the connection goes to, the options, and whether
+ * requests can be sent again. */
+static const char *pool_key(pool_request *state, request_rec *r,
+                            proxy_server_conf *conf, const char *url,
+                            pool_worker_want *want)
+{
+    const pool_server_conf *own = server_conf(r->server);
+    const char *socket = apr_table_get(r->notes, "uds_path");
+    const char *options = own->defaults_key;
+    const void *settings = conf;
+    char id[POINTER_TEXT_MAX];
+
+    want->server = r->server;
+    want->options = &own->defaults;
+    want->ttl_max = state->repeatable ? 0 : UNREPEATABLE_TTL;
+    want->url = apr_pstrmemdup(r->pool, url, origin_length(url));
+    if (socket) {
+        want->url = apr_pstrcat(r->pool, "unix:", socket, "|", want->url,
+                                NULL);
+    }
+    if (state->words.len > 0) {
+        pool_options *merged = apr_pmemdup(r->pool, &own->defaults,
+                                           sizeof(*merged));
+        char *text = apr_palloc(r->pool, POOL_OPTIONS_KEY_MAX);
+
+        pool_options_read(merged, state->words, NULL);
+        pool_options_key(text, merged);
+        want->options = merged;
+        options = text;
+    }
+    if (ap_cstr_casecmpn(url, "http://", 7) != 0) {
+        settings = r->server;
+    }
+    pointer_text(id, settings);
+    return apr_pstrcat(r->pool, want->url, options,
+                       state->repeatable ? " " : " once ", id, NULL);
+}
+
+static apr_status_t give_back(void *data)
+{
+    pool_request *state = data;
+
+    pool_give(table, state->item, apr_time_now());
+    return APR_SUCCESS;
+}
+
+/* A prefork child has one connection a pool and no list that looks at its
+ * age: a pool whose connection is too old is given up for a new one. */
+static apr_status_t take_fresh(pool_request *state, request_rec *r,
+                               const char *key, pool_worker_want *want)
+{
+    apr_time_t now = apr_time_now();
+    pool_worker *thing;
+    apr_status_t rv;
+
+    rv = pool_take(&state->item, table, key, want, now);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    thing = pool_item_thing(state->item);
+    if (!thing->worker->cp->res && pool_item_idle_since(state->item)
+        && now - pool_item_idle_since(state->item) >= thing->ttl) {
+        pool_retire(table, state->item);
+        pool_give(table, state->item, now);
+        rv = pool_take(&state->item, table, key, want, now);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        thing = pool_item_thing(state->item);
+    }
+    apr_pool_cleanup_register(r->pool, state, give_back,
+                              apr_pool_cleanup_null);
+    state->worker = thing->worker;
+    state->name = want->url;
+    state->use = PROXY_POOL_NEW;
+    return APR_SUCCESS;
+}
+
+/* mod_proxy's hook, before the schemes' own: sees each attempt. */
+static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
+                               proxy_server_conf *conf, char *url,
+                               const char *proxyname, apr_port_t proxyport)
+{
+    pool_request *state = ap_get_module_config(r->request_config,
+                                               &proxy_pool_module);
+    pool_attempt attempt;
+    int rc;
+
+    (void)proxyport;
+    if (!state || state->worker != worker || state->running || proxyname) {
+        return DECLINED;
+    }
+    state->running = 1;
+    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, &attempt,
+                          &state->resent);
+    state->running = 0;
+    state->use = attempt.opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
+    if (state->resent) {
+        apr_atomic_inc32(&resent_count);
+    }
+    return rc;
+}
+
+/* For LogFormat: %{proxy-pool}n */
+static int pool_log(request_rec *r)
+{
+    static const char *const names[] = { NULL, "generic", "new", "reused" };
+    const pool_request *state = ap_get_module_config(r->request_config,
+                                                     &proxy_pool_module);
+
+    if (state && names[state->use]) {
+        apr_table_setn(r->notes, "proxy-pool", names[state->use]);
+    }
+    return DECLINED;
+}
+
+/* ---- for other modules (mod_proxy_pool.h) ------------------------------ */
+
+static void proxy_pool_set_options(request_rec *r, const char *words,
+                                   apr_size_t len, const char *about)
+{
+    pool_request *state = request_state(r);
+
+    state->words.ptr = words;
+    state->words.len = len;
+    state->about = about;
+}
+
+static proxy_pool_use proxy_pool_served(request_rec *r, const char **name,
+                                        int *resent)
+{
+    const pool_request *state = ap_get_module_config(r->request_config,
+                                                     &proxy_pool_module);
+
+    *name = state ? state->name : NULL;
+    *resent = state ? state->resent : 0;
+    return state ? state->use : PROXY_POOL_NONE;
+}
+
+static void proxy_pool_count(proxy_pool_counts *counts)
+{
+    pool_counts now = { 0 };
+
+    if (table) {
+        pool_count(table, &now);
+    }
+    counts->pools = now.items;
+    counts->in_use = now.in_use;
+    counts->made = now.made;
+    counts->evicted = now.evicted;
+    counts->retired = now.retired;
+    counts->refused = now.refused;
+    counts->resent = apr_atomic_read32(&resent_count);
+}
+
+/* ---- start ------------------------------------------------------------- */
+
+static apr_status_t sweep(int state, void *data, apr_pool_t *pool)
+{
+    (void)data;
+    (void)pool;
+    if (state == AP_WATCHDOG_STATE_RUNNING && table) {
+        pool_sweep(table, apr_time_now(), UNUSED_MAX, AGE_MAX);
+    }
+    return APR_SUCCESS;
+}
+
+/* In each child: idle connections end also when no request comes. */
+static apr_status_t watchdog_start(void)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog;
+    apr_status_t rv;
+
+    if (!get_instance || !register_callback) {
+        return APR_ENOTIMPL;
+    }
+    rv = get_instance(&watchdog, "_proxy_pool_", 0, 0,
+                      ap_server_conf->process->pconf);
+    if (rv == APR_SUCCESS) {
+        rv = register_callback(watchdog, SWEEP_INTERVAL, NULL, sweep);
+    }
+    return rv;
+}
+
+static void defaults_make(pool_server_conf *conf, apr_pool_t *p)
+{
+    char *key = apr_palloc(p, POOL_OPTIONS_KEY_MAX);
+    hostmap_str words;
+
+    words.ptr = conf->words ? conf->words : "";
+    words.len = strlen(words.ptr);
+    conf->defaults.set = 0;
+    /* each word was checked when it was read */
+    pool_options_read(&conf->defaults, words, NULL);
+    pool_options_key(key, &conf->defaults);
+    conf->defaults_key = key;
+}
+
+static int pool_post_config(apr_pool_t *p, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *main_server)
+{
+    server_rec *s;
+    apr_status_t rv;
+
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    for (s = main_server; s; s = s->next) {
+        defaults_make(server_conf(s), p);
+    }
+    rv = watchdog_start();
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server, "SB0104: "
+                     "mod_watchdog is not there: idle connections are closed "
+                     "only when their backend is used again");
+    }
+    return OK;
+}
+
+static void pool_child_init(apr_pool_t *pchild, server_rec *main_server)
+{
+    server_rec *s;
+    int max = 0;
+    apr_status_t rv;
+
+    for (s = main_server; s; s = s->next) {
+        if (server_conf(s)->max > max) {
+            max = server_conf(s)->max;
+        }
+    }
+    rv = pool_table_create(&table, max ? max : POOLS_MAX_DEFAULT,
+                           &pool_worker_ops, pchild);
+    if (rv != APR_SUCCESS) {
+        table = NULL;
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server, "SB0105: cannot "
+                     "make the table of pools: backends get a connection per "
+                     "request");
+    }
+}
+
+static void pool_register_hooks(apr_pool_t *p)
+{
+    (void)p;
+    ap_hook_post_config(pool_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* before the watchdog's thread begins */
+    ap_hook_child_init(pool_child_init, NULL, NULL, APR_HOOK_FIRST);
+    proxy_hook_pre_request(pool_pre_request, NULL, NULL, APR_HOOK_LAST);
+    proxy_hook_scheme_handler(pool_scheme_handler, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(pool_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    pool_attempt_register();
+    APR_REGISTER_OPTIONAL_FN(proxy_pool_set_options);
+    APR_REGISTER_OPTIONAL_FN(proxy_pool_served);
+    APR_REGISTER_OPTIONAL_FN(proxy_pool_count);
+}
+
+AP_DECLARE_MODULE(proxy_pool) = {
+    STANDARD20_MODULE_STUFF,
+    NULL,                       /* create per-directory config */
+    NULL,                       /* merge per-directory config */
+    pool_server_create,
+    pool_server_merge,
+    pool_directives,
+    pool_register_hooks
+};

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The table: a hash of the items that can be taken, and a ring of all items,
+ * the least recently given back first, which eviction and the sweep walk.
+ *
+ * One mutex guards it all.  It is held while a thing is made, so that two
+ * threads that come for the same key at once get one thing; unmaking, which
+ * closes connections, happens outside of it.  Each item has a pool with an
+ * allocator of its own, so that memory goes back when the item goes, and no
+ * thread works on another's pool.
+ */
+
+#include "pool_core.h"
+
+#include "apr_allocator.h"
+#include "apr_hash.h"
+#include "apr_ring.h"
+#include "apr_strings.h"
+#include "apr_thread_mutex.h"
+
+APR_RING_HEAD(pool_ring, pool_item);
+
+struct pool_item {
+    APR_RING_ENTRY(pool_item) link;
+    apr_pool_t *pool;
+    const char *key;
+    void *thing;
+    unsigned refs;
+    int retired;            /* no longer in the hash */
+    apr_time_t made;
+    apr_time_t idle_since;
+};
+
+struct pool_table {
+    apr_thread_mutex_t *mutex;
+    apr_hash_t *hash;
+    struct pool_ring items;     /* all in the hash */
+    const pool_ops *ops;
+    unsigned max;
+    int closed;
+    pool_counts counts;
+};
+
+static void item_unmake(pool_table *table, pool_item *item)
+{
+    if (table->ops->unmake) {
+        table->ops->unmake(item->thing);
+    }
+    apr_pool_destroy(item->pool);
+}
+
+/* With the mutex held: nobody finds it any more. */
+static void item_unlink(pool_table *table, pool_item *item)
+{
+    apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, NULL);
+    APR_RING_REMOVE(item, link);
+    item->retired = 1;
+    table->counts.items--;
+}
+
+static apr_status_t table_cleanup(void *data)
+{
+    pool_table *table = data;
+
+    table->closed = 1;
+    while (!APR_RING_EMPTY(&table->items, pool_item, link)) {
+        pool_item *item = APR_RING_FIRST(&table->items);
+
+        item_unlink(table, item);
+        item_unmake(table, item);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t pool_table_create(pool_table **out, unsigned max,
+                               const pool_ops *ops, apr_pool_t *pool)
+{
+    pool_table *table = apr_pcalloc(pool, sizeof(*table));
+    apr_status_t rv;
+
+    rv = apr_thread_mutex_create(&table->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                 pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    table->hash = apr_hash_make(pool);
+    APR_RING_INIT(&table->items, pool_item, link);
+    table->ops = ops;
+    table->max = max;
+    apr_pool_cleanup_register(pool, table, table_cleanup,
+                              apr_pool_cleanup_null);
+    *out = table;
+    return APR_SUCCESS;
+}
+
+static apr_status_t item_pool(apr_pool_t **pool)
+{
+    apr_allocator_t *allocator;
+    apr_status_t rv;
+
+    rv = apr_allocator_create(&allocator);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create_ex(pool, NULL, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *pool);
+    return APR_SUCCESS;
+}
+
+/* With the mutex held. */
+static apr_status_t item_make(pool_item **out, pool_table *table,
+                              const char *key, void *arg, apr_time_t now)
+{
+    apr_pool_t *pool;
+    pool_item *item;
+    apr_status_t rv;
+
+    rv = item_pool(&pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    item = apr_pcalloc(pool, sizeof(*item));
+    item->pool = pool;
+    item->key = apr_pstrdup(pool, key);
+    item->made = now;
+    rv = table->ops->make(&item->thing, item->key, arg, pool);
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, item);
+    APR_RING_INSERT_TAIL(&table->items, item, pool_item, link);
+    table->counts.items++;
+    table->counts.made++;
+    *out = item;
+    return APR_SUCCESS;
+}
+
+/* With the mutex held: the idle item that was given back the longest ago,
+ * taken out; NULL when all are in use. */
+static pool_item *item_evict(pool_table *table)
+{
+    pool_item *item;
+
+    APR_RING_FOREACH(item, &table->items, pool_item, link) {
+        if (item->refs == 0) {
+            item_unlink(table, item);
+            table->counts.evicted++;
+            return item;
+        }
+    }
+    return NULL;
+}
+
+apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
+                       void *arg, apr_time_t now)
+{
+    pool_item *item, *evicted = NULL;
+    apr_status_t rv = APR_SUCCESS;
+
+    apr_thread_mutex_lock(table->mutex);
+    item = apr_hash_get(table->hash, key, APR_HASH_KEY_STRING);
+    if (!item) {
+        if (table->counts.items >= table->max) {
+            evicted = item_evict(table);
+        }
+        if (table->counts.items >= table->max) {
+            table->counts.refused++;
+            rv = APR_ENOSPC;
+        }
+        else {
+            rv = item_make(&item, table, key, arg, now);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        if (item->refs++ == 0) {
+            table->counts.in_use++;
+        }
+        *out = item;
+    }
+    apr_thread_mutex_unlock(table->mutex);
+    if (evicted) {
+        item_unmake(table, evicted);
+    }
+    return rv;
+}
+
+void *pool_item_thing(const pool_item *item)
+{
+    return item->thing;
+}
+
+apr_time_t pool_item_idle_since(const pool_item *item)
+{
+    return item->idle_since;
+}
+
+apr_time_t pool_item_made(const pool_item *item)
+{
+    return item->made;
+}
+
+void pool_give(pool_table *table, pool_item *item, apr_time_t now)
+{
+    int last;
+
+    /* The process ends: the table's cleanup has unmade everything, and the
+     * mutex may be gone. */
+    if (table->closed) {
+        return;
+    }
+    apr_thread_mutex_lock(table->mutex);
+    item->idle_since = now;
+    last = --item->refs == 0;
+    if (last) {
+        table->counts.in_use--;
+    }
+    if (!item->retired) {
+        APR_RING_REMOVE(item, link);
+        APR_RING_INSERT_TAIL(&table->items, item, pool_item, link);
+        last = 0;
+    }
+    apr_thread_mutex_unlock(table->mutex);
+    if (last) {
+        item_unmake(table, item);
+    }
+}
+
+void pool_retire(pool_table *table, pool_item *item)
+{
+    apr_thread_mutex_lock(table->mutex);
+    if (!item->retired) {
+        item_unlink(table, item);
+        table->counts.retired++;
+    }
+    apr_thread_mutex_unlock(table->mutex);
+}
+
+static int is_outlived(const pool_item *item, apr_time_t now,
+                       apr_interval_time_t unused, apr_interval_time_t age)
+{
+    if (age && now - item->made >= age) {
+        return 1;
+    }
+    return item->refs == 0 && now - item->idle_since >= unused;
+}
+
+/* The next item that outlived, taken out of the table: for unmaking when
+ * nobody uses it, else for whoever gives it back last. */
+static int sweep_one(pool_table *table, apr_time_t now,
+                     apr_interval_time_t unused, apr_interval_time_t age)
+{
+    pool_item *item, *found = NULL;
+    int idle = 0;
+
+    apr_thread_mutex_lock(table->mutex);
+    APR_RING_FOREACH(item, &table->items, pool_item, link) {
+        if (is_outlived(item, now, unused, age)) {
+            found = item;
+            idle = item->refs == 0;
+            item_unlink(table, item);
+            table->counts.retired++;
+            break;
+        }
+    }
+    apr_thread_mutex_unlock(table->mutex);
+    if (idle) {
+        item_unmake(table, found);
+    }
+    return found != NULL;
+}
+
+void pool_sweep(pool_table *table, apr_time_t now,
+                apr_interval_time_t unused, apr_interval_time_t age)
+{
+    pool_item *item;
+
+    while (sweep_one(table, now, unused, age)) {
+        continue;
+    }
+    if (!table->ops->sweep) {
+        return;
+    }
+    apr_thread_mutex_lock(table->mutex);
+    APR_RING_FOREACH(item, &table->items, pool_item, link) {
+        table->ops->sweep(item->thing);
+    }
+    apr_thread_mutex_unlock(table->mutex);
+}
+
+void pool_count(pool_table *table, pool_counts *counts)
+{
+    apr_thread_mutex_lock(table->mutex);
+    *counts = table->counts;
+    apr_thread_mutex_unlock(table->mutex);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A mod_proxy worker that no directive names.
+ *
+ * It is in none of mod_proxy's arrays: only we hand it out.  Its connections
+ * live in a pool of mod_proxy's below the item's, so that destroying that one
+ * closes them.
+ */
+
+#include "pool_worker.h"
+
+#include "apr_reslist.h"
+#include "apr_strings.h"
+#include "http_log.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
+APLOG_USE_MODULE(proxy_pool);
+
+/* Common servers close an idle connection after five seconds. */
+#define TTL_DEFAULT apr_time_from_sec(4)
+/* A backend's name is resolved again after so many seconds. */
+#define ADDRESS_TTL_DEFAULT 60
+
+typedef void set_fn(proxy_worker_shared *s, apr_int64_t number,
+                    const char *text);
+
+#define SETTER(name) \
+static void set_##name(proxy_worker_shared *s, apr_int64_t number, \
+                       const char *text)
+
+#define UNUSED_TEXT (void)text
+
+SETTER(acquire)
+{
+    UNUSED_TEXT;
+    s->acquire = number;
+    s->acquire_set = 1;
+}
+
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+SETTER(addressttl)
+{
+    UNUSED_TEXT;
+    s->address_ttl = number == -1 ? -1 : (apr_int32_t)apr_time_sec(number);
+    s->address_ttl_set = 1;
+}
+#endif
+
+SETTER(connectiontimeout)
+{
+    UNUSED_TEXT;
+    s->conn_timeout = number;
+    s->conn_timeout_set = 1;
+}
+
+SETTER(disablereuse)
+{
+    UNUSED_TEXT;
+    s->disablereuse = number != 0;
+    s->disablereuse_set = 1;
+}
+
+SETTER(flushpackets)
+{
+    UNUSED_TEXT;
+    s->flush_packets = number == 2 ? flush_auto : number ? flush_on
+                                                         : flush_off;
+}
+
+SETTER(flushwait)
+{
+    UNUSED_TEXT;
+    s->flush_wait = number ? (int)number : PROXY_FLUSH_WAIT;
+}
+
+SETTER(iobuffersize)
+{
+    UNUSED_TEXT;
+    s->io_buffer_size = number ? (apr_size_t)number : AP_IOBUFSIZE;
+    s->io_buffer_size_set = 1;
+}
+
+SETTER(keepalive)
+{
+    UNUSED_TEXT;
+    s->keepalive = number != 0;
+    s->keepalive_set = 1;
+}
+
+SETTER(max)
+{
+    UNUSED_TEXT;
+    s->hmax = (int)number;
+}
+
+SETTER(min)
+{
+    UNUSED_TEXT;
+    s->min = (int)number;
+}
+
+SETTER(ping)
+{
+    UNUSED_TEXT;
+    s->ping_timeout = number;
+    s->ping_timeout_set = 1;
+}
+
+SETTER(receivebuffersize)
+{
+    UNUSED_TEXT;
+    s->recv_buffer_size = (apr_size_t)number;
+    s->recv_buffer_size_set = 1;
+}
+
+SETTER(responsefieldsize)
+{
+    UNUSED_TEXT;
+    s->response_field_size = number ? (apr_size_t)number : HUGE_STRING_LEN;
+    s->response_field_size_set = 1;
+}
+
+SETTER(secret)
+{
+    (void)number;
+    apr_cpystrn(s->secret, text, sizeof(s->secret));
+}
+
+SETTER(smax)
+{
+    UNUSED_TEXT;
+    s->smax = (int)number;
+}
+
+SETTER(timeout)
+{
+    UNUSED_TEXT;
+    s->timeout = number;
+    s->timeout_set = 1;
+}
+
+SETTER(ttl)
+{
+    UNUSED_TEXT;
+    s->ttl = number;
+}
+
+SETTER(upgrade)
+{
+    (void)number;
+    apr_cpystrn(s->upgrade, ap_cstr_casecmp(text, "any") ? text : "*",
+                sizeof(s->upgrade));
+}
+
+/* retry is not here: mod_proxy never takes a worker of its own out of service
+ * for an error (PROXY_WORKER_IGNORE_ERRORS), only members of balancers. */
+static const struct {
+    const char *name;
+    set_fn *set;
+} setters[] = {
+    { "acquire", set_acquire },
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+    { "addressttl", set_addressttl },
+#endif
+    { "connectiontimeout", set_connectiontimeout },
+    { "disablereuse", set_disablereuse },
+    { "flushpackets", set_flushpackets },
+    { "flushwait", set_flushwait },
+    { "iobuffersize", set_iobuffersize },
+    { "keepalive", set_keepalive },
+    { "max", set_max },
+    { "min", set_min },
+    { "ping", set_ping },
+    { "receivebuffersize", set_receivebuffersize },
+    { "responsefieldsize", set_responsefieldsize },
+    { "secret", set_secret },
+    { "smax", set_smax },
+    { "timeout", set_timeout },
+    { "ttl", set_ttl },
+    { "upgrade", set_upgrade },
+    { NULL, NULL }
+};
+
+static void options_apply(proxy_worker_shared *s, const pool_options *options,
+                          apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; setters[i].name; i++) {
+        apr_int64_t number;
+        hostmap_str text;
+
+        if (pool_options_get(options, setters[i].name, &number, &text)) {
+            setters[i].set(s, number,
+                           apr_pstrmemdup(pool, text.ptr, text.len));
+        }
+    }
+}
+
+static apr_status_t worker_make(void **thing, const char *key, void *arg,
+                                apr_pool_t *pool)
+{
+    const pool_worker_want *want = arg;
+    pool_worker *made = apr_pcalloc(pool, sizeof(*made));
+    proxy_worker_shared *s;
+    const char *wrong;
+    apr_status_t rv;
+
+    wrong = ap_proxy_define_worker(pool, &made->worker, NULL, NULL, want->url,
+                                   0);
+    if (wrong) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, want->server,
+                     "SB0101: pool %s: %s", key, wrong);
+        return APR_EINVAL;
+    }
+    s = made->worker->s;
+    s->ttl = TTL_DEFAULT;
+    /* idle connections above smax are closed after ttl: all of them */
+    s->smax = 0;
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+    s->address_ttl = ADDRESS_TTL_DEFAULT;
+    s->address_ttl_set = 1;
+#endif
+    options_apply(s, want->options, pool);
+    if (want->ttl_max && s->ttl > want->ttl_max) {
+        s->ttl = want->ttl_max;
+    }
+    made->ttl = s->ttl;
+    rv = ap_proxy_initialize_worker(made->worker, want->server, pool);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, want->server,
+                     "SB0102: pool %s: cannot make a worker", key);
+        return rv;
+    }
+    *thing = made;
+    return APR_SUCCESS;
+}
+
+/* Closes what is idle for longer than ttl.  A prefork child has one connection
+ * and no list of them: its owner looks at the time when it uses it. */
+static void worker_sweep(void *thing)
+{
+    pool_worker *made = thing;
+
+    if (made->worker->cp->res) {
+        apr_reslist_maintain(made->worker->cp->res);
+    }
+}
+
+const pool_ops pool_worker_ops = {
+    worker_make,
+    NULL,
+    worker_sweep
+};
