@@ -6,7 +6,7 @@
 switchboard_version = 0.1.0
 
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
-switchboard_modules = mod_proxy_express
+switchboard_modules = mod_proxy_express mod_proxy_pool
 
 # The map library: APR, APR-util and LMDB only.
 hostmap_headers = \
@@ -44,6 +44,19 @@ mod_proxy_express_core = \
 	modules/express/reverse_core.h
 mod_proxy_express_sources = \
 	modules/express/mod_proxy_express.c
+
+# mod_proxy_pool.
+mod_proxy_pool_core = \
+	modules/pool/options_core.c \
+	modules/pool/options_core.h \
+	modules/pool/pool_core.c \
+	modules/pool/pool_core.h
+mod_proxy_pool_sources = \
+	modules/pool/mod_proxy_pool.c \
+	modules/pool/pool_attempt.c \
+	modules/pool/pool_attempt.h \
+	modules/pool/pool_worker.c \
+	modules/pool/pool_worker.h
 
 # The tool.
 tool_sources = \

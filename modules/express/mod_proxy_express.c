@@ -27,8 +27,8 @@
 #include "hostmap.h"
 #include "hostmap_entry.h"
 #include "hostmap_guard.h"
-#include "hostmap_option.h"
 #include "loop_core.h"
+#include "mod_proxy_pool.h"
 #include "reverse_core.h"
 
 module AP_MODULE_DECLARE_DATA proxy_express_module;
@@ -79,6 +79,9 @@ typedef struct express_request {
 static const char *loop_id;
 
 static ap_filter_rec_t *reverse_filter_handle;
+
+/* Of mod_proxy_pool, NULL when it is not loaded. */
+static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *pool_set_options;
 
 /* ---- configuration ----------------------------------------------------- */
 
@@ -381,20 +384,23 @@ static int apply(request_rec *r, express_map *map, const char *key,
 
 /* ---- a request for a backend ------------------------------------------- */
 
-static void say_options(request_rec *r, express_map *map, const char *key,
-                        apr_size_t key_len, const hostmap_entry *entry)
+/* The options of an entry are those of the pool that serves it. */
+static void hand_options(request_rec *r, express_map *map, const char *key,
+                         apr_size_t key_len, const hostmap_entry *entry)
 {
-    hostmap_str words = entry->words;
-    hostmap_option option;
     const char *more;
 
-    if (hostmap_option_next(&option, &words, NULL) != APR_SUCCESS
-        || !may_say(map, SAID_OPTION, key, key_len, r, &more)) {
+    if (pool_set_options) {
+        pool_set_options(r, entry->words.ptr, entry->words.len,
+                         apr_pstrcat(r->pool, "map ", map->path, ": entry ",
+                                     key, NULL));
         return;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: map %s: entry %s: "
-                  "options of an entry (%s...) have no effect in this "
-                  "version%s", map->path, key, option.def->name, more);
+    if (may_say(map, SAID_OPTION, key, key_len, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: map %s: entry "
+                      "%s: options have no effect without mod_proxy_pool%s",
+                      map->path, key, more);
+    }
 }
 
 /* The whole path is appended, with one slash between. */
@@ -448,7 +454,7 @@ static int serve_backend(request_rec *r, express_map *map, const char *key,
         return refuse(r, HTTP_LOOP_DETECTED);
     }
     if (entry->words.len > 0) {
-        say_options(r, map, key, key_len, entry);
+        hand_options(r, map, key, key_len, entry);
     }
     url = backend_url(r, entry, nocanon, noquery);
     /* as ProxyPass does: a ws:// backend wants upgrade requests only */
@@ -662,6 +668,7 @@ static int express_post_config(apr_pool_t *p, apr_pool_t *plog,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    pool_set_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
     rv = loop_id_make();
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,

@@ -12,6 +12,7 @@
  */
 
 #include "apr_atomic.h"
+#include "apr_hash.h"
 #include "apr_strings.h"
 #include "ap_mpm.h"
 #include "http_config.h"
@@ -23,6 +24,7 @@
 #include "mod_proxy.h"
 #include "mod_watchdog.h"
 
+#include "hostmap.h"
 #include "mod_proxy_pool.h"
 #include "options_core.h"
 #include "pool_attempt.h"
@@ -45,6 +47,12 @@ module AP_MODULE_DECLARE_DATA proxy_pool_module;
 /* A request that cannot be sent again does not take a connection that was
  * idle for so long. */
 #define UNREPEATABLE_TTL apr_time_from_sec(1)
+
+#define NO_RETRY \
+    "retry is for members of a balancer: a pool is never out of service"
+
+/* Messages about entries are held back by what they are about. */
+#define SAID_SLOTS 64
 
 typedef struct pool_server_conf {
     int enabled;                /* -1: not said */
@@ -70,6 +78,7 @@ typedef struct pool_request {
 /* This child's. */
 static pool_table *table;
 static volatile apr_uint32_t resent_count;
+static hostmap_limit said[SAID_SLOTS];
 
 /* ---- configuration ----------------------------------------------------- */
 
@@ -119,11 +128,15 @@ static const char *set_options(cmd_parms *cmd, void *dconf, const char *arg)
     scratch.set = 0;
     word.ptr = arg;
     word.len = strlen(arg);
+    bad.reason = "expected key=value";
     if (pool_options_read(&scratch, word, &bad) != APR_SUCCESS
         || scratch.set == 0) {
         return apr_pstrcat(cmd->pool, "ProxyPoolSet: `", arg, "`: ",
-                           scratch.set == 0 && word.len > 0 ? bad.reason
-                           : "expected key=value", NULL);
+                           bad.reason, NULL);
+    }
+    if (pool_options_has(&scratch, "retry")) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolSet: `", arg, "`: "
+                           NO_RETRY, NULL);
     }
     conf->words = conf->words ? apr_pstrcat(cmd->pool, conf->words, " ", arg,
                                             NULL) : arg;
@@ -160,6 +173,7 @@ static const command_rec pool_directives[] = {
 static int is_ours(request_rec *r, proxy_worker *worker,
                    proxy_balancer *balancer, proxy_server_conf *conf,
                    const char *url);
+static void say_ignored(request_rec *r, const char *reason, int only_retry);
 static const char *pool_key(pool_request *state, request_rec *r,
                             proxy_server_conf *conf, const char *url,
                             pool_worker_want *want);
@@ -192,8 +206,11 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
         return DECLINED;
     }
     if (!is_ours(r, *worker, *balancer, conf, *url)) {
+        say_ignored(r, "a worker of the configuration serves it, with its own "
+                    "parameters", 0);
         return DECLINED;
     }
+    say_ignored(r, NO_RETRY, 1);
     state = request_state(r);
     state->repeatable = pool_attempt_repeatable(r);
     key = pool_key(state, r, conf, *url, &want);
@@ -223,6 +240,32 @@ static int is_ours(request_rec *r, proxy_worker *worker,
     return conf->workers->nelts == 0
            || !ap_proxy_get_worker_ex(r->pool, NULL, conf, url,
                                       AP_PROXY_WORKER_NO_UDS);
+}
+
+/* Options of an entry that have no effect here: all, or only retry. */
+static void say_ignored(request_rec *r, const char *reason, int only_retry)
+{
+    const pool_request *state = ap_get_module_config(r->request_config,
+                                                     &proxy_pool_module);
+    apr_ssize_t len = APR_HASH_KEY_STRING;
+    pool_options options = { 0 };
+    apr_uint32_t held;
+
+    if (!state || state->words.len == 0) {
+        return;
+    }
+    if (only_retry) {
+        pool_options_read(&options, state->words, NULL);
+        if (!pool_options_has(&options, "retry")) {
+            return;
+        }
+    }
+    if (hostmap_limit_pass(&said[apr_hashfunc_default(state->about, &len)
+                                 % SAID_SLOTS], r->request_time, &held)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0106: %s: options "
+                      "without effect: %s (%u more since the last time)",
+                      state->about, reason, held);
+    }
 }
 
 /* scheme://host:port of a URL, and the bytes before it if it has a socket. */

@@ -47,12 +47,17 @@ apr_status_t pool_options_read(pool_options *options, hostmap_str words,
     }
 }
 
+int pool_options_has(const pool_options *options, const char *name)
+{
+    return (options->set >> row_of(name)) & 1;
+}
+
 int pool_options_get(const pool_options *options, const char *name,
                      apr_int64_t *number, hostmap_str *text)
 {
     apr_size_t row = row_of(name);
 
-    if (!(options->set & ((apr_uint32_t)1 << row))) {
+    if (!pool_options_has(options, name)) {
         return 0;
     }
     *number = options->number[row];

@@ -40,6 +40,9 @@ apr_status_t pool_options_read(pool_options *options, hostmap_str words,
 int pool_options_get(const pool_options *options, const char *name,
                      apr_int64_t *number, hostmap_str *text);
 
+/** Is the option of this name given? */
+int pool_options_has(const pool_options *options, const char *name);
+
 /**
  * Write the options in one spelling: equal options, equal text.
  * @param key room for POOL_OPTIONS_KEY_MAX bytes
