@@ -8,6 +8,10 @@ switchboard_version = 0.1.0
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
 switchboard_modules = mod_proxy_express mod_proxy_pool
 
+# What modules of others may include: installed.
+module_headers = \
+	include/mod_proxy_pool.h
+
 # The map library: APR, APR-util and LMDB only.
 hostmap_headers = \
 	include/hostmap.h \
@@ -85,6 +89,8 @@ unit_sources = \
 	test/unit/test_key.c \
 	test/unit/test_loop.c \
 	test/unit/test_option.c \
+	test/unit/test_pool.c \
+	test/unit/test_pool_options.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_text.c \

@@ -68,6 +68,7 @@ typedef struct pool_request {
     proxy_worker *worker;
     proxy_pool_use use;
     const char *name;
+    int watched;
     int repeatable;
     int running;
     int resent;
@@ -192,6 +193,23 @@ static pool_request *request_state(request_rec *r)
     return state;
 }
 
+/* Do the connections have hooks and filters, as pool_attempt.c needs?  Those
+ * of FastCGI and AJP are bare sockets. */
+static int is_watched(const char *url)
+{
+    static const char *const schemes[] = {
+        "http:", "https:", "ws:", "wss:", "h2:", "h2c:", "scgi:", "uwsgi:"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (ap_cstr_casecmpn(url, schemes[i], strlen(schemes[i])) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* mod_proxy's hook: which worker is to serve the request? */
 static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
                             request_rec *r, proxy_server_conf *conf,
@@ -206,13 +224,12 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
         return DECLINED;
     }
     if (!is_ours(r, *worker, *balancer, conf, *url)) {
-        say_ignored(r, "a worker of the configuration serves it, with its own "
-                    "parameters", 0);
         return DECLINED;
     }
     say_ignored(r, NO_RETRY, 1);
     state = request_state(r);
-    state->repeatable = pool_attempt_repeatable(r);
+    state->watched = is_watched(*url);
+    state->repeatable = state->watched && pool_attempt_repeatable(r);
     key = pool_key(state, r, conf, *url, &want);
     rv = take_fresh(state, r, key, &want);
     if (rv != APR_SUCCESS) {
@@ -381,6 +398,12 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     int rc;
 
     (void)proxyport;
+    if (state && state->use == PROXY_POOL_NONE
+        && server_conf(r->server)->enabled != 0) {
+        /* here and not in pre_request, which a balancer ends before us */
+        say_ignored(r, "a worker of the configuration serves it, with its own "
+                    "parameters", 0);
+    }
     if (!state || state->worker != worker || state->running || proxyname) {
         return DECLINED;
     }
@@ -388,7 +411,9 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     rc = pool_attempt_run(r, worker, conf, url, state->repeatable, &attempt,
                           &state->resent);
     state->running = 0;
-    state->use = attempt.opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
+    /* PROXY_POOL_NONE: nobody knows */
+    state->use = !state->watched ? PROXY_POOL_NONE
+                 : attempt.opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
     if (state->resent) {
         apr_atomic_inc32(&resent_count);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The table: a hash of the items that can be taken, and a ring of all items,
- * the least recently given back first, which eviction and the sweep walk.
+ * The table: a hash of the items that can be taken, and a ring of them, the
+ * least recently given back first, which eviction and the sweep walk.  Retired
+ * items that are still in use wait in a second ring.
  *
  * One mutex guards it all.  It is held while a thing is made, so that two
  * threads that come for the same key at once get one thing; unmaking, which
@@ -36,6 +37,7 @@ struct pool_table {
     apr_thread_mutex_t *mutex;
     apr_hash_t *hash;
     struct pool_ring items;     /* all in the hash */
+    struct pool_ring retired;   /* in use, and unmade when given back */
     const pool_ops *ops;
     unsigned max;
     int closed;
@@ -50,13 +52,29 @@ static void item_unmake(pool_table *table, pool_item *item)
     apr_pool_destroy(item->pool);
 }
 
-/* With the mutex held: nobody finds it any more. */
+/* With the mutex held: nobody finds it any more.  What is in use still takes
+ * its place until it is given back. */
 static void item_unlink(pool_table *table, pool_item *item)
 {
     apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, NULL);
     APR_RING_REMOVE(item, link);
     item->retired = 1;
-    table->counts.items--;
+    if (item->refs > 0) {
+        APR_RING_INSERT_TAIL(&table->retired, item, pool_item, link);
+    }
+    else {
+        table->counts.items--;
+    }
+}
+
+static void ring_unmake(pool_table *table, struct pool_ring *ring)
+{
+    while (!APR_RING_EMPTY(ring, pool_item, link)) {
+        pool_item *item = APR_RING_FIRST(ring);
+
+        APR_RING_REMOVE(item, link);
+        item_unmake(table, item);
+    }
 }
 
 static apr_status_t table_cleanup(void *data)
@@ -64,12 +82,8 @@ static apr_status_t table_cleanup(void *data)
     pool_table *table = data;
 
     table->closed = 1;
-    while (!APR_RING_EMPTY(&table->items, pool_item, link)) {
-        pool_item *item = APR_RING_FIRST(&table->items);
-
-        item_unlink(table, item);
-        item_unmake(table, item);
-    }
+    ring_unmake(table, &table->items);
+    ring_unmake(table, &table->retired);
     return APR_SUCCESS;
 }
 
@@ -86,6 +100,7 @@ apr_status_t pool_table_create(pool_table **out, unsigned max,
     }
     table->hash = apr_hash_make(pool);
     APR_RING_INIT(&table->items, pool_item, link);
+    APR_RING_INIT(&table->retired, pool_item, link);
     table->ops = ops;
     table->max = max;
     apr_pool_cleanup_register(pool, table, table_cleanup,
@@ -200,11 +215,6 @@ apr_time_t pool_item_idle_since(const pool_item *item)
     return item->idle_since;
 }
 
-apr_time_t pool_item_made(const pool_item *item)
-{
-    return item->made;
-}
-
 void pool_give(pool_table *table, pool_item *item, apr_time_t now)
 {
     int last;
@@ -225,6 +235,10 @@ void pool_give(pool_table *table, pool_item *item, apr_time_t now)
         APR_RING_INSERT_TAIL(&table->items, item, pool_item, link);
         last = 0;
     }
+    else if (last) {
+        APR_RING_REMOVE(item, link);
+        table->counts.items--;
+    }
     apr_thread_mutex_unlock(table->mutex);
     if (last) {
         item_unmake(table, item);
@@ -241,13 +255,20 @@ void pool_retire(pool_table *table, pool_item *item)
     apr_thread_mutex_unlock(table->mutex);
 }
 
-static int is_outlived(const pool_item *item, apr_time_t now,
-                       apr_interval_time_t unused, apr_interval_time_t age)
+static int is_outlived(const pool_ops *ops, const pool_item *item,
+                       apr_time_t now, apr_interval_time_t unused,
+                       apr_interval_time_t age)
 {
+    apr_interval_time_t own;
+
     if (age && now - item->made >= age) {
         return 1;
     }
-    return item->refs == 0 && now - item->idle_since >= unused;
+    if (item->refs > 0) {
+        return 0;
+    }
+    own = ops->unused_max ? ops->unused_max(item->thing) : 0;
+    return now - item->idle_since >= (own && own < unused ? own : unused);
 }
 
 /* The next item that outlived, taken out of the table: for unmaking when
@@ -260,7 +281,7 @@ static int sweep_one(pool_table *table, apr_time_t now,
 
     apr_thread_mutex_lock(table->mutex);
     APR_RING_FOREACH(item, &table->items, pool_item, link) {
-        if (is_outlived(item, now, unused, age)) {
+        if (is_outlived(table->ops, item, now, unused, age)) {
             found = item;
             idle = item->refs == 0;
             item_unlink(table, item);

@@ -19,8 +19,8 @@
 typedef struct pool_table pool_table;
 typedef struct pool_item pool_item;
 
-/** How things are made and unmade.  make and sweep are called one at a time,
- *  with the table locked; unmake is not. */
+/** How things are made and unmade.  All but unmake are called one at a time,
+ *  with the table locked. */
 typedef struct pool_ops {
     /**
      * @param thing set to the new thing
@@ -33,6 +33,9 @@ typedef struct pool_ops {
     void (*unmake)(void *thing);
     /** From pool_sweep, also for things in use; may be NULL. */
     void (*sweep)(void *thing);
+    /** How long it may be unused, if shorter than what pool_sweep is told,
+     *  else 0; may be NULL.  Called as sweep. */
+    apr_interval_time_t (*unused_max)(const void *thing);
 } pool_ops;
 
 /** Counts since the table was made, and now. */
@@ -64,16 +67,15 @@ apr_status_t pool_take(pool_item **item, pool_table *table, const char *key,
 
 void *pool_item_thing(const pool_item *item);
 
-/** When it was last given back, 0 before the first time. */
+/** When it was last given back, 0 before the first time.  Only for who knows
+ *  that no other thread has taken it, too. */
 apr_time_t pool_item_idle_since(const pool_item *item);
-
-/** When it was made. */
-apr_time_t pool_item_made(const pool_item *item);
 
 void pool_give(pool_table *table, pool_item *item, apr_time_t now);
 
 /** From now on the key's next taker gets a new thing; those who have this one
- *  keep it until they give it back, when it is unmade.  The caller is one. */
+ *  keep it until they give it back, when it is unmade.  The caller is one.
+ *  Until then it counts as a thing that is there. */
 void pool_retire(pool_table *table, pool_item *item);
 
 /**

@@ -207,11 +207,13 @@ static apr_status_t worker_make(void **thing, const char *key, void *arg,
     const char *wrong;
     apr_status_t rv;
 
+    /* the key, which may hold a secret, is not for the log */
+    (void)key;
     wrong = ap_proxy_define_worker(pool, &made->worker, NULL, NULL, want->url,
                                    0);
     if (wrong) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, want->server,
-                     "SB0101: pool %s: %s", key, wrong);
+                     "SB0101: pool %s: %s", want->url, wrong);
         return APR_EINVAL;
     }
     s = made->worker->s;
@@ -230,15 +232,14 @@ static apr_status_t worker_make(void **thing, const char *key, void *arg,
     rv = ap_proxy_initialize_worker(made->worker, want->server, pool);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, want->server,
-                     "SB0102: pool %s: cannot make a worker", key);
+                     "SB0102: pool %s: cannot make a worker", want->url);
         return rv;
     }
     *thing = made;
     return APR_SUCCESS;
 }
 
-/* Closes what is idle for longer than ttl.  A prefork child has one connection
- * and no list of them: its owner looks at the time when it uses it. */
+/* Closes what is idle for longer than ttl. */
 static void worker_sweep(void *thing)
 {
     pool_worker *made = thing;
@@ -248,8 +249,18 @@ static void worker_sweep(void *thing)
     }
 }
 
+/* A prefork child has one connection, and no list of them that looks at their
+ * age: there the pool goes with the connection. */
+static apr_interval_time_t worker_unused_max(const void *thing)
+{
+    const pool_worker *made = thing;
+
+    return made->worker->cp->res ? 0 : made->ttl;
+}
+
 const pool_ops pool_worker_ops = {
     worker_make,
     NULL,
-    worker_sweep
+    worker_sweep,
+    worker_unused_max
 };

@@ -17,7 +17,7 @@ import pytest
 # The source tree may be read-only.
 sys.dont_write_bytecode = True
 
-from backend import Backends  # noqa: E402
+from backend import Backends, self_signed  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
 
@@ -131,6 +131,21 @@ def backends():
     started = Backends(*BACKENDS)
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def pool_backends():
+    """Backends that count the connections of one test file; `tls`, `unix`,
+    `h2c` and `fcgi` are what they are called, `wide` listens on every loopback
+    address."""
+    path = httpd_server.private_folder()
+    started = Backends(*BACKENDS, "tls:tls:" + self_signed(path + "/pem"),
+                       "unix:unix:" + path + "/socket", "wide:wide",
+                       "h2c:h2c", "fcgi:fcgi")
+    started.socket = path + "/socket"
+    yield started
+    started.stop()
+    httpd_server.shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ import client
 HTTPD = "/usr/sbin/apache2"
 STOCK_MODULES = "/usr/lib/apache2/modules"
 OUR_MODULE = "mod_proxy_express.so"
+OUR_POOL = "mod_proxy_pool.so"
 START_TIMEOUT = 30
 STOP_TIMEOUT = 20
 
@@ -98,17 +99,19 @@ class Httpd:
     """One server.  Make it, give it ports and a configuration, start it."""
 
     def __init__(self, settings, modules=(), stock=False, children=2,
-                 threads=25):
+                 threads=25, pool=False):
         """modules: names (alias for mod_alias.so) beyond the least; stock:
         httpd's own mod_proxy_express instead of ours; children: how many
         processes serve (1: one, whose log and cache a test can count on);
-        threads: of each child (with prefork, one each)."""
+        threads: of each child (with prefork, one each); pool: with
+        mod_proxy_pool."""
         self.settings = settings
         self.root = private_folder()
         self.log_path = os.path.join(self.root, "error.log")
         self.modules = ["authz_core", "dir", "proxy", "proxy_http", *modules]
         self.express = os.path.join(
             STOCK_MODULES if stock else settings.modules, OUR_MODULE)
+        self.pool = os.path.join(settings.modules, OUR_POOL) if pool else None
         self.children = children
         self.threads = threads
         self.ports = []
@@ -169,6 +172,8 @@ class Httpd:
         lines += ["LoadModule %s_module %s/mod_%s.so"
                   % (name, STOCK_MODULES, name) for name in self.modules]
         lines += ["LoadModule proxy_express_module %s" % self.express]
+        if self.pool:
+            lines += ["LoadModule proxy_pool_module %s" % self.pool]
         if os.getuid() == 0:
             lines += ["User #%d" % unprivileged_user()[0],
                       "Group #%d" % unprivileged_user()[1]]

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from httpd import OUR_MODULE, STOCK_MODULES
+from httpd import STOCK_MODULES
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -19,7 +19,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 CONFIGURATION = re.compile(
     r"^\s*(<(VirtualHost|Proxy|Location|Directory)\b|LoadModule\s|ProxyPass\w*"
-    r"\s+/|ProxyExpress\w+\s+(On|Off|/))", re.MULTILINE)
+    r"\s+/|ProxyExpress\w+\s+(On|Off|/)|ProxyPool\w+\s+[^\W_]+(=|$))", re.MULTILINE)
 """Lines of httpd's configuration, whatever block they stand in."""
 
 
@@ -47,14 +47,15 @@ SNIPPETS = [snippet for page in PAGES for snippet in snippets(page)]
 def installed(settings, line):
     """A LoadModule line with the file that this run tests, or stock's."""
     folder = STOCK_MODULES
-    if line[2].endswith("/switchboard/" + OUR_MODULE):
+    if "/switchboard/" in line[2]:
         folder = settings.modules
     path = os.path.join(folder, os.path.basename(line[2]))
     assert os.path.exists(path), "%s: there is no %s" % (line[0], path)
     return line[1] + path
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/mod_proxy_express.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/mod_proxy_express.md",
+                                  "docs/mod_proxy_pool.md"])
 def test_page_shows_a_configuration(page):
     assert list(snippets(os.path.join(TOP, page)))
 
@@ -62,7 +63,8 @@ def test_page_shows_a_configuration(page):
 @pytest.mark.parametrize("text", [text for _, text in SNIPPETS],
                          ids=[name for name, _ in SNIPPETS])
 def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
-    httpd = make_httpd(modules=["alias", "rewrite", "setenvif"])
+    httpd = make_httpd(modules=["alias", "rewrite", "setenvif"],
+                       pool=True)
     # mod_rewrite wants to see the file
     httpd.write("hosts.txt", "")
     text = text.replace("/etc/apache2/hosts.txt", httpd.path("hosts.txt"))

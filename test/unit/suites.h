@@ -22,5 +22,7 @@ Suite *loop_suite(void);
 Suite *cache_suite(void);
 Suite *file_suite(void);
 Suite *serve_suite(void);
+Suite *pool_suite(void);
+Suite *pool_options_suite(void);
 
 #endif /* SUITES_H */

@@ -30,6 +30,8 @@ int main(void)
     srunner_add_suite(runner, cache_suite());
     srunner_add_suite(runner, file_suite());
     srunner_add_suite(runner, serve_suite());
+    srunner_add_suite(runner, pool_suite());
+    srunner_add_suite(runner, pool_options_suite());
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of mod_proxy_pool share: a server's start, the access log's
+note, and what the backends count."""
+
+import itertools
+
+import client
+from httpd import wait_for
+from maps import express
+
+_numbers = itertools.count(1)
+
+STALE = r"AH01102|AH01084|AH01097|AH10154|AH00898|AH02609|AH00992"
+"""What mod_proxy says of a backend that closes a connection."""
+
+
+def new_target():
+    """A path that no other request has: the access log is asked for it."""
+    return "/target-%d" % next(_numbers)
+
+
+def start(httpd, maps, folder, entries, *more):
+    """Start a server on a map, with an access log for `note`."""
+    path = maps.build(folder + "/map", entries)
+    return httpd.start(
+        express(path, "lmdb", *more)
+        + "LogFormat \"%%{proxy-pool}n %%U\" pool\nCustomLog %s pool\n"
+        % httpd.path("access.log"))
+
+
+def note(httpd, target):
+    """%{proxy-pool}n of the request for this target."""
+    def logged():
+        with open(httpd.path("access.log"), encoding="latin-1") as file:
+            for line in file:
+                word, _, path = line.rstrip("\n").partition(" ")
+                if path == target:
+                    return word
+        return None
+    return wait_for(logged, 5, "the access log has " + target)
+
+
+def connection(response):
+    """Which connection of which backend answered."""
+    assert response.status == 200, response
+    seen = response.json()
+    return seen["backend"], seen["connection"]
+
+
+def ask(httpd, host, **order):
+    """GET with an order for the backend; connection and note."""
+    target = new_target()
+    response = httpd.get(host, target, [client.order(**order)])
+    return connection(response), note(httpd, target)
+
+
+def stats(backends, name):
+    """What a backend has counted, without this question."""
+    response = client.get(backends.port[name], "stats",
+                          headers=[client.order(stats=True)])
+    counts = response.json()
+    counts["open"] -= 1
+    return counts
+
+
+def wait_until_open(backends, name, count, seconds):
+    """Until the backend has so many connections."""
+    wait_for(lambda: stats(backends, name)["open"] == count, seconds,
+             "backend %s has %d connections" % (name, count))

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many pools there are, how long connections live, what they cost."""
+
+import os
+import threading
+import time
+
+import pytest
+
+import client
+from httpd import wait_for
+from pools import ask, start, stats, wait_until_open
+
+HOST = "%s.example.com"
+
+
+@pytest.fixture
+def server(make_httpd, pool_backends, maps, folder):
+    """Makes a server with hosts a to d for the backends of these names."""
+    def made(*more, options="", modules=()):
+        httpd = make_httpd(modules=modules, children=1, pool=True)
+        return start(httpd, maps, folder, {
+            HOST % name: (pool_backends.url(name) + " " + options).strip()
+            for name in "abcd"}, *more)
+    return made
+
+
+def occupied(httpd, host, seconds):
+    """A thread whose request keeps a pool in use for so long."""
+    thread = threading.Thread(target=httpd.get, args=(host,), kwargs={
+        "headers": [client.order(delay=seconds)]})
+    thread.start()
+    time.sleep(0.3)
+    return thread
+
+
+# ---- ProxyPoolMax ---------------------------------------------------------
+
+def test_least_recently_used_pool_makes_room(server, pool_backends):
+    httpd = server("ProxyPoolMax 2")
+    before = stats(pool_backends, "b")["open"]
+    a, _ = ask(httpd, HOST % "a")
+    b, _ = ask(httpd, HOST % "b")
+    assert ask(httpd, HOST % "a") == (a, "reused")
+    assert stats(pool_backends, "b")["open"] == before + 1
+    ask(httpd, HOST % "c")
+    wait_until_open(pool_backends, "b", before, 2)
+    assert ask(httpd, HOST % "a") == (a, "reused")
+    again, how = ask(httpd, HOST % "b")
+    assert (again != b, how) == (True, "new")
+    # b has taken the room of c
+    assert ask(httpd, HOST % "c")[1] == "new"
+
+
+def test_pool_in_use_is_not_torn_down(server, settings):
+    if settings.mpm == "prefork":
+        pytest.skip("a child of prefork serves one request at a time")
+    httpd = server("ProxyPoolMax 2")
+    ask(httpd, HOST % "b")
+    slow = occupied(httpd, HOST % "a", 1)
+    for name in "bcdbcd":
+        assert ask(httpd, HOST % name)[1] == "new" or name == "b"
+    slow.join()
+    assert ask(httpd, HOST % "a")[1] == "reused"
+
+
+def test_request_goes_through_when_all_pools_are_in_use(server, settings):
+    if settings.mpm == "prefork":
+        pytest.skip("a child of prefork serves one request at a time")
+    httpd = server("ProxyPoolMax 1")
+    slow = occupied(httpd, HOST % "a", 1)
+    numbers = set()
+    for _ in range(3):
+        number, how = ask(httpd, HOST % "b")
+        numbers.add(number)
+        assert how == "generic"
+    assert len(numbers) == 3
+    slow.join()
+    assert ask(httpd, HOST % "b")[1] == "new"
+    assert ask(httpd, HOST % "b")[1] == "reused"
+
+
+# ---- idle connections -----------------------------------------------------
+
+@pytest.mark.parametrize("options, more, least, most", [
+    ("ttl=1", "", 0.8, 4), ("", "ProxyPoolSet ttl=2", 1.8, 5),
+    ("", "", 3.8, 7)], ids=["entry", "default", "unsaid"])
+def test_idle_connections_are_closed_though_nobody_comes(
+        server, pool_backends, settings, options, more, least, most):
+    httpd = server(more, options=options)
+    before = stats(pool_backends, "d")["open"]
+    count = 1 if settings.mpm == "prefork" else 8
+    client.burst(httpd.port, [HOST % "d"] * count,
+                 [client.order(delay=0.1)])
+    begin = time.monotonic()
+    wait_until_open(pool_backends, "d", before, most)
+    assert time.monotonic() - begin > least
+
+
+def test_connection_in_use_outlives_its_ttl(server):
+    httpd = server(options="ttl=1")
+    first, _ = ask(httpd, HOST % "a")
+    again, _ = ask(httpd, HOST % "a", delay=3)
+    assert again == first
+
+
+def test_connection_that_is_older_than_its_ttl_is_not_used(server):
+    httpd = server(options="ttl=1")
+    first, _ = ask(httpd, HOST % "a")
+    time.sleep(1.05)
+    second, how = ask(httpd, HOST % "a")
+    assert (second != first, how) == (True, "new")
+
+
+# ---- many backends --------------------------------------------------------
+
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def resident(pid):
+    """kB of memory."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        for line in file:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+def addresses(begin, end):
+    return ["127.1.%d.%d" % divmod(number, 250)
+            for number in range(begin, end)]
+
+
+def test_many_backends_come_and_go(server, pool_backends):
+    """2,000, of which 32 may stay: files and memory do not grow."""
+    httpd = server(
+        "ProxyPoolMax 32", "RewriteEngine On",
+        "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
+        % pool_backends.port["wide"], modules=["rewrite"])
+    pid, = httpd.child_pids()
+    seen = []
+    with client.Connection(httpd.port) as kept:
+        for begin in range(0, 2000, 500):
+            for address in addresses(begin, begin + 500):
+                answer = kept.request("GET", "/%s/" % address, "x.example")
+                assert answer.backend == "wide"
+            seen.append((descriptors(pid), resident(pid)))
+    print("descriptors and kB after each 500:", seen)
+    files = [count for count, _ in seen]
+    assert max(files) - min(files) <= 5
+    assert seen[-1][1] - seen[1][1] < 1000
+    assert stats(pool_backends, "wide")["open"] <= 32
+
+
+def test_pools_that_nobody_used_give_their_files_back(server, pool_backends):
+    httpd = server("ProxyPoolSet ttl=1", "RewriteEngine On",
+                   "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
+                   % pool_backends.port["wide"], modules=["rewrite"])
+    pid, = httpd.child_pids()
+    httpd.get("x.example", "/127.1.0.1/")
+    few = descriptors(pid)
+    with client.Connection(httpd.port) as kept:
+        for address in addresses(2, 202):
+            kept.request("GET", "/%s/" % address, "x.example")
+    assert descriptors(pid) > few + 50
+    wait_for(lambda: descriptors(pid) <= few + 2, 5, "the files are closed")
