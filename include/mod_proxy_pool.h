@@ -33,7 +33,9 @@ APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
 
 /** How a request got its connection. */
 typedef enum {
-    PROXY_POOL_NONE,        /**< no pool of ours: a configured worker, ... */
+    /** no pool of ours (a configured worker, ...), or a scheme whose
+     *  connections cannot be watched (fcgi, ajp) */
+    PROXY_POOL_NONE,
     PROXY_POOL_GENERIC,     /**< all pools in use: mod_proxy's own worker */
     PROXY_POOL_NEW,         /**< a pool, over a new connection */
     PROXY_POOL_REUSED       /**< a pool, over a kept one */
@@ -41,7 +43,8 @@ typedef enum {
 
 /**
  * How a request was served; meant for log_transaction and filters.
- * @param name set to the pool's name (scheme://host:port, options), or NULL
+ * @param name set to where the pool's connections lead, scheme://host:port
+ *        (its options are not for logs: they may hold a secret), or NULL
  * @param resent set to 1 when the request was sent again on a new connection
  */
 APR_DECLARE_OPTIONAL_FN(proxy_pool_use, proxy_pool_served,

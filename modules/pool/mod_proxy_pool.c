@@ -220,7 +220,11 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
     const char *key;
     apr_status_t rv;
 
-    if (server_conf(r->server)->enabled == 0 || !table) {
+    if (server_conf(r->server)->enabled == 0) {
+        say_ignored(r, "ProxyPoolEnable is Off", 0);
+        return DECLINED;
+    }
+    if (!table) {
         return DECLINED;
     }
     if (!is_ours(r, *worker, *balancer, conf, *url)) {

@@ -10,6 +10,8 @@
 
 #include "pool_worker.h"
 
+#include "hostmap.h"
+
 #include "apr_reslist.h"
 #include "apr_strings.h"
 #include "http_log.h"
@@ -198,6 +200,19 @@ static void options_apply(proxy_worker_shared *s, const pool_options *options,
     }
 }
 
+/* A RewriteRule may take the host from the client, who could fill the log. */
+static void say_wrong(const pool_worker_want *want, const char *wrong)
+{
+    static hostmap_limit said;
+    apr_uint32_t held;
+
+    if (hostmap_limit_pass(&said, apr_time_now(), &held)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, want->server, "SB0101: pool "
+                     "%s: %s (%u more since the last time)", want->url, wrong,
+                     held);
+    }
+}
+
 static apr_status_t worker_make(void **thing, const char *key, void *arg,
                                 apr_pool_t *pool)
 {
@@ -212,8 +227,7 @@ static apr_status_t worker_make(void **thing, const char *key, void *arg,
     wrong = ap_proxy_define_worker(pool, &made->worker, NULL, NULL, want->url,
                                    0);
     if (wrong) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, want->server,
-                     "SB0101: pool %s: %s", want->url, wrong);
+        say_wrong(want, wrong);
         return APR_EINVAL;
     }
     s = made->worker->s;

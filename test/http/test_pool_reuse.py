@@ -206,7 +206,8 @@ def test_body_that_a_client_did_not_send_ends_the_connection(server):
     with client.Connection(server.port) as gone:
         gone.send(client.request_bytes(
             "POST", "/", ONE, [("Content-Length", "100000")]) + b"x" * 50000)
-    wait_for(lambda: server.log_lines("AH02608|AH01095|AH01097"), 5, "httpd gave up")
+    wait_for(lambda: server.log_lines("AH02608|AH01095|AH01097"), 5,
+             "httpd gave up")
     answer = client.request(server.port, "POST", "/", ONE, body=b"2")
     assert answer.json()["body"] == "2"
     assert connection(answer) != first
