@@ -549,7 +549,7 @@ static void reverse_headers(request_rec *r, reverse_map *map,
         if (!reverse) {
             continue;
         }
-        if (!map->front) {
+        if (!map->front && reverse == reverse_location) {
             map->front = ap_construct_url(r->pool, "", r);
         }
         value = reverse(map, header[i].val, r->pool);

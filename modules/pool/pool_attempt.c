@@ -30,7 +30,10 @@ APLOG_USE_MODULE(proxy_pool);
 #define ANSWER_FILTER "PROXY_POOL_ANSWER"
 #define KEEPALIVES_FILTER "PROXY_POOL_KEEPALIVES"
 
-static __thread pool_attempt *running;
+/* initial-exec: a register and an offset, where the usual way for a loaded
+ * module is a call; there is room for a pointer. */
+static __thread pool_attempt *running
+    __attribute__((tls_model("initial-exec")));
 
 static ap_filter_rec_t *answer_filter_handle;
 static ap_filter_rec_t *keepalives_filter_handle;
@@ -64,9 +67,13 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
                                   ap_input_mode_t mode,
                                   apr_read_type_e block, apr_off_t readbytes)
 {
-    apr_status_t rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
+    apr_status_t rv;
 
-    if (running && !running->answered && rv == APR_SUCCESS && has_data(bb)) {
+    if (!running || running->answered) {
+        return ap_get_brigade(f->next, bb, mode, block, readbytes);
+    }
+    rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
+    if (rv == APR_SUCCESS && has_data(bb)) {
         running->answered = 1;
     }
     return rv;
@@ -74,9 +81,18 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 
 /* ---- what the client sees ---------------------------------------------- */
 
+/* The number that is kept while c->keepalives is 0; -1: given back. */
+static void keepalives_restore(conn_rec *c, int *kept)
+{
+    if (*kept >= 0) {
+        c->keepalives = *kept;
+        *kept = -1;
+    }
+}
+
 static apr_status_t keepalives_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    f->r->connection->keepalives = *(int *)f->ctx;
+    keepalives_restore(f->r->connection, f->ctx);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
 }
@@ -135,24 +151,34 @@ static void forget_attempt(request_rec *r)
     apr_pool_userdata_setn(NULL, "proxy-req-input", NULL, r->pool);
 }
 
+/* NULL: it is 0 anyway. */
+static int *keepalives_hide(request_rec *r)
+{
+    conn_rec *c = r->connection;
+    int *kept;
+
+    if (c->keepalives == 0) {
+        return NULL;
+    }
+    kept = apr_palloc(r->pool, sizeof(*kept));
+    *kept = c->keepalives;
+    c->keepalives = 0;
+    ap_add_output_filter_handle(keepalives_filter_handle, kept, r, c);
+    return kept;
+}
+
 int pool_attempt_run(request_rec *r, proxy_worker *worker,
                      proxy_server_conf *conf, char *url, int repeatable,
                      pool_attempt *attempt, int *resent)
 {
-    conn_rec *c = r->connection;
-    int keepalives = c->keepalives;
+    int *kept;
     int rc;
 
     *resent = 0;
     if (!repeatable) {
         return attempt_once(r, worker, conf, url, attempt);
     }
-    if (keepalives) {
-        ap_add_output_filter_handle(keepalives_filter_handle,
-                                    apr_pmemdup(r->pool, &keepalives,
-                                                sizeof(keepalives)), r, c);
-    }
-    c->keepalives = 0;
+    kept = keepalives_hide(r);
     rc = attempt_once(r, worker, conf, url, attempt);
     if (is_stale(r, rc, attempt)) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "SB0103: the kept "
@@ -160,12 +186,13 @@ int pool_attempt_run(request_rec *r, proxy_worker *worker,
         forget_attempt(r);
         /* a new socket, which is kept like any other afterwards */
         apr_table_setn(r->subprocess_env, "proxy-initial-not-pooled", "1");
-        c->keepalives = 0;
         *resent = 1;
         rc = attempt_once(r, worker, conf, url, attempt);
         apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
     }
-    c->keepalives = keepalives;
+    if (kept) {
+        keepalives_restore(r->connection, kept);
+    }
     return rc;
 }
 

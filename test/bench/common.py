@@ -175,14 +175,19 @@ def cpu_parts(pid):
     return int(words[11]), int(words[12])
 
 
+def memory(pid, what):
+    """Kilobytes of a process, from smaps_rollup."""
+    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
+        for line in file:
+            if line.startswith(what + ":"):
+                return int(line.split()[1])
+    raise RuntimeError("no %s in smaps_rollup" % what)
+
+
 def private_dirty(pid):
     """Kilobytes of memory that a process has written to and shares with
     none."""
-    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
-        for line in file:
-            if line.startswith("Private_Dirty:"):
-                return int(line.split()[1])
-    raise RuntimeError("no Private_Dirty in smaps_rollup")
+    return memory(pid, "Private_Dirty")
 
 
 # ---- a server --------------------------------------------------------------
@@ -193,51 +198,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Front:
-    """An httpd with one of the configuration files beside."""
+class Started:
+    """A server with a folder and a port of its own.  Who inherits says with
+    what it is started: arguments, environment; single or children."""
 
-    def __init__(self, bench, conf, map_path="", children=2, threads=32,
-                 clock=None, wrapper=()):
-        self.root = tempfile.mkdtemp(prefix="httpd-", dir=bench.folder)
+    def __init__(self, bench, kind):
+        self.root = tempfile.mkdtemp(prefix=kind + "-", dir=bench.folder)
         os.chmod(self.root, 0o755)
         self.port = free_port()
-        self.single = bool(wrapper)
-        self.arguments = [*wrapper, HTTPD, "-d", self.root,
-                          "-f", os.path.join(HERE, conf + ".conf")]
-        self.arguments += ["-X"] if self.single else ["-D", "FOREGROUND"]
-        self.arguments += ["-D", "LEAN"] if bench.lean else []
-        self.environment = {
-            "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
-            "HTTPD_MODULES": HTTPD_MODULES,
-            "SWITCHBOARD_MODULES": os.path.join(bench.build, "modules"),
-            "BENCH_ROOT": self.root, "BENCH_CONF": HERE,
-            "BENCH_PORT": str(self.port), "BENCH_MAP": map_path,
-            "BENCH_BACKEND": str(bench.backends()[0]),
-            "BENCH_MPM": bench.settings.mpm,
-            "BENCH_CHILDREN": str(children), "BENCH_THREADS": str(threads),
-            "BENCH_WORKERS": str(children * threads),
-        }
-        if clock:
-            self.arguments += ["-D", "CLOCK"]
-            self.environment["BENCH_CLOCK"] = clock
-            self.environment["BENCH_CLOCK_MODULE"] = bench.program(
-                "mod_bench_clock.so")
         self.user = None
-        if os.getuid() == 0:
-            self._configure_user(pwd.getpwnam("www-data"))
-        self.children = children
         self.process = None
-
-    def _configure_user(self, user):
-        """httpd drops root's rights itself; a tool around it writes its
-        files at the end, with the rights that it had at the start."""
-        if self.single:
-            os.chown(self.root, user.pw_uid, user.pw_gid)
-            self.user = user
-            return
-        self.arguments += ["-D", "ROOT"]
-        self.environment["BENCH_USER"] = user.pw_name
-        self.environment["BENCH_GROUP"] = grp.getgrgid(user.pw_gid).gr_name
+        self.start_seconds = None
 
     def path(self, name):
         return os.path.join(self.root, name)
@@ -267,16 +238,19 @@ class Front:
             os.setuid(self.user.pw_uid)
 
     def start(self):
+        start = time.monotonic()
         self.exec()
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = start + START_TIMEOUT
         while not self.ask("ready.invalid"):
             if self.process.poll() is not None:
                 with open(self.path("output"), encoding="utf-8") as output:
-                    raise RuntimeError("httpd ended:\n%s%s" % (
-                        output.read(), self.log()))
+                    raise RuntimeError("%s ended:\n%s%s" % (
+                        self.arguments[0], output.read(), self.log()))
             if time.monotonic() > deadline:
-                raise RuntimeError("httpd does not answer:\n" + self.log())
+                raise RuntimeError("%s does not answer:\n%s" % (
+                    self.arguments[0], self.log()))
             time.sleep(0.01)
+        self.start_seconds = time.monotonic() - start
         while not self.single and len(self.pids()) < 1 + self.children:
             time.sleep(0.01)
         return self
@@ -317,6 +291,51 @@ class Front:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+
+class Front(Started):
+    """An httpd with one of the configuration files beside."""
+
+    def __init__(self, bench, conf, map_path="", children=2, threads=32,
+                 clock=None, wrapper=()):
+        super().__init__(bench, "httpd")
+        self.single = bool(wrapper)
+        self.arguments = [*wrapper, HTTPD, "-d", self.root,
+                          "-f", os.path.join(HERE, conf + ".conf")]
+        self.arguments += ["-X"] if self.single else ["-D", "FOREGROUND"]
+        self.arguments += ["-D", "LEAN"] if bench.lean else []
+        self.environment = {
+            "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
+            "HTTPD_MODULES": HTTPD_MODULES,
+            "SWITCHBOARD_MODULES": os.path.join(bench.build, "modules"),
+            "BENCH_ROOT": self.root, "BENCH_CONF": HERE,
+            "BENCH_PORT": str(self.port), "BENCH_MAP": map_path,
+            "BENCH_BACKEND": str(bench.backends()[0]),
+            **{"BENCH_BACKEND%d" % number: str(port) for number, port
+               in enumerate(bench.backends(), 1)},
+            "BENCH_MPM": bench.settings.mpm,
+            "BENCH_CHILDREN": str(children), "BENCH_THREADS": str(threads),
+            "BENCH_WORKERS": str(children * threads),
+        }
+        if clock:
+            self.arguments += ["-D", "CLOCK"]
+            self.environment["BENCH_CLOCK"] = clock
+            self.environment["BENCH_CLOCK_MODULE"] = bench.program(
+                "mod_bench_clock.so")
+        if os.getuid() == 0:
+            self._configure_user(pwd.getpwnam("www-data"))
+        self.children = children
+
+    def _configure_user(self, user):
+        """httpd drops root's rights itself; a tool around it writes its
+        files at the end, with the rights that it had at the start."""
+        if self.single:
+            os.chown(self.root, user.pw_uid, user.pw_gid)
+            self.user = user
+            return
+        self.arguments += ["-D", "ROOT"]
+        self.environment["BENCH_USER"] = user.pw_name
+        self.environment["BENCH_GROUP"] = grp.getgrgid(user.pw_gid).gr_name
 
 
 # ---- everything together ---------------------------------------------------
@@ -418,13 +437,14 @@ class Bench:
     def front(self, conf, map_path="", **more):
         return self.make_front(conf, map_path, **more).start()
 
-    def load(self, front, text, *arguments, backend=None,
+    def load(self, front, text, *arguments, backend=None, per_backend=False,
              connections=CONNECTIONS):
         """Run the load generator; what it says.  An answer that is wrong ends
-        the benchmark."""
+        the benchmark.  per_backend: hosts are those of static-hosts.conf."""
         command = [self.program("load"), "-c", str(connections), *arguments]
         command += ["-l"] if self.lean else []
         command += ["-b", str(backend)] if backend else []
+        command += ["-v"] if per_backend else []
         done = subprocess.run(
             command + [str(front.port), text], text=True, timeout=900,
             stdout=subprocess.PIPE, preexec_fn=pin(halves()[1]))
@@ -441,7 +461,7 @@ class Bench:
         parts = [cpu_parts(pid) for pid in pids]
         done = self.load(front, text, *arguments, **more)
         if front.pids() != pids:
-            raise RuntimeError("httpd's processes changed:\n" + front.log())
+            raise RuntimeError("processes changed:\n" + front.log())
         used = sum(map(cpu_ns, pids)) - sum(before)
         user, system = (sum(now) - sum(then) for now, then in zip(
             zip(*map(cpu_parts, pids)), zip(*parts)))

@@ -10,11 +10,13 @@
  * early after 100 errors.
  *
  * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-s SEED] [-o]
- *             [-b BACKEND] [-l] PORT TEXT
+ *             [-b BACKEND] [-l] [-v] PORT TEXT
  *     -o  in the order of the text, each host once, instead of at random
  *     -l  lean: the least that a request needs, instead of what a browser
  *         sends
  *     -b  all answers have to come from this backend
+ *     -v  asks for bPORT.webserver.example, PORT being the host's backend,
+ *         instead of for the host
  * Prints one JSON object.  Exit status 1: errors, or no progress.
  */
 
@@ -71,12 +73,15 @@ typedef struct options {
     uint64_t random;
     int in_order;
     int lean;
+    int per_backend;
     unsigned backend;
     unsigned port;
     const char *text;
 } options;
 
-static options opt = { 16, 0, 0, 88172645463325252ULL, 0, 0, 0, 0, NULL };
+static options opt = {
+    16, 0, 0, 88172645463325252ULL, 0, 0, 0, 0, 0, NULL
+};
 static host *hosts;
 static size_t host_count, host_next;
 static int poll_fd;
@@ -191,13 +196,15 @@ static void conn_open(conn *c)
 
 static void conn_ask(conn *c)
 {
-    char out[2048];
+    char out[2048], name[32];
     int len;
 
     c->asked = host_choose();
     c->len = 0;
+    snprintf(name, sizeof(name), "b%u.webserver.example", c->asked->backend);
     len = snprintf(out, sizeof(out),
-                   opt.lean ? LEAN_REQUEST : BROWSER_REQUEST, c->asked->name);
+                   opt.lean ? LEAN_REQUEST : BROWSER_REQUEST,
+                   opt.per_backend ? name : c->asked->name);
     sent++;
     if (send(c->fd, out, len, MSG_NOSIGNAL) != len) {
         bad_io++;
@@ -308,7 +315,7 @@ static void run(double start)
 static void usage(void)
 {
     fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
-            "[-s SEED] [-o] [-b BACKEND] [-l] PORT TEXT\n");
+            "[-s SEED] [-o] [-b BACKEND] [-l] [-v] PORT TEXT\n");
     exit(1);
 }
 
@@ -316,7 +323,7 @@ static void options_read(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:t:n:s:ob:l")) != -1) {
+    while ((c = getopt(argc, argv, "c:t:n:s:ob:lv")) != -1) {
         switch (c) {
         case 'c': opt.conns = atoi(optarg); break;
         case 't': opt.seconds = atof(optarg); break;
@@ -324,6 +331,7 @@ static void options_read(int argc, char **argv)
         case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
         case 'o': opt.in_order = 1; break;
         case 'l': opt.lean = 1; break;
+        case 'v': opt.per_backend = 1; break;
         case 'b': opt.backend = atoi(optarg); break;
         default: usage();
         }

@@ -149,7 +149,8 @@ def test_many_backends_come_and_go(server, pool_backends):
     print("descriptors and kB after each 500:", seen)
     files = [count for count, _ in seen]
     assert max(files) - min(files) <= 5
-    assert seen[-1][1] - seen[1][1] < 1000
+    # a sanitizer keeps what was freed for a while
+    assert seen[-1][1] - seen[1][1] < (16000 if httpd.settings.asan else 1000)
     assert stats(pool_backends, "wide")["open"] <= 32
 
 

@@ -110,3 +110,18 @@ def test_stop_leaves_no_connection(make_httpd, pool_backends, maps, folder):
     httpd.stop()
     for name in "abcd":
         wait_until_open(pool_backends, name, 0, 5)
+
+
+def test_max_keepalive_requests_still_counts(
+        make_httpd, pool_backends, maps, folder):
+    """mod_proxy_pool hides the number for a while, and gives it back."""
+    httpd = make_httpd(children=1, pool=True)
+    start(httpd, maps, folder, {"www.example.com": pool_backends.url("a")},
+          "MaxKeepAliveRequests 5")
+    with client.Connection(httpd.port) as kept:
+        for _ in range(5):
+            answer = kept.request("GET", "/", "www.example.com")
+            assert answer.status == 200
+            assert answer.header("Connection") != "close"
+        answer = kept.request("GET", "/", "www.example.com")
+        assert answer.header("Connection") == "close"
