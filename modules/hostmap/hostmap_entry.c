@@ -18,24 +18,30 @@
 
 #define ENTRY_FIRST_WORD "expected a URL, `!` or a status"
 
-static const struct {
-    const char *name;
+typedef struct entry_scheme {
+    hostmap_str name;
     apr_port_t port;
-} entry_schemes[] = {
-    { "http", 80 },
-    { "https", 443 },
-    { "ws", 80 },
-    { "wss", 443 },
-    { "h2c", 80 },
-    { "h2", 443 },
-    { "fcgi", 8000 },
-    { "scgi", 4000 },
-    { "uwsgi", 3031 },
-    { "ajp", 8009 },
-    { "ftp", 21 },
-    { "balancer", 0 },
-    { NULL, 0 }
+} entry_scheme;
+
+#define SCHEME(name, port) { { name, sizeof(name) - 1 }, port }
+
+/** Those that are met most often come first. */
+static const entry_scheme entry_schemes[] = {
+    SCHEME("http", 80),
+    SCHEME("https", 443),
+    SCHEME("ws", 80),
+    SCHEME("wss", 443),
+    SCHEME("h2c", 80),
+    SCHEME("h2", 443),
+    SCHEME("fcgi", 8000),
+    SCHEME("scgi", 4000),
+    SCHEME("uwsgi", 3031),
+    SCHEME("ajp", 8009),
+    SCHEME("ftp", 21),
+    SCHEME("balancer", 0)
 };
+
+#define SCHEMES (sizeof(entry_schemes) / sizeof(entry_schemes[0]))
 
 /** Scheme, host and port of a URL, and the bytes behind them. */
 typedef struct entry_url {
@@ -45,21 +51,26 @@ typedef struct entry_url {
     hostmap_str rest;
 } entry_url;
 
-/** Index in entry_schemes; of the row without a name when there is none. */
-static apr_size_t entry_scheme(hostmap_str scheme)
+static const entry_scheme *entry_scheme_find(hostmap_str scheme)
 {
-    apr_size_t i = 0;
+    apr_size_t i;
 
-    while (entry_schemes[i].name
-           && !hostmap_scan_equal(scheme, entry_schemes[i].name)) {
-        i++;
+    for (i = 0; i < SCHEMES; i++) {
+        const hostmap_str *name = &entry_schemes[i].name;
+
+        if (scheme.len == name->len
+            && apr_cstr_casecmpn(scheme.ptr, name->ptr, name->len) == 0) {
+            return &entry_schemes[i];
+        }
     }
-    return i;
+    return NULL;
 }
 
 apr_port_t hostmap_scheme_port(hostmap_str scheme)
 {
-    return entry_schemes[entry_scheme(scheme)].port;
+    const entry_scheme *known = entry_scheme_find(scheme);
+
+    return known ? known->port : 0;
 }
 
 /** Length of the bytes before the first such one. */
@@ -82,8 +93,6 @@ static apr_status_t entry_host(hostmap_str *host, hostmap_str *tail,
                                hostmap_str authority,
                                const hostmap_scan *scan)
 {
-    apr_size_t i;
-
     if (authority.len > 0 && authority.ptr[0] == '[') {
         *host = entry_behind(authority, 1);
         host->len = entry_span(*host, ']');
@@ -96,21 +105,40 @@ static apr_status_t entry_host(hostmap_str *host, hostmap_str *tail,
     }
 
     *host = authority;
-    host->len = entry_span(authority, ':');
+    host->len = hostmap_scan_while(authority, HOSTMAP_SCAN_NAME);
     *tail = entry_behind(authority, host->len);
+    if (tail->len > 0 && tail->ptr[0] != ':') {
+        return hostmap_scan_fail(scan, tail->ptr,
+                                 "expected letters, digits, `.`, `_` or "
+                                 "`-` in the host");
+    }
     if (host->len == 0) {
         return hostmap_scan_fail(scan, host->ptr, "expected a host");
-    }
-    for (i = 0; i < host->len; i++) {
-        if (!hostmap_scan_is_name(host->ptr[i])) {
-            return hostmap_scan_fail(scan, host->ptr + i,
-                                     "expected letters, digits, `.`, `_` or "
-                                     "`-` in the host");
-        }
     }
     if (host->len > ENTRY_HOST_MAX) {
         return hostmap_scan_fail(scan, host->ptr + ENTRY_HOST_MAX,
                                  "the host is longer than 255 bytes");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t entry_authority(entry_url *url, hostmap_str authority,
+                                    const hostmap_scan *scan)
+{
+    hostmap_str tail;
+    apr_status_t rv = entry_host(&url->host, &tail, authority, scan);
+
+    if (rv != APR_SUCCESS || tail.len == 0) {
+        return rv;
+    }
+    if (tail.ptr[0] != ':') {
+        return hostmap_scan_fail(scan, tail.ptr,
+                                 "expected a port or a path behind `]`");
+    }
+    tail = entry_behind(tail, 1);
+    if (!hostmap_scan_port(&url->port, tail)) {
+        return hostmap_scan_fail(scan, tail.ptr,
+                                 "the port is not a number of 1 to 65535");
     }
     return APR_SUCCESS;
 }
@@ -138,25 +166,14 @@ static apr_status_t entry_split(entry_url *url, hostmap_str text,
     authority.len = hostmap_scan_until(authority, HOSTMAP_SCAN_SLASH
                                        | HOSTMAP_SCAN_QUERY);
     url->rest = entry_behind(tail, 3 + authority.len);
+    rv = entry_authority(url, authority, scan);
+    if (rv == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    /* no host and no port holds an @: it explains whatever is wrong */
     user = memchr(authority.ptr, '@', authority.len);
-    if (user) {
-        return hostmap_scan_fail(scan, user,
-                                 "a user name in a URL is refused");
-    }
-    rv = entry_host(&url->host, &tail, authority, scan);
-    if (rv != APR_SUCCESS || tail.len == 0) {
-        return rv;
-    }
-    if (tail.ptr[0] != ':') {
-        return hostmap_scan_fail(scan, tail.ptr,
-                                 "expected a port or a path behind `]`");
-    }
-    tail = entry_behind(tail, 1);
-    if (!hostmap_scan_port(&url->port, tail)) {
-        return hostmap_scan_fail(scan, tail.ptr,
-                                 "the port is not a number of 1 to 65535");
-    }
-    return APR_SUCCESS;
+    return user ? hostmap_scan_fail(scan, user,
+                                    "a user name in a URL is refused") : rv;
 }
 
 /** `unix:/path|` in front of a URL; *url is moved behind it. */
@@ -202,7 +219,8 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
 
     entry->kind = HOSTMAP_ENTRY_PROXY;
     entry->url = word;
-    if (word.len >= 5 && apr_cstr_casecmpn(word.ptr, "unix:", 5) == 0) {
+    if (word.len >= 5 && (word.ptr[0] == 'u' || word.ptr[0] == 'U')
+        && apr_cstr_casecmpn(word.ptr, "unix:", 5) == 0) {
         rv = entry_socket(entry, &text, scan);
         if (rv != APR_SUCCESS) {
             return rv;
@@ -214,12 +232,12 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!entry_schemes[entry_scheme(url.scheme)].name) {
+    if (!entry_scheme_find(url.scheme)) {
         return hostmap_scan_fail(scan, url.scheme.ptr,
                                  "mod_proxy has no handler for the scheme");
     }
-    if (hostmap_scan_equal(url.scheme, "balancer")
-        && (url.port != 0 || entry->socket.len > 0)) {
+    if ((url.port != 0 || entry->socket.len > 0)
+        && hostmap_scan_equal(url.scheme, "balancer")) {
         return hostmap_scan_fail(scan, url.scheme.ptr,
                                  "a balancer has neither port nor socket");
     }
@@ -339,12 +357,15 @@ apr_status_t hostmap_entry_parse(hostmap_entry *entry,
     }
     rest.ptr = value;
     rest.len = len;
+    word = rest = hostmap_scan_trim(rest);
+    word.len = hostmap_scan_until(word, HOSTMAP_SCAN_BLANK
+                                  | HOSTMAP_SCAN_CONTROL);
+    rest = entry_behind(rest, word.len);
     i = hostmap_scan_until(rest, HOSTMAP_SCAN_CONTROL);
-    if (i < len) {
-        return hostmap_scan_fail(&scan, value + i,
+    if (i < rest.len) {
+        return hostmap_scan_fail(&scan, rest.ptr + i,
                                  "the value holds a control character");
     }
-    word = hostmap_scan_word(&rest);
     rest = hostmap_scan_trim(rest);
     if (hostmap_scan_equal(word, "!")) {
         entry->kind = HOSTMAP_ENTRY_NONE;

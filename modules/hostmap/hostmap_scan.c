@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "apr_cstr.h"
-
 #include "hostmap_scan.h"
 
 const unsigned char hostmap_scan_class[256] = {
@@ -40,12 +38,6 @@ apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
         scan->bad->pos = (apr_size_t)(at - scan->base);
     }
     return APR_EINVAL;
-}
-
-int hostmap_scan_equal(hostmap_str str, const char *text)
-{
-    return strlen(text) == str.len
-           && apr_cstr_casecmpn(str.ptr, text, str.len) == 0;
 }
 
 hostmap_str hostmap_scan_trim(hostmap_str str)
@@ -88,7 +80,7 @@ int hostmap_scan_number(apr_int64_t *number, hostmap_str str)
         int digit = str.ptr[i] - '0';
 
         if (!hostmap_scan_is_digit(str.ptr[i])
-            || value > (APR_INT64_MAX - digit) / 10) {
+            || value > (APR_INT64_MAX - 9) / 10) {
             return 0;
         }
         value = value * 10 + digit;

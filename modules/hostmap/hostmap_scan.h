@@ -11,6 +11,10 @@
 #ifndef HOSTMAP_SCAN_H
 #define HOSTMAP_SCAN_H
 
+#include <string.h>
+
+#include "apr_cstr.h"
+
 #include "hostmap_entry.h"
 #include "hostmap_option.h"
 
@@ -68,8 +72,23 @@ static inline apr_size_t hostmap_scan_until(hostmap_str str, int class_bits)
     return i;
 }
 
+/** Length of the bytes of a class at the front. */
+static inline apr_size_t hostmap_scan_while(hostmap_str str, int class_bits)
+{
+    apr_size_t i = 0;
+
+    while (i < str.len && hostmap_scan_is(str.ptr[i], class_bits)) {
+        i++;
+    }
+    return i;
+}
+
 /** Is str the text, without regard to case? */
-int hostmap_scan_equal(hostmap_str str, const char *text);
+static inline int hostmap_scan_equal(hostmap_str str, const char *text)
+{
+    return strlen(text) == str.len
+           && apr_cstr_casecmpn(str.ptr, text, str.len) == 0;
+}
 
 /** Cut blanks off both ends. */
 hostmap_str hostmap_scan_trim(hostmap_str str);
