@@ -26,6 +26,7 @@ struct pool_item {
     APR_RING_ENTRY(pool_item) link;
     apr_pool_t *pool;
     const char *key;
+    apr_size_t key_len;
     void *thing;
     unsigned refs;
     int retired;            /* no longer in the hash */
@@ -56,7 +57,7 @@ static void item_unmake(pool_table *table, pool_item *item)
  * its place until it is given back. */
 static void item_unlink(pool_table *table, pool_item *item)
 {
-    apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, NULL);
+    apr_hash_set(table->hash, item->key, item->key_len, NULL);
     APR_RING_REMOVE(item, link);
     item->retired = 1;
     if (item->refs > 0) {
@@ -129,7 +130,8 @@ static apr_status_t item_pool(apr_pool_t **pool)
 
 /* With the mutex held. */
 static apr_status_t item_make(pool_item **out, pool_table *table,
-                              const char *key, void *arg, apr_time_t now)
+                              const char *key, apr_size_t key_len, void *arg,
+                              apr_time_t now)
 {
     apr_pool_t *pool;
     pool_item *item;
@@ -141,14 +143,15 @@ static apr_status_t item_make(pool_item **out, pool_table *table,
     }
     item = apr_pcalloc(pool, sizeof(*item));
     item->pool = pool;
-    item->key = apr_pstrdup(pool, key);
+    item->key = apr_pstrmemdup(pool, key, key_len);
+    item->key_len = key_len;
     item->made = now;
     rv = table->ops->make(&item->thing, item->key, arg, pool);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
     }
-    apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, item);
+    apr_hash_set(table->hash, item->key, item->key_len, item);
     APR_RING_INSERT_TAIL(&table->items, item, pool_item, link);
     table->counts.items++;
     table->counts.made++;
@@ -173,13 +176,13 @@ static pool_item *item_evict(pool_table *table)
 }
 
 apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
-                       void *arg, apr_time_t now)
+                       apr_size_t key_len, void *arg, apr_time_t now)
 {
     pool_item *item, *evicted = NULL;
     apr_status_t rv = APR_SUCCESS;
 
     apr_thread_mutex_lock(table->mutex);
-    item = apr_hash_get(table->hash, key, APR_HASH_KEY_STRING);
+    item = apr_hash_get(table->hash, key, key_len);
     if (!item) {
         if (table->counts.items >= table->max) {
             evicted = item_evict(table);
@@ -189,7 +192,7 @@ apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
             rv = APR_ENOSPC;
         }
         else {
-            rv = item_make(&item, table, key, arg, now);
+            rv = item_make(&item, table, key, key_len, arg, now);
         }
     }
     if (rv == APR_SUCCESS) {
