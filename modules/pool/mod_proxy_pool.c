@@ -71,7 +71,7 @@ typedef struct pool_request {
     int watched;
     int repeatable;
     int running;
-    int resent;
+    pool_attempt attempt;
     hostmap_str words;          /* an entry's options */
     const char *about;
 } pool_request;
@@ -414,7 +414,7 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
 {
     pool_request *state = ap_get_module_config(r->request_config,
                                                &proxy_pool_module);
-    pool_attempt attempt;
+    pool_attempt *attempt;
     int rc;
 
     (void)proxyport;
@@ -427,14 +427,14 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     if (!state || state->worker != worker || state->running || proxyname) {
         return DECLINED;
     }
+    attempt = memset(&state->attempt, 0, sizeof(state->attempt));
     state->running = 1;
-    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, &attempt,
-                          &state->resent);
+    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
     state->running = 0;
     /* PROXY_POOL_NONE: nobody knows */
     state->use = !state->watched ? PROXY_POOL_NONE
-                 : attempt.opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
-    if (state->resent) {
+                 : attempt->opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
+    if (attempt->resent) {
         apr_atomic_inc32(&resent_count);
     }
     return rc;
@@ -472,7 +472,7 @@ static proxy_pool_use proxy_pool_served(request_rec *r, const char **name,
                                                      &proxy_pool_module);
 
     *name = state ? state->name : NULL;
-    *resent = state ? state->resent : 0;
+    *resent = state ? state->attempt.resent : 0;
     return state ? state->use : PROXY_POOL_NONE;
 }
 

@@ -91,12 +91,23 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 
 /* ---- what the client sees ---------------------------------------------- */
 
-/* The number that is kept while c->keepalives is 0; -1: given back. */
-static void keepalives_restore(conn_rec *c, int *kept)
+static void keepalives_hide(request_rec *r, pool_attempt *attempt)
 {
-    if (*kept >= 0) {
-        c->keepalives = *kept;
-        *kept = -1;
+    conn_rec *c = r->connection;
+
+    attempt->keepalives = c->keepalives;
+    if (c->keepalives > 0) {
+        c->keepalives = 0;
+        ap_add_output_filter_handle(keepalives_filter_handle, attempt, r, c);
+    }
+}
+
+/* By the filter or when the attempts are over, whichever comes first. */
+static void keepalives_restore(conn_rec *c, pool_attempt *attempt)
+{
+    if (attempt->keepalives > 0) {
+        c->keepalives = attempt->keepalives;
+        attempt->keepalives = 0;
     }
 }
 
@@ -161,34 +172,16 @@ static void forget_attempt(request_rec *r)
     apr_pool_userdata_setn(NULL, "proxy-req-input", NULL, r->pool);
 }
 
-/* NULL: it is 0 anyway. */
-static int *keepalives_hide(request_rec *r)
-{
-    conn_rec *c = r->connection;
-    int *kept;
-
-    if (c->keepalives == 0) {
-        return NULL;
-    }
-    kept = apr_palloc(r->pool, sizeof(*kept));
-    *kept = c->keepalives;
-    c->keepalives = 0;
-    ap_add_output_filter_handle(keepalives_filter_handle, kept, r, c);
-    return kept;
-}
-
 int pool_attempt_run(request_rec *r, proxy_worker *worker,
                      proxy_server_conf *conf, char *url, int repeatable,
-                     pool_attempt *attempt, int *resent)
+                     pool_attempt *attempt)
 {
-    int *kept;
     int rc;
 
-    *resent = 0;
     if (!repeatable) {
         return attempt_once(r, worker, conf, url, attempt);
     }
-    kept = keepalives_hide(r);
+    keepalives_hide(r, attempt);
     rc = attempt_once(r, worker, conf, url, attempt);
     if (is_stale(r, rc, attempt)) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "SB0103: the kept "
@@ -196,13 +189,11 @@ int pool_attempt_run(request_rec *r, proxy_worker *worker,
         forget_attempt(r);
         /* a new socket, which is kept like any other afterwards */
         apr_table_setn(r->subprocess_env, "proxy-initial-not-pooled", "1");
-        *resent = 1;
+        attempt->resent = 1;
         rc = attempt_once(r, worker, conf, url, attempt);
         apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
     }
-    if (kept) {
-        keepalives_restore(r->connection, kept);
-    }
+    keepalives_restore(r->connection, attempt);
     return rc;
 }
 
