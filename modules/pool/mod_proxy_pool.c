@@ -448,7 +448,7 @@ static int pool_log(request_rec *r)
                                                      &proxy_pool_module);
 
     if (state && names[state->use]) {
-        apr_table_setn(r->notes, "proxy-pool", names[state->use]);
+        apr_table_addn(r->notes, "proxy-pool", names[state->use]);
     }
     return DECLINED;
 }
