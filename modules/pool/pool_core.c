@@ -7,14 +7,15 @@
  *
  * One mutex guards it all.  It is held while a thing is made, so that two
  * threads that come for the same key at once get one thing; unmaking, which
- * closes connections, happens outside of it.  Each item has a pool with an
- * allocator of its own, so that memory goes back when the item goes, and no
- * thread works on another's pool.
+ * closes connections, happens outside of it.  Each item has a pool of its own
+ * (hostmap_pool.h), so that memory goes back when the item goes, and no thread
+ * works on another's pool.
  */
 
 #include "pool_core.h"
 
-#include "apr_allocator.h"
+#include "hostmap_pool.h"
+
 #include "apr_hash.h"
 #include "apr_ring.h"
 #include "apr_strings.h"
@@ -110,24 +111,6 @@ apr_status_t pool_table_create(pool_table **out, unsigned max,
     return APR_SUCCESS;
 }
 
-static apr_status_t item_pool(apr_pool_t **pool)
-{
-    apr_allocator_t *allocator;
-    apr_status_t rv;
-
-    rv = apr_allocator_create(&allocator);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_pool_create_ex(pool, NULL, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return rv;
-    }
-    apr_allocator_owner_set(allocator, *pool);
-    return APR_SUCCESS;
-}
-
 /* With the mutex held. */
 static apr_status_t item_make(pool_item **out, pool_table *table,
                               const char *key, apr_size_t key_len, void *arg,
@@ -137,7 +120,7 @@ static apr_status_t item_make(pool_item **out, pool_table *table,
     pool_item *item;
     apr_status_t rv;
 
-    rv = item_pool(&pool);
+    rv = hostmap_pool_create(&pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
