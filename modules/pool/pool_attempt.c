@@ -66,11 +66,11 @@ static int has_data(apr_bucket_brigade *bb)
 
 /* Not in the filter itself, which each line of an answer passes twice. */
 static __attribute__((noinline))
-apr_status_t answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
+apr_status_t answer_first(ap_filter_t *next, apr_bucket_brigade *bb,
                           ap_input_mode_t mode, apr_read_type_e block,
                           apr_off_t readbytes)
 {
-    apr_status_t rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
+    apr_status_t rv = ap_get_brigade(next, bb, mode, block, readbytes);
 
     if (rv == APR_SUCCESS && has_data(bb)) {
         waiting->answered = 1;
@@ -84,7 +84,7 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
                                   apr_read_type_e block, apr_off_t readbytes)
 {
     if (waiting) {
-        return answer_first(f, bb, mode, block, readbytes);
+        return answer_first(f->next, bb, mode, block, readbytes);
     }
     return ap_get_brigade(f->next, bb, mode, block, readbytes);
 }
