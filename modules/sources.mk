@@ -19,6 +19,7 @@ hostmap_headers = \
 	include/hostmap_guard.h \
 	include/hostmap_key.h \
 	include/hostmap_option.h \
+	include/hostmap_pool.h \
 	include/hostmap_text.h \
 	include/hostmap_writer.h
 hostmap_sources = \
@@ -33,6 +34,7 @@ hostmap_sources = \
 	modules/hostmap/hostmap_limit.c \
 	modules/hostmap/hostmap_lmdb.c \
 	modules/hostmap/hostmap_option.c \
+	modules/hostmap/hostmap_pool.c \
 	modules/hostmap/hostmap_provider.h \
 	modules/hostmap/hostmap_scan.c \
 	modules/hostmap/hostmap_scan.h \

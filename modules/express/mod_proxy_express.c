@@ -510,26 +510,22 @@ static void express_insert_filter(request_rec *r)
 typedef const char *reverse_fn(const reverse_map *map, const char *value,
                                apr_pool_t *pool);
 
-/* What rewrites a header, NULL for most. */
+/* What rewrites a header, NULL for most: few have a name as long as one of
+ * these. */
 static reverse_fn *reverse_of(const char *name)
 {
-    switch (name[0]) {
-    case 'L':
-    case 'l':
-        return ap_cstr_casecmp(name, "Location") ? NULL : reverse_location;
-    case 'C':
-    case 'c':
-        return ap_cstr_casecmp(name, "Content-Location")
-               ? NULL : reverse_location;
-    case 'U':
-    case 'u':
+    switch (strlen(name)) {
+    case sizeof("URI") - 1:
         return ap_cstr_casecmp(name, "URI") ? NULL : reverse_location;
-    case 'D':
-    case 'd':
-        return ap_cstr_casecmp(name, "Destination") ? NULL : reverse_location;
-    case 'S':
-    case 's':
+    case sizeof("Location") - 1:
+        return ap_cstr_casecmp(name, "Location") ? NULL : reverse_location;
+    case sizeof("Set-Cookie") - 1:
         return ap_cstr_casecmp(name, "Set-Cookie") ? NULL : reverse_cookie;
+    case sizeof("Destination") - 1:
+        return ap_cstr_casecmp(name, "Destination") ? NULL : reverse_location;
+    case sizeof("Content-Location") - 1:
+        return ap_cstr_casecmp(name, "Content-Location") ? NULL
+                                                         : reverse_location;
     default:
         return NULL;
     }

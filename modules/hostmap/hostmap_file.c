@@ -9,7 +9,8 @@
 
 #include "hostmap_provider.h"
 
-#include "apr_allocator.h"
+#include "hostmap_pool.h"
+
 #include "apr_strings.h"
 
 /* A file that is replaced again and again while it is opened. */
@@ -33,28 +34,6 @@ static apr_status_t file_open_once(hostmap_file *file,
     return rv;
 }
 
-/* Its parent is APR's own: the last thread that uses a file closes it,
- * whichever that is, so it may hang on no pool of theirs; and apr_dbm keeps
- * its drivers in the topmost parent of the pool that it is first called with.
- * An allocator of its own, for the same reason. */
-static apr_status_t file_pool(apr_pool_t **pool)
-{
-    apr_allocator_t *allocator;
-    apr_status_t rv;
-
-    rv = apr_allocator_create(&allocator);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_pool_create_ex(pool, NULL, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return rv;
-    }
-    apr_allocator_owner_set(allocator, *pool);
-    return APR_SUCCESS;
-}
-
 apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
                                const char *type, apr_pool_t *pool,
                                hostmap_reason *why)
@@ -70,7 +49,10 @@ apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        rv = file_pool(&own);
+        /* the last thread that uses a file closes it, whichever that is; and
+         * apr_dbm keeps its drivers in the topmost parent of the pool that it
+         * is first called with */
+        rv = hostmap_pool_create(&own);
         if (rv != APR_SUCCESS) {
             return hostmap_because(why, rv, "cannot make a pool");
         }

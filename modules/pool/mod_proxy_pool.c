@@ -60,7 +60,7 @@ typedef struct pool_server_conf {
     const char *words;          /* of ProxyPoolSet, joined; NULL: not said */
     /* made in post_config from words */
     pool_options defaults;
-    const char *defaults_key;
+    hostmap_str defaults_text;
 } pool_server_conf;
 
 typedef struct pool_request {
@@ -71,7 +71,7 @@ typedef struct pool_request {
     int watched;
     int repeatable;
     int running;
-    int resent;
+    pool_attempt attempt;
     hostmap_str words;          /* an entry's options */
     const char *about;
 } pool_request;
@@ -174,12 +174,12 @@ static const command_rec pool_directives[] = {
 static int is_ours(request_rec *r, proxy_worker *worker,
                    proxy_balancer *balancer, proxy_server_conf *conf,
                    const char *url);
-static void say_ignored(request_rec *r, const char *reason, int only_retry);
-static const char *pool_key(pool_request *state, request_rec *r,
+static void say_ignored(request_rec *r, const char *reason);
+static hostmap_str pool_key(const pool_request *state, request_rec *r,
                             proxy_server_conf *conf, const char *url,
                             pool_worker_want *want);
 static apr_status_t take_fresh(pool_request *state, request_rec *r,
-                               const char *key, pool_worker_want *want);
+                               hostmap_str key, pool_worker_want *want);
 
 static pool_request *request_state(request_rec *r)
 {
@@ -194,7 +194,8 @@ static pool_request *request_state(request_rec *r)
 }
 
 /* Do the connections have hooks and filters, as pool_attempt.c needs?  Those
- * of FastCGI and AJP are bare sockets. */
+ * of FastCGI and AJP are bare sockets.  mod_proxy writes schemes in lower
+ * case. */
 static int is_watched(const char *url)
 {
     static const char *const schemes[] = {
@@ -203,7 +204,7 @@ static int is_watched(const char *url)
     apr_size_t i;
 
     for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (ap_cstr_casecmpn(url, schemes[i], strlen(schemes[i])) == 0) {
+        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0) {
             return 1;
         }
     }
@@ -217,11 +218,11 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
 {
     pool_worker_want want;
     pool_request *state;
-    const char *key;
+    hostmap_str key;
     apr_status_t rv;
 
     if (server_conf(r->server)->enabled == 0) {
-        say_ignored(r, "ProxyPoolEnable is Off", 0);
+        say_ignored(r, "ProxyPoolEnable is Off");
         return DECLINED;
     }
     if (!table) {
@@ -230,7 +231,6 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
     if (!is_ours(r, *worker, *balancer, conf, *url)) {
         return DECLINED;
     }
-    say_ignored(r, NO_RETRY, 1);
     state = request_state(r);
     state->watched = is_watched(*url);
     state->repeatable = state->watched && pool_attempt_repeatable(r);
@@ -263,23 +263,16 @@ static int is_ours(request_rec *r, proxy_worker *worker,
                                       AP_PROXY_WORKER_NO_UDS);
 }
 
-/* Options of an entry that have no effect here: all, or only retry. */
-static void say_ignored(request_rec *r, const char *reason, int only_retry)
+/* Options of an entry that have no effect here. */
+static void say_ignored(request_rec *r, const char *reason)
 {
     const pool_request *state = ap_get_module_config(r->request_config,
                                                      &proxy_pool_module);
     apr_ssize_t len = APR_HASH_KEY_STRING;
-    pool_options options = { 0 };
     apr_uint32_t held;
 
     if (!state || state->words.len == 0) {
         return;
-    }
-    if (only_retry) {
-        pool_options_read(&options, state->words, NULL);
-        if (!pool_options_has(&options, "retry")) {
-            return;
-        }
     }
     if (hostmap_limit_pass(&said[apr_hashfunc_default(state->about, &len)
                                  % SAID_SLOTS], r->request_time, &held)) {
@@ -294,61 +287,77 @@ static apr_size_t origin_length(const char *url)
 {
     const char *bar = ap_cstr_casecmpn(url, "unix:", 5) == 0
                       ? ap_strchr_c(url, '|') : NULL;
-    const char *host = ap_strstr_c(bar ? bar : url, "://");
+    const char *host = ap_strchr_c(bar ? bar : url, ':');
 
-    return host ? (host - url) + 3 + strcspn(host + 3, "/?") : strlen(url);
+    if (!host || strncmp(host, "://", 3) != 0) {
+        return strlen(url);
+    }
+    host += 3;
+    return (host - url) + strcspn(host, "/?");
 }
 
-#define POINTER_TEXT_MAX (2 * sizeof(apr_uintptr_t) + 1)
-
-static void pointer_text(char *text, const void *pointer)
+/* ProxyPoolSet's options, and over them an entry's, in one spelling. */
+static hostmap_str options_text(const pool_request *state, request_rec *r,
+                                pool_worker_want *want)
 {
-    apr_uintptr_t bits = (apr_uintptr_t)pointer;
+    const pool_server_conf *own = server_conf(r->server);
+    pool_options *merged;
+    hostmap_str text;
+    char *room;
 
-    do {
-        *text++ = "0123456789abcdef"[bits & 15];
-        bits >>= 4;
-    } while (bits);
-    *text = '\0';
+    want->options = &own->defaults;
+    if (state->words.len == 0) {
+        return own->defaults_text;
+    }
+    merged = apr_pmemdup(r->pool, &own->defaults, sizeof(*merged));
+    pool_options_read(merged, state->words, NULL);
+    if (pool_options_has(merged, "retry")) {
+        say_ignored(r, NO_RETRY);
+    }
+    want->options = merged;
+    text.ptr = room = apr_palloc(r->pool, POOL_OPTIONS_KEY_MAX);
+    text.len = pool_options_key(room, merged);
+    return text;
+}
+
+static char *put(char *at, const void *bytes, apr_size_t len)
+{
+    memcpy(at, bytes, len);
+    return at + len;
 }
 
 /* What distinguishes pools: mod_proxy's settings of the virtual host (and
- * mod_ssl's, for TLS), where the connection goes to, the options, and whether
- * requests can be sent again. */
-static const char *pool_key(pool_request *state, request_rec *r,
+ * mod_ssl's, for TLS), whether requests can be sent again, where the
+ * connection goes to, and the options. */
+static hostmap_str pool_key(const pool_request *state, request_rec *r,
                             proxy_server_conf *conf, const char *url,
                             pool_worker_want *want)
 {
-    const pool_server_conf *own = server_conf(r->server);
     const char *socket = apr_table_get(r->notes, "uds_path");
-    const char *options = own->defaults_key;
+    hostmap_str options = options_text(state, r, want);
+    apr_size_t url_len = origin_length(url);
     const void *settings = conf;
-    char id[POINTER_TEXT_MAX];
+    hostmap_str key;
+    char *at;
 
-    want->server = r->server;
-    want->options = &own->defaults;
-    want->ttl_max = state->repeatable ? 0 : UNREPEATABLE_TTL;
-    want->url = apr_pstrmemdup(r->pool, url, origin_length(url));
-    if (socket) {
-        want->url = apr_pstrcat(r->pool, "unix:", socket, "|", want->url,
-                                NULL);
-    }
-    if (state->words.len > 0) {
-        pool_options *merged = apr_pmemdup(r->pool, &own->defaults,
-                                           sizeof(*merged));
-        char *text = apr_palloc(r->pool, POOL_OPTIONS_KEY_MAX);
-
-        pool_options_read(merged, state->words, NULL);
-        pool_options_key(text, merged);
-        want->options = merged;
-        options = text;
-    }
-    if (ap_cstr_casecmpn(url, "http://", 7) != 0) {
+    if (strncmp(url, "http://", strlen("http://")) != 0) {
         settings = r->server;
     }
-    pointer_text(id, settings);
-    return apr_pstrcat(r->pool, want->url, options,
-                       state->repeatable ? " " : " once ", id, NULL);
+    if (socket) {
+        url = apr_psprintf(r->pool, "unix:%s|%.*s", socket, (int)url_len, url);
+        url_len = strlen(url);
+    }
+    key.len = sizeof(settings) + 1 + url_len + 1 + options.len;
+    key.ptr = at = apr_palloc(r->pool, key.len);
+    at = put(at, &settings, sizeof(settings));
+    *at++ = (char)state->repeatable;
+    want->url = at;
+    at = put(at, url, url_len);
+    *at++ = '\0';
+    put(at, options.ptr, options.len);
+    want->server = r->server;
+    want->ttl_max = state->repeatable ? 0 : UNREPEATABLE_TTL;
+    return key;
 }
 
 static apr_status_t give_back(void *data)
@@ -359,25 +368,32 @@ static apr_status_t give_back(void *data)
     return APR_SUCCESS;
 }
 
+static int is_cold(const pool_item *item, const pool_worker *thing)
+{
+    apr_time_t idle_since = pool_item_idle_since(item);
+
+    return idle_since && apr_time_now() - idle_since >= thing->ttl;
+}
+
 /* A prefork child has one connection a pool and no list that looks at its
  * age: a pool whose connection is too old is given up for a new one. */
 static apr_status_t take_fresh(pool_request *state, request_rec *r,
-                               const char *key, pool_worker_want *want)
+                               hostmap_str key, pool_worker_want *want)
 {
-    apr_time_t now = apr_time_now();
     pool_worker *thing;
     apr_status_t rv;
 
-    rv = pool_take(&state->item, table, key, want, now);
+    rv = pool_take(&state->item, table, key.ptr, key.len, want,
+                   r->request_time);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     thing = pool_item_thing(state->item);
-    if (!thing->worker->cp->res && pool_item_idle_since(state->item)
-        && now - pool_item_idle_since(state->item) >= thing->ttl) {
+    if (!thing->worker->cp->res && is_cold(state->item, thing)) {
         pool_retire(table, state->item);
-        pool_give(table, state->item, now);
-        rv = pool_take(&state->item, table, key, want, now);
+        pool_give(table, state->item, r->request_time);
+        rv = pool_take(&state->item, table, key.ptr, key.len, want,
+                       r->request_time);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -398,7 +414,7 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
 {
     pool_request *state = ap_get_module_config(r->request_config,
                                                &proxy_pool_module);
-    pool_attempt attempt;
+    pool_attempt *attempt;
     int rc;
 
     (void)proxyport;
@@ -406,19 +422,19 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
         && server_conf(r->server)->enabled != 0) {
         /* here and not in pre_request, which a balancer ends before us */
         say_ignored(r, "a worker of the configuration serves it, with its own "
-                    "parameters", 0);
+                    "parameters");
     }
     if (!state || state->worker != worker || state->running || proxyname) {
         return DECLINED;
     }
+    attempt = memset(&state->attempt, 0, sizeof(state->attempt));
     state->running = 1;
-    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, &attempt,
-                          &state->resent);
+    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
     state->running = 0;
     /* PROXY_POOL_NONE: nobody knows */
     state->use = !state->watched ? PROXY_POOL_NONE
-                 : attempt.opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
-    if (state->resent) {
+                 : attempt->opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
+    if (attempt->resent) {
         apr_atomic_inc32(&resent_count);
     }
     return rc;
@@ -432,7 +448,7 @@ static int pool_log(request_rec *r)
                                                      &proxy_pool_module);
 
     if (state && names[state->use]) {
-        apr_table_setn(r->notes, "proxy-pool", names[state->use]);
+        apr_table_addn(r->notes, "proxy-pool", names[state->use]);
     }
     return DECLINED;
 }
@@ -456,7 +472,7 @@ static proxy_pool_use proxy_pool_served(request_rec *r, const char **name,
                                                      &proxy_pool_module);
 
     *name = state ? state->name : NULL;
-    *resent = state ? state->resent : 0;
+    *resent = state ? state->attempt.resent : 0;
     return state ? state->use : PROXY_POOL_NONE;
 }
 
@@ -519,8 +535,8 @@ static void defaults_make(pool_server_conf *conf, apr_pool_t *p)
     conf->defaults.set = 0;
     /* each word was checked when it was read */
     pool_options_read(&conf->defaults, words, NULL);
-    pool_options_key(key, &conf->defaults);
-    conf->defaults_key = key;
+    conf->defaults_text.ptr = key;
+    conf->defaults_text.len = pool_options_key(key, &conf->defaults);
 }
 
 static int pool_post_config(apr_pool_t *p, apr_pool_t *plog,

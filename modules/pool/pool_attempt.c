@@ -6,10 +6,11 @@
  * idempotent request again.
  *
  * How the attempt learns what happened on its connection, of which mod_proxy
- * tells nobody: the attempt that runs on this thread hangs on a thread-local
- * pointer (saved and restored, for attempts within attempts).  pre_connection
- * runs for a new backend connection only, on that thread; a filter that it
- * puts on the connection for good sees the first byte of each answer.
+ * tells nobody: the attempt on this thread that waits for its answer hangs on
+ * a thread-local pointer (saved and restored, for attempts within attempts).
+ * pre_connection runs for a new backend connection only, on that thread; a
+ * filter that it puts on the connection for good sees the first byte of each
+ * answer.
  *
  * How the client sees nothing of a failure: mod_proxy closes a kept client
  * connection when the backend fails it, so that the client sends again; with
@@ -32,7 +33,7 @@ APLOG_USE_MODULE(proxy_pool);
 
 /* initial-exec: a register and an offset, where the usual way for a loaded
  * module is a call; there is room for a pointer. */
-static __thread pool_attempt *running
+static __thread pool_attempt *waiting
     __attribute__((tls_model("initial-exec")));
 
 static ap_filter_rec_t *answer_filter_handle;
@@ -43,8 +44,8 @@ static ap_filter_rec_t *keepalives_filter_handle;
 static int pool_pre_connection(conn_rec *c, void *csd)
 {
     (void)csd;
-    if (c->outgoing && running) {
-        running->opened = 1;
+    if (c->outgoing && waiting) {
+        waiting->opened = 1;
         ap_add_input_filter_handle(answer_filter_handle, NULL, NULL, c);
     }
     return OK;
@@ -63,30 +64,50 @@ static int has_data(apr_bucket_brigade *bb)
     return 0;
 }
 
-static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
-                                  ap_input_mode_t mode,
-                                  apr_read_type_e block, apr_off_t readbytes)
+/* Not in the filter itself, which each line of an answer passes twice. */
+static __attribute__((noinline))
+apr_status_t answer_first(ap_filter_t *next, apr_bucket_brigade *bb,
+                          ap_input_mode_t mode, apr_read_type_e block,
+                          apr_off_t readbytes)
 {
-    apr_status_t rv;
+    apr_status_t rv = ap_get_brigade(next, bb, mode, block, readbytes);
 
-    if (!running || running->answered) {
-        return ap_get_brigade(f->next, bb, mode, block, readbytes);
-    }
-    rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
     if (rv == APR_SUCCESS && has_data(bb)) {
-        running->answered = 1;
+        waiting->answered = 1;
+        waiting = NULL;
     }
     return rv;
 }
 
+static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
+                                  ap_input_mode_t mode,
+                                  apr_read_type_e block, apr_off_t readbytes)
+{
+    if (waiting) {
+        return answer_first(f->next, bb, mode, block, readbytes);
+    }
+    return ap_get_brigade(f->next, bb, mode, block, readbytes);
+}
+
 /* ---- what the client sees ---------------------------------------------- */
 
-/* The number that is kept while c->keepalives is 0; -1: given back. */
-static void keepalives_restore(conn_rec *c, int *kept)
+static void keepalives_hide(request_rec *r, pool_attempt *attempt)
 {
-    if (*kept >= 0) {
-        c->keepalives = *kept;
-        *kept = -1;
+    conn_rec *c = r->connection;
+
+    attempt->keepalives = c->keepalives;
+    if (c->keepalives > 0) {
+        c->keepalives = 0;
+        ap_add_output_filter_handle(keepalives_filter_handle, attempt, r, c);
+    }
+}
+
+/* By the filter or when the attempts are over, whichever comes first. */
+static void keepalives_restore(conn_rec *c, pool_attempt *attempt)
+{
+    if (attempt->keepalives > 0) {
+        c->keepalives = attempt->keepalives;
+        attempt->keepalives = 0;
     }
 }
 
@@ -126,13 +147,13 @@ static int attempt_once(request_rec *r, proxy_worker *worker,
                         proxy_server_conf *conf, char *url,
                         pool_attempt *attempt)
 {
-    pool_attempt *outer = running;
+    pool_attempt *outer = waiting;
     int rc;
 
     attempt->opened = attempt->answered = 0;
-    running = attempt;
+    waiting = attempt;
     rc = proxy_run_scheme_handler(r, worker, conf, url, NULL, 0);
-    running = outer;
+    waiting = outer;
     return rc;
 }
 
@@ -151,34 +172,16 @@ static void forget_attempt(request_rec *r)
     apr_pool_userdata_setn(NULL, "proxy-req-input", NULL, r->pool);
 }
 
-/* NULL: it is 0 anyway. */
-static int *keepalives_hide(request_rec *r)
-{
-    conn_rec *c = r->connection;
-    int *kept;
-
-    if (c->keepalives == 0) {
-        return NULL;
-    }
-    kept = apr_palloc(r->pool, sizeof(*kept));
-    *kept = c->keepalives;
-    c->keepalives = 0;
-    ap_add_output_filter_handle(keepalives_filter_handle, kept, r, c);
-    return kept;
-}
-
 int pool_attempt_run(request_rec *r, proxy_worker *worker,
                      proxy_server_conf *conf, char *url, int repeatable,
-                     pool_attempt *attempt, int *resent)
+                     pool_attempt *attempt)
 {
-    int *kept;
     int rc;
 
-    *resent = 0;
     if (!repeatable) {
         return attempt_once(r, worker, conf, url, attempt);
     }
-    kept = keepalives_hide(r);
+    keepalives_hide(r, attempt);
     rc = attempt_once(r, worker, conf, url, attempt);
     if (is_stale(r, rc, attempt)) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "SB0103: the kept "
@@ -186,13 +189,11 @@ int pool_attempt_run(request_rec *r, proxy_worker *worker,
         forget_attempt(r);
         /* a new socket, which is kept like any other afterwards */
         apr_table_setn(r->subprocess_env, "proxy-initial-not-pooled", "1");
-        *resent = 1;
+        attempt->resent = 1;
         rc = attempt_once(r, worker, conf, url, attempt);
         apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
     }
-    if (kept) {
-        keepalives_restore(r->connection, kept);
-    }
+    keepalives_restore(r->connection, attempt);
     return rc;
 }
 

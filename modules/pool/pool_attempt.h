@@ -12,10 +12,12 @@
 #include "httpd.h"
 #include "mod_proxy.h"
 
-/** What became of an attempt. */
+/** What became of the last attempt for a request. */
 typedef struct pool_attempt {
     int opened;             /**< a new connection was made for it */
     int answered;           /**< a byte of a response was read */
+    int resent;             /**< it was the second */
+    int keepalives;         /**< the client connection's, while hidden */
 } pool_attempt;
 
 /** In register_hooks. */
@@ -31,12 +33,11 @@ int pool_attempt_repeatable(request_rec *r);
  * Have mod_proxy serve the request over the worker; when the request is
  * repeatable and a kept connection fails before it answers, once more over a
  * new one, of which the client sees nothing.
- * @param attempt set to what became of the last attempt
- * @param resent set to 1 when there were two
+ * @param attempt all 0; must live as long as the request
  * @return what mod_proxy's scheme handlers return
  */
 int pool_attempt_run(request_rec *r, proxy_worker *worker,
                      proxy_server_conf *conf, char *url, int repeatable,
-                     pool_attempt *attempt, int *resent);
+                     pool_attempt *attempt);
 
 #endif /* POOL_ATTEMPT_H */

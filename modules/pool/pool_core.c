@@ -7,14 +7,17 @@
  *
  * One mutex guards it all.  It is held while a thing is made, so that two
  * threads that come for the same key at once get one thing; unmaking, which
- * closes connections, happens outside of it.  Each item has a pool with an
- * allocator of its own, so that memory goes back when the item goes, and no
- * thread works on another's pool.
+ * closes connections, happens outside of it.  Each item has a pool of its own
+ * (hostmap_pool.h), so that memory goes back when the item goes, and no thread
+ * works on another's pool.
  */
 
 #include "pool_core.h"
 
-#include "apr_allocator.h"
+#include <string.h>
+
+#include "hostmap_pool.h"
+
 #include "apr_hash.h"
 #include "apr_ring.h"
 #include "apr_strings.h"
@@ -26,6 +29,7 @@ struct pool_item {
     APR_RING_ENTRY(pool_item) link;
     apr_pool_t *pool;
     const char *key;
+    apr_size_t key_len;
     void *thing;
     unsigned refs;
     int retired;            /* no longer in the hash */
@@ -44,6 +48,25 @@ struct pool_table {
     pool_counts counts;
 };
 
+/* As apr_hashfunc_default, but of eight bytes at a time: a key is some forty,
+ * and asked for by every request. */
+static unsigned int key_hash(const char *key, apr_ssize_t *len)
+{
+    apr_uint64_t hash = 0, word = 0;
+    apr_ssize_t left = *len;
+
+    for (; left >= (apr_ssize_t)sizeof(word); left -= sizeof(word)) {
+        memcpy(&word, key, sizeof(word));
+        key += sizeof(word);
+        hash = (hash ^ word) * APR_UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    for (; left > 0; left--) {
+        hash = hash * 33 + (unsigned char)*key++;
+    }
+    return (unsigned int)hash;
+}
+
 static void item_unmake(pool_table *table, pool_item *item)
 {
     if (table->ops->unmake) {
@@ -56,7 +79,7 @@ static void item_unmake(pool_table *table, pool_item *item)
  * its place until it is given back. */
 static void item_unlink(pool_table *table, pool_item *item)
 {
-    apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, NULL);
+    apr_hash_set(table->hash, item->key, item->key_len, NULL);
     APR_RING_REMOVE(item, link);
     item->retired = 1;
     if (item->refs > 0) {
@@ -98,7 +121,7 @@ apr_status_t pool_table_create(pool_table **out, unsigned max,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    table->hash = apr_hash_make(pool);
+    table->hash = apr_hash_make_custom(pool, key_hash);
     APR_RING_INIT(&table->items, pool_item, link);
     APR_RING_INIT(&table->retired, pool_item, link);
     table->ops = ops;
@@ -109,46 +132,30 @@ apr_status_t pool_table_create(pool_table **out, unsigned max,
     return APR_SUCCESS;
 }
 
-static apr_status_t item_pool(apr_pool_t **pool)
-{
-    apr_allocator_t *allocator;
-    apr_status_t rv;
-
-    rv = apr_allocator_create(&allocator);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_pool_create_ex(pool, NULL, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return rv;
-    }
-    apr_allocator_owner_set(allocator, *pool);
-    return APR_SUCCESS;
-}
-
 /* With the mutex held. */
 static apr_status_t item_make(pool_item **out, pool_table *table,
-                              const char *key, void *arg, apr_time_t now)
+                              const char *key, apr_size_t key_len, void *arg,
+                              apr_time_t now)
 {
     apr_pool_t *pool;
     pool_item *item;
     apr_status_t rv;
 
-    rv = item_pool(&pool);
+    rv = hostmap_pool_create(&pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     item = apr_pcalloc(pool, sizeof(*item));
     item->pool = pool;
-    item->key = apr_pstrdup(pool, key);
+    item->key = apr_pstrmemdup(pool, key, key_len);
+    item->key_len = key_len;
     item->made = now;
     rv = table->ops->make(&item->thing, item->key, arg, pool);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
     }
-    apr_hash_set(table->hash, item->key, APR_HASH_KEY_STRING, item);
+    apr_hash_set(table->hash, item->key, item->key_len, item);
     APR_RING_INSERT_TAIL(&table->items, item, pool_item, link);
     table->counts.items++;
     table->counts.made++;
@@ -173,13 +180,13 @@ static pool_item *item_evict(pool_table *table)
 }
 
 apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
-                       void *arg, apr_time_t now)
+                       apr_size_t key_len, void *arg, apr_time_t now)
 {
     pool_item *item, *evicted = NULL;
     apr_status_t rv = APR_SUCCESS;
 
     apr_thread_mutex_lock(table->mutex);
-    item = apr_hash_get(table->hash, key, APR_HASH_KEY_STRING);
+    item = apr_hash_get(table->hash, key, key_len);
     if (!item) {
         if (table->counts.items >= table->max) {
             evicted = item_evict(table);
@@ -189,7 +196,7 @@ apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
             rv = APR_ENOSPC;
         }
         else {
-            rv = item_make(&item, table, key, arg, now);
+            rv = item_make(&item, table, key, key_len, arg, now);
         }
     }
     if (rv == APR_SUCCESS) {

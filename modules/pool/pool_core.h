@@ -24,6 +24,7 @@ typedef struct pool_item pool_item;
 typedef struct pool_ops {
     /**
      * @param thing set to the new thing
+     * @param key the table's copy, with a NUL behind it
      * @param arg of pool_take
      * @param pool the thing's own; destroyed behind unmake
      */
@@ -58,12 +59,14 @@ apr_status_t pool_table_create(pool_table **table, unsigned max,
 
 /**
  * Take the thing of a key, made if need be.  Give it back with pool_give.
+ * @param key any bytes, key_len of them; copied
  * @param arg for ops->make
+ * @param now for its age, if it is made
  * @return APR_SUCCESS; APR_ENOSPC: the table is full, and all are in use; else
  *         what ops->make said
  */
 apr_status_t pool_take(pool_item **item, pool_table *table, const char *key,
-                       void *arg, apr_time_t now);
+                       apr_size_t key_len, void *arg, apr_time_t now);
 
 void *pool_item_thing(const pool_item *item);
 

@@ -24,179 +24,60 @@ APLOG_USE_MODULE(proxy_pool);
 /* A backend's name is resolved again after so many seconds. */
 #define ADDRESS_TTL_DEFAULT 60
 
-typedef void set_fn(proxy_worker_shared *s, apr_int64_t number,
-                    const char *text);
-
-#define SETTER(name) \
-static void set_##name(proxy_worker_shared *s, apr_int64_t number, \
-                       const char *text)
-
-#define UNUSED_TEXT (void)text
-
-SETTER(acquire)
-{
-    UNUSED_TEXT;
-    s->acquire = number;
-    s->acquire_set = 1;
-}
-
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
-SETTER(addressttl)
-{
-    UNUSED_TEXT;
-    s->address_ttl = number == -1 ? -1 : (apr_int32_t)apr_time_sec(number);
-    s->address_ttl_set = 1;
-}
-#endif
-
-SETTER(connectiontimeout)
-{
-    UNUSED_TEXT;
-    s->conn_timeout = number;
-    s->conn_timeout_set = 1;
-}
-
-SETTER(disablereuse)
-{
-    UNUSED_TEXT;
-    s->disablereuse = number != 0;
-    s->disablereuse_set = 1;
-}
-
-SETTER(flushpackets)
-{
-    UNUSED_TEXT;
-    s->flush_packets = number == 2 ? flush_auto : number ? flush_on
-                                                         : flush_off;
-}
-
-SETTER(flushwait)
-{
-    UNUSED_TEXT;
-    s->flush_wait = number ? (int)number : PROXY_FLUSH_WAIT;
-}
-
-SETTER(iobuffersize)
-{
-    UNUSED_TEXT;
-    s->io_buffer_size = number ? (apr_size_t)number : AP_IOBUFSIZE;
-    s->io_buffer_size_set = 1;
-}
-
-SETTER(keepalive)
-{
-    UNUSED_TEXT;
-    s->keepalive = number != 0;
-    s->keepalive_set = 1;
-}
-
-SETTER(max)
-{
-    UNUSED_TEXT;
-    s->hmax = (int)number;
-}
-
-SETTER(min)
-{
-    UNUSED_TEXT;
-    s->min = (int)number;
-}
-
-SETTER(ping)
-{
-    UNUSED_TEXT;
-    s->ping_timeout = number;
-    s->ping_timeout_set = 1;
-}
-
-SETTER(receivebuffersize)
-{
-    UNUSED_TEXT;
-    s->recv_buffer_size = (apr_size_t)number;
-    s->recv_buffer_size_set = 1;
-}
-
-SETTER(responsefieldsize)
-{
-    UNUSED_TEXT;
-    s->response_field_size = number ? (apr_size_t)number : HUGE_STRING_LEN;
-    s->response_field_size_set = 1;
-}
-
-SETTER(secret)
-{
-    (void)number;
-    apr_cpystrn(s->secret, text, sizeof(s->secret));
-}
-
-SETTER(smax)
-{
-    UNUSED_TEXT;
-    s->smax = (int)number;
-}
-
-SETTER(timeout)
-{
-    UNUSED_TEXT;
-    s->timeout = number;
-    s->timeout_set = 1;
-}
-
-SETTER(ttl)
-{
-    UNUSED_TEXT;
-    s->ttl = number;
-}
-
-SETTER(upgrade)
-{
-    (void)number;
-    apr_cpystrn(s->upgrade, ap_cstr_casecmp(text, "any") ? text : "*",
-                sizeof(s->upgrade));
-}
+/* If an option is given, to a field of the worker; most have a bit that says
+ * that they are set. */
+#define APPLY(name, field, value) \
+    do { \
+        if (pool_options_get(options, name, &number, &text)) { \
+            s->field = value; \
+        } \
+    } while (0)
+#define APPLY_SET(name, field, value) \
+    do { \
+        APPLY(name, field, value); \
+        APPLY(name, field##_set, 1); \
+    } while (0)
 
 /* retry is not here: mod_proxy never takes a worker of its own out of service
  * for an error (PROXY_WORKER_IGNORE_ERRORS), only members of balancers. */
-static const struct {
-    const char *name;
-    set_fn *set;
-} setters[] = {
-    { "acquire", set_acquire },
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
-    { "addressttl", set_addressttl },
-#endif
-    { "connectiontimeout", set_connectiontimeout },
-    { "disablereuse", set_disablereuse },
-    { "flushpackets", set_flushpackets },
-    { "flushwait", set_flushwait },
-    { "iobuffersize", set_iobuffersize },
-    { "keepalive", set_keepalive },
-    { "max", set_max },
-    { "min", set_min },
-    { "ping", set_ping },
-    { "receivebuffersize", set_receivebuffersize },
-    { "responsefieldsize", set_responsefieldsize },
-    { "secret", set_secret },
-    { "smax", set_smax },
-    { "timeout", set_timeout },
-    { "ttl", set_ttl },
-    { "upgrade", set_upgrade },
-    { NULL, NULL }
-};
-
 static void options_apply(proxy_worker_shared *s, const pool_options *options,
                           apr_pool_t *pool)
 {
-    int i;
+    apr_int64_t number;
+    hostmap_str text;
 
-    for (i = 0; setters[i].name; i++) {
-        apr_int64_t number;
-        hostmap_str text;
+    APPLY_SET("acquire", acquire, number);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+    APPLY_SET("addressttl", address_ttl,
+              number == -1 ? -1 : (apr_int32_t)apr_time_sec(number));
+#endif
+    APPLY_SET("connectiontimeout", conn_timeout, number);
+    APPLY_SET("disablereuse", disablereuse, number != 0);
+    APPLY("flushpackets", flush_packets,
+          number == 2 ? flush_auto : number ? flush_on : flush_off);
+    APPLY("flushwait", flush_wait, number ? (int)number : PROXY_FLUSH_WAIT);
+    APPLY_SET("iobuffersize", io_buffer_size,
+              number ? (apr_size_t)number : AP_IOBUFSIZE);
+    APPLY_SET("keepalive", keepalive, number != 0);
+    APPLY("max", hmax, (int)number);
+    APPLY("min", min, (int)number);
+    APPLY_SET("ping", ping_timeout, number);
+    APPLY_SET("receivebuffersize", recv_buffer_size, (apr_size_t)number);
+    APPLY_SET("responsefieldsize", response_field_size,
+              number ? (apr_size_t)number : HUGE_STRING_LEN);
+    APPLY("smax", smax, (int)number);
+    APPLY_SET("timeout", timeout, number);
+    APPLY("ttl", ttl, number);
+    if (pool_options_get(options, "secret", &number, &text)) {
+        apr_cpystrn(s->secret, apr_pstrmemdup(pool, text.ptr, text.len),
+                    sizeof(s->secret));
+    }
+    if (pool_options_get(options, "upgrade", &number, &text)) {
+        const char *protocol = apr_pstrmemdup(pool, text.ptr, text.len);
 
-        if (pool_options_get(options, setters[i].name, &number, &text)) {
-            setters[i].set(s, number,
-                           apr_pstrmemdup(pool, text.ptr, text.len));
-        }
+        apr_cpystrn(s->upgrade,
+                    ap_cstr_casecmp(protocol, "any") ? protocol : "*",
+                    sizeof(s->upgrade));
     }
 }
 

@@ -130,7 +130,8 @@ static pool_item *take(const char *key, apr_time_t now)
 {
     pool_item *item = NULL;
 
-    ck_assert_int_eq(pool_take(&item, table, key, NULL, now), APR_SUCCESS);
+    ck_assert_int_eq(pool_take(&item, table, key, strlen(key), NULL, now),
+                     APR_SUCCESS);
     ck_assert_str_eq(((thing *)pool_item_thing(item))->key, key);
     return item;
 }
@@ -148,7 +149,7 @@ static thing *touch(const char *key, apr_time_t now)
 static apr_status_t take_fails(const char *key)
 {
     pool_item *item = NULL;
-    apr_status_t rv = pool_take(&item, table, key, NULL, 1);
+    apr_status_t rv = pool_take(&item, table, key, strlen(key), NULL, 1);
 
     ck_assert_int_ne(rv, APR_SUCCESS);
     ck_assert_ptr_null(item);
@@ -212,6 +213,26 @@ START_TEST(a_key_is_copied)
     ck_assert_ptr_eq(touch("a", 1), first);
     ck_assert_ptr_ne(touch(key, 1), first);
     assert_there(2, 0);
+}
+END_TEST
+
+START_TEST(a_key_is_any_bytes)
+{
+    pool_item *items[4] = { NULL };
+    int i, j;
+
+    setup_max(4);
+    for (i = 0; i < 4; i++) {
+        static const char *const keys[] = { "a\0b", "a\0c", "a\0", "a" };
+        static const apr_size_t lens[] = { 3, 3, 2, 1 };
+
+        ck_assert_int_eq(pool_take(&items[i], table, keys[i], lens[i], NULL,
+                                   1), APR_SUCCESS);
+        for (j = 0; j < i; j++) {
+            ck_assert_ptr_ne(items[i], items[j]);
+        }
+    }
+    assert_there(4, 4);
 }
 END_TEST
 
@@ -287,7 +308,8 @@ START_TEST(what_cannot_be_made_leaves_no_trace)
     apr_status_t failure = APR_EINVAL;
     pool_item *item = NULL;
 
-    ck_assert_int_eq(pool_take(&item, table, "a", &failure, 1), APR_EINVAL);
+    ck_assert_int_eq(pool_take(&item, table, "a", 1, &failure, 1),
+                     APR_EINVAL);
     ck_assert_ptr_null(item);
     assert_there(0, 0);
     assert_ended(0, 0, 0);
@@ -491,7 +513,7 @@ static pool_item *take_any(worker *self)
     apr_status_t rv;
 
     snprintf(key, sizeof(key), "k%u", next_random(self, KEYS));
-    rv = pool_take(&item, table, key, NULL, apr_time_now());
+    rv = pool_take(&item, table, key, strlen(key), NULL, apr_time_now());
     if (APR_STATUS_IS_ENOSPC(rv)) {
         self->refused++;
         return NULL;
@@ -611,6 +633,7 @@ Suite *pool_suite(void)
     tcase_add_test(tcase, a_thing_is_made_once_and_kept);
     tcase_add_test(tcase, a_thing_is_shared);
     tcase_add_test(tcase, a_key_is_copied);
+    tcase_add_test(tcase, a_key_is_any_bytes);
     tcase_add_test(tcase, it_says_since_when_it_is_idle);
     tcase_add_test(tcase, the_one_not_used_for_longest_makes_room);
     tcase_add_test(tcase, what_is_in_use_never_makes_room);
