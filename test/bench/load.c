@@ -10,10 +10,12 @@
  * early after 100 errors.
  *
  * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-s SEED] [-o]
- *             [-b BACKEND] [-l] [-v] PORT TEXT
+ *             [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT
  *     -o  in the order of the text, each host once, instead of at random
  *     -l  lean: the least that a request needs, instead of what a browser
  *         sends
+ *     -p  a browser's request for this path, which ends in the number of bytes
+ *         that the answer must have
  *     -b  all answers have to come from this backend
  *     -v  asks for bPORT.webserver.example, PORT being the host's backend,
  *         instead of for the host
@@ -37,13 +39,15 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1024
-#define ANSWER_MAX      8192
+#define HEAD_MAX        8192
+#define BODY_CHUNK      262144
 #define STALLED_MS      10000
 #define ERRORS_MAX      100
 
 #define LEAN_REQUEST "GET /lean HTTP/1.1\r\nHost: %s\r\n" \
     "User-Agent: load\r\nAccept: */*\r\n\r\n"
-#define BROWSER_REQUEST "GET /articles/2026/page.html HTTP/1.1\r\n" \
+#define PAGE_PATH "/articles/2026/page.html"
+#define BROWSER_REQUEST "GET %s HTTP/1.1\r\n" \
     "Host: %s\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) " \
     "Gecko/20100101 Firefox/128.0\r\nAccept: text/html,application/" \
     "xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" \
@@ -62,8 +66,10 @@ typedef struct host {
 typedef struct conn {
     int fd;
     const host *asked;
+    int in_body;
+    uint64_t body;              /* of which so many bytes are still to come */
     size_t len;
-    char buf[ANSWER_MAX];
+    char buf[HEAD_MAX];         /* the head, and what came with it */
 } conn;
 
 typedef struct options {
@@ -73,6 +79,7 @@ typedef struct options {
     uint64_t random;
     int in_order;
     int lean;
+    const char *path;
     int per_backend;
     unsigned backend;
     unsigned port;
@@ -80,13 +87,13 @@ typedef struct options {
 } options;
 
 static options opt = {
-    16, 0, 0, 88172645463325252ULL, 0, 0, 0, 0, 0, NULL
+    16, 0, 0, 88172645463325252ULL, 0, 0, NULL, 0, 0, 0, NULL
 };
 static host *hosts;
 static size_t host_count, host_next;
 static int poll_fd;
 static uint64_t sent, answered, reconnects;
-static uint64_t bad_status, bad_backend, bad_io;
+static uint64_t bad_status, bad_backend, bad_length, bad_io;
 
 static void fail(const char *what)
 {
@@ -200,32 +207,29 @@ static void conn_ask(conn *c)
     int len;
 
     c->asked = host_choose();
-    c->len = 0;
+    c->len = c->in_body = 0;
     snprintf(name, sizeof(name), "b%u.webserver.example", c->asked->backend);
-    len = snprintf(out, sizeof(out),
-                   opt.lean ? LEAN_REQUEST : BROWSER_REQUEST,
-                   opt.per_backend ? name : c->asked->name);
+    if (opt.lean) {
+        len = snprintf(out, sizeof(out), LEAN_REQUEST,
+                       opt.per_backend ? name : c->asked->name);
+    }
+    else {
+        len = snprintf(out, sizeof(out), BROWSER_REQUEST,
+                       opt.path ? opt.path : PAGE_PATH,
+                       opt.per_backend ? name : c->asked->name);
+    }
     sent++;
     if (send(c->fd, out, len, MSG_NOSIGNAL) != len) {
         bad_io++;
     }
 }
 
-/* The whole answer's length, 0 if it is not all there. */
-static size_t answer_length(const conn *c)
+static uint64_t answer_length(const conn *c)
 {
-    const char *end = strstr(c->buf, "\r\n\r\n");
     const char *length = strcasestr(c->buf, "\r\nContent-Length:");
-    size_t whole;
 
-    if (!end) {
-        return 0;
-    }
-    whole = end + 4 - c->buf;
-    if (length && length < end) {
-        whole += strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
-    }
-    return c->len >= whole ? whole : 0;
+    return length ? strtoull(length + strlen("\r\nContent-Length:"), NULL, 10)
+                  : 0;
 }
 
 static void answer_judge(const conn *c)
@@ -234,33 +238,76 @@ static void answer_judge(const conn *c)
     unsigned expected = opt.backend ? opt.backend : c->asked->backend;
     unsigned backend = from ? atoi(from + strlen("\r\nX-Backend:")) : 0;
 
-    if (strncmp(c->buf, "HTTP/1.1 200 ", 13) != 0) {
+    if (strncmp(c->buf, "HTTP/1.", 7) != 0
+        || strncmp(c->buf + 8, " 200 ", 5) != 0) {
         bad_status++;
     }
     else if (backend != expected) {
         bad_backend++;
     }
+    else if (opt.path
+             && c->body != strtoull(strrchr(opt.path, '/') + 1, NULL, 10)) {
+        bad_length++;
+    }
+}
+
+/* Takes bytes of the head.  0: the connection has ended. */
+static int head_read(conn *c)
+{
+    ssize_t got = recv(c->fd, c->buf + c->len, sizeof(c->buf) - 1 - c->len, 0);
+    char *end;
+
+    if (got <= 0) {
+        return 0;
+    }
+    c->len += got;
+    c->buf[c->len] = '\0';
+    end = strstr(c->buf, "\r\n\r\n");
+    if (!end) {
+        return c->len < sizeof(c->buf) - 1;
+    }
+    /* the line's end stays for who looks for a header behind it */
+    end[2] = '\0';
+    c->in_body = 1;
+    c->body = answer_length(c);
+    answer_judge(c);
+    got = c->buf + c->len - (end + 4);
+    if ((uint64_t)got > c->body) {
+        return 0;
+    }
+    c->body -= got;
+    return 1;
+}
+
+/* Takes bytes of the body.  0: the connection has ended. */
+static int body_read(conn *c)
+{
+    static char chunk[BODY_CHUNK];
+    ssize_t got = recv(c->fd, chunk, c->body < BODY_CHUNK ? c->body
+                       : BODY_CHUNK, 0);
+
+    if (got <= 0) {
+        return 0;
+    }
+    c->body -= got;
+    return 1;
 }
 
 /* Takes what has come; 1: the connection is free for the next request. */
 static int conn_read(conn *c)
 {
-    ssize_t got = recv(c->fd, c->buf + c->len, sizeof(c->buf) - 1 - c->len, 0);
     int ends;
 
-    if (got <= 0) {
+    if (!(c->in_body ? body_read(c) : head_read(c))) {
         bad_io++;
         close(c->fd);
         conn_open(c);
         return 1;
     }
-    c->len += got;
-    c->buf[c->len] = '\0';
-    if (answer_length(c) == 0) {
+    if (!c->in_body || c->body > 0) {
         return 0;
     }
     answered++;
-    answer_judge(c);
     ends = strcasestr(c->buf, "\r\nConnection: close") != NULL;
     if (ends) {
         reconnects++;
@@ -276,7 +323,7 @@ static int is_over(double start)
 {
     return (opt.requests && sent >= opt.requests)
            || (opt.seconds > 0 && now() - start >= opt.seconds)
-           || bad_status + bad_backend + bad_io >= ERRORS_MAX;
+           || bad_status + bad_backend + bad_length + bad_io >= ERRORS_MAX;
 }
 
 static void run(double start)
@@ -315,7 +362,7 @@ static void run(double start)
 static void usage(void)
 {
     fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
-            "[-s SEED] [-o] [-b BACKEND] [-l] [-v] PORT TEXT\n");
+            "[-s SEED] [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT\n");
     exit(1);
 }
 
@@ -323,7 +370,7 @@ static void options_read(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:t:n:s:ob:lv")) != -1) {
+    while ((c = getopt(argc, argv, "c:t:n:s:ob:lp:v")) != -1) {
         switch (c) {
         case 'c': opt.conns = atoi(optarg); break;
         case 't': opt.seconds = atof(optarg); break;
@@ -331,12 +378,14 @@ static void options_read(int argc, char **argv)
         case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
         case 'o': opt.in_order = 1; break;
         case 'l': opt.lean = 1; break;
+        case 'p': opt.path = optarg; break;
         case 'v': opt.per_backend = 1; break;
         case 'b': opt.backend = atoi(optarg); break;
         default: usage();
         }
     }
-    if (argc - optind != 2 || opt.conns < 1 || opt.conns > CONNECTIONS_MAX
+    if (argc - optind != 2 || (opt.path && (opt.lean || *opt.path != '/'))
+        || opt.conns < 1 || opt.conns > CONNECTIONS_MAX
         || (opt.seconds <= 0) == (opt.requests == 0)) {
         usage();
     }
@@ -356,13 +405,14 @@ int main(int argc, char **argv)
     start = now();
     run(start);
     end = now();
-    errors = bad_status + bad_backend + bad_io;
+    errors = bad_status + bad_backend + bad_length + bad_io;
     printf("{\"requests\": %llu, \"seconds\": %.6f, \"errors\": %llu, "
-           "\"bad_status\": %llu, \"bad_backend\": %llu, \"bad_io\": %llu, "
+           "\"bad_status\": %llu, \"bad_backend\": %llu, "
+           "\"bad_length\": %llu, \"bad_io\": %llu, "
            "\"reconnects\": %llu}\n",
            (unsigned long long)answered, end - start,
            (unsigned long long)errors, (unsigned long long)bad_status,
-           (unsigned long long)bad_backend, (unsigned long long)bad_io,
-           (unsigned long long)reconnects);
+           (unsigned long long)bad_backend, (unsigned long long)bad_length,
+           (unsigned long long)bad_io, (unsigned long long)reconnects);
     return errors > 0;
 }
