@@ -180,6 +180,7 @@ static hostmap_str pool_key(const pool_request *state, request_rec *r,
                             pool_worker_want *want);
 static apr_status_t take_fresh(pool_request *state, request_rec *r,
                                hostmap_str key, pool_worker_want *want);
+static void forget_backend(pool_request *state, request_rec *r);
 
 static pool_request *request_state(request_rec *r)
 {
@@ -221,6 +222,8 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
     hostmap_str key;
     apr_status_t rv;
 
+    forget_backend(ap_get_module_config(r->request_config,
+                                        &proxy_pool_module), r);
     if (server_conf(r->server)->enabled == 0) {
         say_ignored(r, "ProxyPoolEnable is Off");
         return DECLINED;
@@ -365,7 +368,22 @@ static apr_status_t give_back(void *data)
     pool_request *state = data;
 
     pool_give(table, state->item, apr_time_now());
+    state->item = NULL;
     return APR_SUCCESS;
+}
+
+/* A module may send a request to one backend after the other: what served it
+ * before serves no more. */
+static void forget_backend(pool_request *state, request_rec *r)
+{
+    if (state && state->item) {
+        apr_pool_cleanup_run(r->pool, state, give_back);
+    }
+    if (state) {
+        state->worker = NULL;
+        state->name = NULL;
+        state->use = PROXY_POOL_NONE;
+    }
 }
 
 static int is_cold(const pool_item *item, const pool_worker *thing)
@@ -381,24 +399,26 @@ static apr_status_t take_fresh(pool_request *state, request_rec *r,
                                hostmap_str key, pool_worker_want *want)
 {
     pool_worker *thing;
+    pool_item *item;
     apr_status_t rv;
 
-    rv = pool_take(&state->item, table, key.ptr, key.len, want,
+    rv = pool_take(&item, table, key.ptr, key.len, want,
                    r->request_time);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    thing = pool_item_thing(state->item);
-    if (!thing->worker->cp->res && is_cold(state->item, thing)) {
-        pool_retire(table, state->item);
-        pool_give(table, state->item, r->request_time);
-        rv = pool_take(&state->item, table, key.ptr, key.len, want,
+    thing = pool_item_thing(item);
+    if (!thing->worker->cp->res && is_cold(item, thing)) {
+        pool_retire(table, item);
+        pool_give(table, item, r->request_time);
+        rv = pool_take(&item, table, key.ptr, key.len, want,
                        r->request_time);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        thing = pool_item_thing(state->item);
+        thing = pool_item_thing(item);
     }
+    state->item = item;
     apr_pool_cleanup_register(r->pool, state, give_back,
                               apr_pool_cleanup_null);
     state->worker = thing->worker;
