@@ -17,7 +17,8 @@ in the query of its target:
     file             true: as a static file: ranges and conditions are
                      answered, with etag and modified as validators
     chunked          true: in chunks
-    pieces           write the body in so many pieces, each by itself
+    pieces           write the body in so many pieces
+    pause            seconds to wait behind each piece
     length           the Content-Length that is said; null: none, the answer
                      ends with the connection
     cut              close behind so many bytes of the body
@@ -83,6 +84,7 @@ class Connection(Counted):
         self.continued = False
         self.echoes = False
         self.paused = False
+        self.pause = 0
         self.pieces = iter(())
         self.ends = None
 
@@ -198,6 +200,7 @@ class Connection(Counted):
         if seen["method"] == "HEAD" or status == 304:
             body = b""
         self.pieces = self.split(body, order)
+        self.pause = order.get("pause", 0)
         self.ends = functools.partial(self.close, order.get("reset")) \
             if last or close or "cut" in order else None
         self.write_on()
@@ -239,7 +242,10 @@ class Connection(Counted):
         """Write until the client reads no faster, or all is written."""
         for piece in self.pieces:
             self.transport.write(piece)
-            if self.paused:
+            if self.pause:
+                asyncio.get_running_loop().call_later(self.pause,
+                                                      self.write_on)
+            if self.pause or self.paused:
                 return
         ends, self.ends = self.ends, None
         if ends:
@@ -250,7 +256,8 @@ class Connection(Counted):
 
     def resume_writing(self):
         self.paused = False
-        self.write_on()
+        if not self.pause:
+            self.write_on()
 
 
 def as_file(order, headers, body, asked):
