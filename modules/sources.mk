@@ -62,6 +62,15 @@ mod_proxy_pool_sources = \
 	modules/pool/pool_worker.c \
 	modules/pool/pool_worker.h
 
+# mod_reproxy.
+mod_reproxy_core = \
+	modules/reproxy/allow_core.c \
+	modules/reproxy/allow_core.h \
+	modules/reproxy/headers_core.c \
+	modules/reproxy/headers_core.h \
+	modules/reproxy/url_core.c \
+	modules/reproxy/url_core.h
+
 # The tool.
 tool_sources = \
 	support/hostmap.c \
@@ -91,6 +100,9 @@ unit_sources = \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
+	test/unit/test_reproxy_allow.c \
+	test/unit/test_reproxy_headers.c \
+	test/unit/test_reproxy_url.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_text.c \
@@ -104,6 +116,8 @@ fuzz_programs = \
 	test/fuzz/fuzz_entry \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
+	test/fuzz/fuzz_reproxy_headers \
+	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \
 	test/fuzz/fuzz_text
 
