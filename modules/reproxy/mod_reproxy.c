@@ -309,12 +309,17 @@ static int serve_app(request_rec *r, const reproxy_conf *conf)
     return rc;
 }
 
+static int is_served(reproxy_result result)
+{
+    return result == REPROXY_OK || result == REPROXY_ABORTED;
+}
+
 static int serve_answer(reproxy_request *state)
 {
     int rc = OK;
 
     state->result = try_urls(state, &rc);
-    if (state->result == REPROXY_OK) {
+    if (is_served(state->result)) {
         return rc;
     }
     return answer_failure(state);
@@ -355,15 +360,16 @@ static reproxy_result try_urls(reproxy_request *state, int *rc)
         }
         state->attempts++;
         result = try_url(state, word, rc);
-        if (result == REPROXY_OK || r->connection->aborted) {
+        if (is_served(result) || r->connection->aborted) {
             break;
         }
     }
     return result;
 }
 
+/* In the order of reproxy_result. */
 static const char *const result_words[] = {
-    "ok", "bad-url", "denied", "unreachable", "timeout", "broken", "status",
+    "ok", "aborted", "bad-url", "denied", "unreachable", "timeout", "broken", "status",
     "size", "file"
 };
 

@@ -63,6 +63,7 @@ typedef enum {
 /** How an attempt ended, by the word of the note reproxy-result. */
 typedef enum {
     REPROXY_OK,
+    REPROXY_ABORTED,        /**< within the body, by storage or the client */
     REPROXY_BAD_URL,        /**< no URL, or one that is refused whoever asks */
     REPROXY_DENIED,         /**< by ReproxyAllow or a <Proxy> section */
     REPROXY_UNREACHABLE,    /**< refused, not resolved, no route */
@@ -111,8 +112,7 @@ typedef struct reproxy_before {
 typedef struct reproxy_attempt {
     const reproxy_url *url;
     int head_as_get;            /**< the client's HEAD, asked as a GET */
-    int judged;                 /**< its status line was seen */
-    int failed_early;           /**< an error came before the first byte */
+    int judged;                 /**< its first bytes were seen */
     apr_off_t swallowed;
     reproxy_result result;
     int status;                 /**< storage's, 0: none was seen */
@@ -194,8 +194,8 @@ void reproxy_slate_register(void);
 
 /**
  * Ask one URL.
- * @param rc set to what the handler returns when the result is REPROXY_OK:
- *        the response is on its way to the client then
+ * @param rc set to what the handler returns when the result is REPROXY_OK or
+ *        REPROXY_ABORTED: the response is on its way to the client then
  */
 reproxy_result reproxy_attempt_run(reproxy_request *state,
                                    const reproxy_url *url, int *rc);

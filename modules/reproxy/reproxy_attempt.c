@@ -63,6 +63,7 @@ int reproxy_attempt_judge(reproxy_request *state)
     reproxy_attempt *attempt = state->attempt;
     request_rec *r = state->r;
 
+    attempt->judged = 1;
     if (!apr_table_get(r->notes, "proxy-status")) {
         /* no status line: to mod_proxy, HTTP/0.9 */
         attempt->result = REPROXY_BROKEN;
@@ -259,7 +260,11 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
     *rc = attempt_send(state, url_text(r, attempt->url));
     reproxy_timeout_set(outer);
     if (state->gate == REPROXY_GATE_OPEN) {
-        *rc = *rc == DONE ? DONE : OK;
+        if (*rc == DONE) {
+            /* what is on its way to the client breaks off */
+            return REPROXY_ABORTED;
+        }
+        *rc = OK;
         return REPROXY_OK;
     }
     override = apr_table_get(r->notes, "proxy-error-override") != NULL;
@@ -268,7 +273,6 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
         r->status = *rc;
     }
     if (state->gate == REPROXY_GATE_JUDGE && (*rc == OK || override)) {
-        attempt->judged = 1;
         state->gate = reproxy_attempt_judge(state) ? REPROXY_GATE_HOLD
                                                    : REPROXY_GATE_REJECT;
     }
