@@ -24,8 +24,8 @@ extern "C" {
  * @param words key=value words with ProxyPass's names; checked already, must
  *        live as long as the request; not terminated
  * @param len their length
- * @param about what they belong to, for a message: lives as long as the
- *        request
+ * @param about what they belong to, for a message when they have no effect:
+ *        lives as long as the request; NULL: nothing is said
  */
 APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
                         (request_rec *r, const char *words, apr_size_t len,

@@ -6,7 +6,7 @@
 switchboard_version = 0.1.0
 
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
-switchboard_modules = mod_proxy_express mod_proxy_pool
+switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy
 
 # What modules of others may include: installed.
 module_headers = \
@@ -66,10 +66,22 @@ mod_proxy_pool_sources = \
 mod_reproxy_core = \
 	modules/reproxy/allow_core.c \
 	modules/reproxy/allow_core.h \
+	modules/reproxy/cache_core.c \
+	modules/reproxy/cache_core.h \
 	modules/reproxy/headers_core.c \
 	modules/reproxy/headers_core.h \
 	modules/reproxy/url_core.c \
 	modules/reproxy/url_core.h
+mod_reproxy_sources = \
+	modules/reproxy/mod_reproxy.c \
+	modules/reproxy/reproxy.h \
+	modules/reproxy/reproxy_access.c \
+	modules/reproxy/reproxy_answer.c \
+	modules/reproxy/reproxy_attempt.c \
+	modules/reproxy/reproxy_gate.c \
+	modules/reproxy/reproxy_request.c \
+	modules/reproxy/reproxy_slate.c \
+	modules/reproxy/reproxy_timeout.c
 
 # The tool.
 tool_sources = \

@@ -272,7 +272,7 @@ static void say_ignored(request_rec *r, const char *reason, int only_retry)
     pool_options options = { 0 };
     apr_uint32_t held;
 
-    if (!state || state->words.len == 0) {
+    if (!state || state->words.len == 0 || !state->about) {
         return;
     }
     if (only_retry) {
@@ -353,9 +353,7 @@ static const char *pool_key(pool_request *state, request_rec *r,
 
 static apr_status_t give_back(void *data)
 {
-    pool_request *state = data;
-
-    pool_give(table, state->item, apr_time_now());
+    pool_give(table, data, apr_time_now());
     return APR_SUCCESS;
 }
 
@@ -383,7 +381,8 @@ static apr_status_t take_fresh(pool_request *state, request_rec *r,
         }
         thing = pool_item_thing(state->item);
     }
-    apr_pool_cleanup_register(r->pool, state, give_back,
+    /* the item, not the state: a request may be served several times */
+    apr_pool_cleanup_register(r->pool, state->item, give_back,
                               apr_pool_cleanup_null);
     state->worker = thing->worker;
     state->name = want->url;
