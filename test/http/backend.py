@@ -23,6 +23,7 @@ in the query of its target:
                      ends with the connection
     cut              close behind so many bytes of the body
     raw              text instead of a whole answer; then close
+    times            repeat raw or body so often
     methods          {METHOD: more of an order for requests of this method}
     delay            seconds to wait before answering
     close            "before": close without an answer; "half": close within
@@ -127,8 +128,12 @@ class Connection(Counted):
         if lower.get("upgrade", "").lower() == "websocket":
             self.upgrade()
             return
-        length = int(lower.get("content-length", 0))
-        if len(rest) < length:
+        if lower.get("transfer-encoding", "").lower() == "chunked":
+            length, body = dechunked(rest)
+        else:
+            length = int(lower.get("content-length", 0))
+            body = rest[:length]
+        if length is None or len(rest) < length:
             if "expect" in lower and not self.continued:
                 self.continued = True
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -149,7 +154,7 @@ class Connection(Counted):
             "target": target,
             "version": version,
             "headers": headers,
-            "body": rest[:length].decode("latin-1"),
+            "body": body.decode("latin-1"),
             "name": self.tls_name(),
         }
         if order.get("count"):
@@ -179,7 +184,8 @@ class Connection(Counted):
             self.close(order.get("reset"))
             return
         if "raw" in order:
-            self.transport.write(order["raw"].encode("latin-1"))
+            self.transport.write(order["raw"].encode("latin-1")
+                                 * order.get("times", 1))
             self.close(order.get("reset"))
             return
         status, headers, body = self.whole(order, seen)
@@ -211,7 +217,8 @@ class Connection(Counted):
             counts = {key: self.backend[key] for key in
                       ("connections", "requests", "open", "counts")}
             return 200, [], json.dumps(counts).encode("ascii")
-        body = order.get("body", json.dumps(seen)).encode("latin-1")
+        body = order.get("body", json.dumps(seen)).encode("latin-1") \
+            * order.get("times", 1)
         if "size" in order:
             body = b"x" * order["size"]
         if "content" in order:
@@ -258,6 +265,23 @@ class Connection(Counted):
         self.paused = False
         if not self.pause:
             self.write_on()
+
+
+def dechunked(data):
+    """Length on the wire and text of a chunked body; None, None: there is
+    more to come."""
+    body, at = b"", 0
+    while True:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return None, None
+        size = int(data[at:end], 16)
+        at = end + 2 + size + 2
+        if at > len(data):
+            return None, None
+        if size == 0:
+            return at, body
+        body += data[end + 2:end + 2 + size]
 
 
 def as_file(order, headers, body, asked):

@@ -58,16 +58,20 @@ def asks(urls=None, headers=(), **order):
     return client.order(headers=said, **order)
 
 
+MIME = ["TypesConfig /dev/null"]
+"""mod_mime without a file of its own."""
+
+
 def configuration(backends, *lines, outside=()):
     """A server with the app below /app/ in scope; lines go into the section
-    that says so."""
+    that says so, outside behind it."""
     text = [
         "ProxyPass /app/ %s" % backends.url("app", "/"),
         "ProxyPass /plain/ %s" % backends.url("app", "/"),
-        *outside,
         "<Location /app/>", "AllowReproxy On",
         *lines,
         "</Location>",
+        *outside,
         'LogFormat "%{reproxy-url}n %{reproxy-attempts}n %{reproxy-result}n '
         '%>s %U" reproxy',
         "CustomLog access.log reproxy",

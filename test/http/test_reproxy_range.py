@@ -153,6 +153,7 @@ def test_wrong_size_fails_over(server, storages, wrong):
 
 @pytest.mark.parametrize("way", reproxy.WAYS)
 def test_wrong_size_everywhere(server, storages, settings, way):
+    server.allow_log(ATTEMPT_LOG)
     with way_of(way, settings)(server.port) as client_:
         assert_failed(client_.get("/app/x", [
             asks([file(storages), file(storages, "t")],
@@ -183,14 +184,14 @@ def test_size_of_416_is_that_of_the_whole(server, storages):
     assert response.header("Content-Range") == "bytes */%d" % SIZE
 
 
-@pytest.mark.parametrize("part", ["bytes 5-9/*", None])
-def test_range_of_unknown_size_is_served(server, storages, part):
-    """There is nothing to compare."""
-    headers = [["Content-Range", part]] if part else []
-    response = ask(server, storages, ("Range", "bytes=5-9"), expected=SIZE,
-                   urls=[url(storages, "s", status=206, body="abcde",
-                             headers=headers)])
-    assert (response.status, response.body) == (206, b"abcde")
+@pytest.mark.parametrize("order", [
+    {"chunked": True}, {"length": None},
+    {"status": 206, "headers": [["Content-Range", "bytes 5-9/*"]]}])
+def test_size_that_storage_does_not_say_is_not_taken_for_right(
+        server, storages, order):
+    """Another storage, that says it, is asked."""
+    urls = [url(storages, "t", content=SIZE - 1, **order), file(storages)]
+    assert_serves(ask(server, storages, urls=urls, expected=SIZE), "s", SIZE)
 
 
 def test_wrong_part_fails_over(server, storages):
@@ -208,6 +209,7 @@ def test_304_has_no_size(server, storages):
 
 
 def test_size_of_head(server, storages):
+    server.allow_log(ATTEMPT_LOG)
     for expected, status in [(SIZE, 200), (5, 502)]:
         response = client.request(
             server.port, "HEAD", "/app/x", HOST, headers=[

@@ -99,11 +99,12 @@ def asis(httpd, path, *lines):
 
 
 def test_directory_and_files(make_httpd, storages):
-    httpd = make_httpd(modules=["asis"], reproxy=True)
+    httpd = make_httpd(modules=["asis", "mime"], reproxy=True)
     for path in ("in/a.asis", "in/b.asis", "in/deep/a.asis", "out/a.asis",
                  "out/f.asis"):
         asis(httpd, path, "X-Reproxy-URL: " + good(storages))
     httpd.start("""
+        TypesConfig /dev/null
         AddHandler send-as-is asis
         %s
         <Directory %s>
@@ -180,7 +181,7 @@ def every_app(make_module_httpd, gateways):
     httpd = make_module_httpd(
         modules=["proxy_fcgi", "proxy_scgi", "proxy_uwsgi", "proxy_ajp",
                  "proxy_balancer", "slotmem_shm", "lbmethod_byrequests",
-                 "rewrite", "asis", "cgi", "alias"], reproxy=True)
+                 "rewrite", "asis", "cgi", "alias", "mime"], reproxy=True)
     os.chmod(httpd.write("cgi/app", CGI), 0o755)
     os.chmod(httpd.write("cgi-off/app", CGI), 0o755)
     asis(httpd, "app.asis", "Set-Cookie: a=1", "Set-Cookie: b=2",
@@ -213,6 +214,7 @@ def every_app(make_module_httpd, gateways):
         </Location>
         ScriptAlias /cgi/ %s/
         ScriptAlias /cgi-off/ %s/
+        TypesConfig /dev/null
         AddHandler send-as-is asis
         DirectoryIndex index.asis
         """ % (reproxy.allow_all(gateways), gateways.url("app", "/"),
