@@ -258,9 +258,11 @@ static int reproxy_handler(request_rec *r)
  * redirected to this one has left in what they share. */
 static int serve_plain(request_rec *r)
 {
-    if (r->main && apr_table_get(r->headers_in, REPROXY_CAPABILITIES)) {
+    if (r->main) {
+        /* what it shares with its main request, which may be in scope */
         r->headers_in = apr_table_copy(r->pool, r->headers_in);
         apr_table_unset(r->headers_in, REPROXY_CAPABILITIES);
+        apr_table_unset(r->subprocess_env, REPROXY_CAPABILITIES_ENV);
     }
     else if (r->prev) {
         apr_table_unset(r->headers_in, REPROXY_CAPABILITIES);

@@ -36,6 +36,7 @@ extern module AP_MODULE_DECLARE_DATA reproxy_module;
 
 /** What is sent to an app in scope, and only by us. */
 #define REPROXY_CAPABILITIES "X-Proxy-Capabilities"
+#define REPROXY_CAPABILITIES_ENV "HTTP_X_PROXY_CAPABILITIES"
 #define REPROXY_CAPABLE "reproxy-file"
 
 /** The configuration of a directory. */
