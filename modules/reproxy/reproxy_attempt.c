@@ -288,7 +288,7 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
     }
     if (state->gate == REPROXY_GATE_HOLD && *rc != DONE) {
         /* an empty body that ended with its connection */
-        reproxy_gate_open(state);
+        reproxy_gate_open(state, PROXYREQ_REVERSE);
         r->status = override ? HTTP_OK : r->status;
         return REPROXY_OK;
     }
