@@ -179,6 +179,30 @@ static const char *set_allow(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
+static const char *set_root(cmd_parms *cmd, void *dconf, const char *arg)
+{
+    reproxy_conf *conf = dconf;
+    char *folder;
+    apr_size_t len;
+
+    NOT_OF_HTACCESS(cmd);
+    folder = *arg ? ap_server_root_relative(cmd->pool, arg) : NULL;
+    if (!folder) {
+        return apr_pstrcat(cmd->pool, "ReproxyFileRoot: `", arg, "` is not a "
+                           "path", NULL);
+    }
+    folder = apr_pstrdup(cmd->pool, folder);
+    for (len = strlen(folder); len > 0 && folder[len - 1] == '/'; len--) {
+        folder[len - 1] = '\0';
+    }
+    if (!*folder) {
+        return apr_pstrcat(cmd->pool, "ReproxyFileRoot: `", arg, "` would "
+                           "let apps name every file", NULL);
+    }
+    list_add(cmd, &conf->roots, folder);
+    return NULL;
+}
+
 static const char *set_max_urls(cmd_parms *cmd, void *dconf, const char *arg)
 {
     char *end;
@@ -216,6 +240,8 @@ static const command_rec reproxy_directives[] = {
                     "headers of the app's answer that the response keeps"),
     AP_INIT_ITERATE("ReproxyAllow", set_allow, NULL, RSRC_CONF | ACCESS_CONF,
                     "URL prefixes and *.suffixes that apps may name"),
+    AP_INIT_ITERATE("ReproxyFileRoot", set_root, NULL, RSRC_CONF | ACCESS_CONF,
+                    "folders whose files apps may name in X-Reproxy-File"),
     AP_INIT_ITERATE("ReproxyForwardHeaders", set_forward, NULL,
                     RSRC_CONF | ACCESS_CONF,
                     "headers of the client that storage is sent besides"),
@@ -258,9 +284,11 @@ static int reproxy_handler(request_rec *r)
  * redirected to this one has left in what they share. */
 static int serve_plain(request_rec *r)
 {
-    if (r->main && apr_table_get(r->headers_in, REPROXY_CAPABILITIES)) {
+    if (r->main) {
+        /* what it shares with its main request, which may be in scope */
         r->headers_in = apr_table_copy(r->pool, r->headers_in);
         apr_table_unset(r->headers_in, REPROXY_CAPABILITIES);
+        apr_table_unset(r->subprocess_env, REPROXY_CAPABILITIES_ENV);
     }
     else if (r->prev) {
         apr_table_unset(r->headers_in, REPROXY_CAPABILITIES);
@@ -318,7 +346,14 @@ static int serve_answer(reproxy_request *state)
 {
     int rc = OK;
 
-    state->result = try_urls(state, &rc);
+    state->host = "-";
+    if (state->answer.urls.ptr) {
+        state->result = try_urls(state, &rc);
+    }
+    else {
+        state->attempts = 1;
+        state->result = reproxy_file_run(state, &rc);
+    }
     if (is_served(state->result)) {
         return rc;
     }
@@ -417,11 +452,10 @@ static int answer_failure(reproxy_request *state)
     if (r->connection->aborted) {
         return DONE;
     }
-    if (may_say(r, SAID_FAILED, state->host ? state->host : "", &more)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0203: none of %d URLs "
-                      "of the app could be served; the last one, at %s: "
-                      "%s%s", state->attempts,
-                      state->host ? state->host : "-",
+    if (may_say(r, SAID_FAILED, state->host, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0203: nothing "
+                      "that the app named could be served: %d tried, the last "
+                      "one, at %s: %s%s", state->attempts, state->host,
                       result_words[state->result], more);
     }
     return state->result == REPROXY_TIMEOUT ? HTTP_GATEWAY_TIME_OUT

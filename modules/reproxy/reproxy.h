@@ -17,6 +17,7 @@
  *     reproxy_access.c    may this URL be asked at all?
  *     reproxy_request.c   the headers that storage is sent
  *     reproxy_timeout.c   for how long storage may keep us waiting
+ *     reproxy_file.c      X-Reproxy-File
  *
  * Everything lives in the request's pool and belongs to its thread.
  */
@@ -36,6 +37,7 @@ extern module AP_MODULE_DECLARE_DATA reproxy_module;
 
 /** What is sent to an app in scope, and only by us. */
 #define REPROXY_CAPABILITIES "X-Proxy-Capabilities"
+#define REPROXY_CAPABILITIES_ENV "HTTP_X_PROXY_CAPABILITIES"
 #define REPROXY_CAPABLE "reproxy-file"
 
 /** The configuration of a directory. */
@@ -153,8 +155,10 @@ void reproxy_gate_insert(reproxy_request *state);
 void reproxy_headers_strip(request_rec *r);
 
 /** The response is the final one: gives the request back to the client, and
- *  the response its preserved headers. */
-void reproxy_gate_open(reproxy_request *state);
+ *  the response its preserved headers.
+ *  @param proxyreq whether the response has headers of its own that httpd
+ *         would write otherwise (Date, Server): PROXYREQ_REVERSE */
+void reproxy_gate_open(reproxy_request *state, int proxyreq);
 
 void reproxy_gate_register(void);
 
@@ -222,7 +226,20 @@ reproxy_result reproxy_access_check(reproxy_request *state,
  *  allowed. */
 void reproxy_request_headers(reproxy_request *state, reproxy_attempt *attempt);
 
+/** A copy of the client's headers, whose conditions and ranges are those that
+ *  apply to what is served. */
+apr_table_t *reproxy_request_conditions(const reproxy_request *state,
+                                        const apr_table_t *from);
+
 void reproxy_request_register(void);
+
+/* ---- reproxy_file.c ---------------------------------------------------- */
+
+/**
+ * Serve the file that the app named.
+ * @param rc set to what the handler returns when the result is REPROXY_OK
+ */
+reproxy_result reproxy_file_run(reproxy_request *state, int *rc);
 
 /* ---- reproxy_timeout.c ------------------------------------------------- */
 

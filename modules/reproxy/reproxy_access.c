@@ -6,8 +6,8 @@
  * them in map_to_storage, and the access checkers read the result.
  *
  * Sections match a name in one spelling: scheme and host in lower case, no
- * port that is the scheme's, escapes of the path decoded and its dot segments
- * taken out, no query.  So there is no other way to write what a section
+ * port that is the scheme's, escapes of the path decoded, its dot segments and
+ * empty ones taken out, no query.  So there is no other way to write what a section
  * denies, and no signature gets into the log.
  */
 
@@ -58,6 +58,7 @@ static char *section_name(apr_pool_t *pool, const reproxy_url *url)
         return NULL;
     }
     ap_getparents(path);
+    ap_no2slash(path);
     return apr_pstrcat(pool, "proxy:", origin, path, NULL);
 }
 

@@ -131,6 +131,17 @@ int reproxy_answer_read(reproxy_request *state)
     return 1;
 }
 
+/* A boundary between parts is framing, whatever type the app has given to the
+ * whole. */
+static int is_in_parts(request_rec *r)
+{
+    static const char parts[] = "multipart/byteranges";
+
+    return r->status == HTTP_PARTIAL_CONTENT && r->content_type
+           && ap_cstr_casecmpn(r->content_type, parts, sizeof(parts) - 1)
+              == 0;
+}
+
 void reproxy_answer_preserve(reproxy_request *state)
 {
     const apr_array_header_t *array =
@@ -139,6 +150,9 @@ void reproxy_answer_preserve(reproxy_request *state)
     request_rec *r = state->r;
     int i;
 
+    if (is_in_parts(r)) {
+        apr_table_unset(state->answer.preserved, "Content-Type");
+    }
     for (i = 0; i < array->nelts; i++) {
         apr_table_unset(r->headers_out, kept[i].key);
         apr_table_unset(r->err_headers_out, kept[i].key);

@@ -11,6 +11,7 @@
 
 #include "reproxy.h"
 
+#include "apr_lib.h"
 #include "apr_strings.h"
 
 #include "http_log.h"
@@ -217,17 +218,26 @@ static int attempt_send(reproxy_request *state, char *url)
 
 /* ---- one attempt -------------------------------------------------------- */
 
-/* As the app wrote it, but for the path that a request line cannot lack. */
+/* As the app wrote it, but for the path, which a request line cannot lack, and
+ * the scheme, which is in lower case wherever mod_proxy looks. */
 static char *url_text(request_rec *r, const reproxy_url *url)
 {
     apr_size_t before = url->text.len - url->path.len;
-    const char *slash = url->path.len > 0 && url->path.ptr[0] == '/' ? ""
-                                                                     : "/";
+    int has_slash = url->path.len > 0 && url->path.ptr[0] == '/';
+    char *text = apr_palloc(r->pool, url->text.len + 2);
+    char *at = text + before;
+    apr_size_t i;
 
-    return apr_pstrcat(r->pool,
-                       apr_pstrmemdup(r->pool, url->text.ptr, before), slash,
-                       apr_pstrmemdup(r->pool, url->path.ptr, url->path.len),
-                       NULL);
+    memcpy(text, url->text.ptr, before);
+    for (i = 0; i < url->scheme.len; i++) {
+        text[i] = apr_tolower(text[i]);
+    }
+    if (!has_slash) {
+        *at++ = '/';
+    }
+    memcpy(at, url->path.ptr, url->path.len);
+    at[url->path.len] = '\0';
+    return text;
 }
 
 /* What became of it, when nothing was let through. */
@@ -278,7 +288,7 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
     }
     if (state->gate == REPROXY_GATE_HOLD && *rc != DONE) {
         /* an empty body that ended with its connection */
-        reproxy_gate_open(state);
+        reproxy_gate_open(state, PROXYREQ_REVERSE);
         r->status = override ? HTTP_OK : r->status;
         return REPROXY_OK;
     }

@@ -59,13 +59,12 @@ void reproxy_headers_strip(request_rec *r)
 
 /* ---- the gate ---------------------------------------------------------- */
 
-void reproxy_gate_open(reproxy_request *state)
+void reproxy_gate_open(reproxy_request *state, int proxyreq)
 {
     request_rec *r = state->r;
 
     reproxy_slate_return(state);
-    /* Date and Server are storage's */
-    r->proxyreq = PROXYREQ_REVERSE;
+    r->proxyreq = proxyreq;
     reproxy_answer_preserve(state);
     reproxy_headers_strip(r);
     if (!reproxy_answer_cacheable(state)) {
@@ -180,7 +179,7 @@ static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
         apr_brigade_cleanup(bb);
         return APR_SUCCESS;
     }
-    reproxy_gate_open(state);
+    reproxy_gate_open(state, PROXYREQ_REVERSE);
     return attempt->head_as_get ? head_pass(f, bb)
                                 : ap_pass_brigade(f->next, bb);
 }

@@ -102,6 +102,22 @@ static void drop_ranges(apr_table_t *headers)
     }
 }
 
+apr_table_t *reproxy_request_conditions(const reproxy_request *state,
+                                        const apr_table_t *from)
+{
+    apr_table_t *to = apr_table_copy(state->r->pool, from);
+    int i;
+
+    if (state->r->method_number == M_GET) {
+        drop_foreign(to, state->answer.preserved);
+        return to;
+    }
+    for (i = 0; of_get[i]; i++) {
+        apr_table_unset(to, of_get[i]);
+    }
+    return to;
+}
+
 void reproxy_request_headers(reproxy_request *state, reproxy_attempt *attempt)
 {
     const apr_array_header_t *more = state->conf->forward;
