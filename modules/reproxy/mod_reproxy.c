@@ -339,6 +339,7 @@ static int serve_answer(reproxy_request *state)
 {
     int rc = OK;
 
+    state->answered = 1;
     state->host = "-";
     if (state->answer.urls.ptr) {
         state->result = try_urls(state, &rc);
@@ -497,7 +498,7 @@ static int reproxy_log(request_rec *r)
     for (; r; r = r->next) {
         const reproxy_request *its = reproxy_request_of(r);
 
-        if (its && its->attempts > 0) {
+        if (its && its->answered) {
             state = its;
         }
         last = r;

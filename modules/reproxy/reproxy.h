@@ -134,6 +134,7 @@ typedef struct reproxy_request {
     int lent;                   /**< the request is storage's now */
     reproxy_attempt *attempt;   /**< NULL: none under way */
     /* for the log */
+    int answered;               /**< by the app, with what to serve */
     const char *host;
     int attempts;
     reproxy_result result;
