@@ -114,6 +114,7 @@ unit_sources = \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
 	test/unit/test_reproxy_allow.c \
+	test/unit/test_reproxy_cache.c \
 	test/unit/test_reproxy_headers.c \
 	test/unit/test_reproxy_url.c \
 	test/unit/test_reverse.c \

@@ -41,14 +41,7 @@ module AP_MODULE_DECLARE_DATA reproxy_module;
 /* Messages about what repeats are held back by what they are about. */
 #define SAID_SLOTS 64
 
-typedef enum {
-    SAID_REFUSED,
-    SAID_MANY,
-    SAID_FAILED,
-    SAID_KINDS
-} said_kind;
-
-static hostmap_limit said[SAID_KINDS][SAID_SLOTS];
+static hostmap_limit said[REPROXY_SAID_KINDS][SAID_SLOTS];
 
 /* Where AllowReproxy was switched on, while the configuration is read. */
 typedef struct switched_on {
@@ -346,6 +339,7 @@ static int serve_answer(reproxy_request *state)
 {
     int rc = OK;
 
+    state->answered = 1;
     state->host = "-";
     if (state->answer.urls.ptr) {
         state->result = try_urls(state, &rc);
@@ -360,9 +354,8 @@ static int serve_answer(reproxy_request *state)
     return answer_failure(state);
 }
 
-/* May a message about this be said now?  more: what to add to it. */
-static int may_say(request_rec *r, said_kind kind, const char *about,
-                   const char **more)
+int reproxy_may_say(request_rec *r, reproxy_said kind, const char *about,
+                    const char **more)
 {
     apr_ssize_t len = APR_HASH_KEY_STRING;
     unsigned int slot = apr_hashfunc_default(about, &len) % SAID_SLOTS;
@@ -385,7 +378,7 @@ static reproxy_result try_urls(reproxy_request *state, int *rc)
 
     while (reproxy_url_next(&word, &rest)) {
         if (state->attempts == state->conf->max_urls) {
-            if (may_say(r, SAID_MANY, r->uri, &more)) {
+            if (reproxy_may_say(r, REPROXY_SAID_MANY, r->uri, &more)) {
                 ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0202: the "
                               "app named more than %d URLs (ReproxyMaxURLs): "
                               "the others were not tried%s",
@@ -404,8 +397,8 @@ static reproxy_result try_urls(reproxy_request *state, int *rc)
 
 /* In the order of reproxy_result. */
 static const char *const result_words[] = {
-    "ok", "aborted", "bad-url", "denied", "unreachable", "timeout", "broken", "status",
-    "size", "file"
+    "ok", "aborted", "bad-url", "denied", "unreachable", "timeout", "broken",
+    "status", "size", "file"
 };
 
 static reproxy_result try_url(reproxy_request *state, hostmap_str word,
@@ -419,7 +412,7 @@ static reproxy_result try_url(reproxy_request *state, hostmap_str word,
 
     state->host = "-";
     if (reproxy_url_parse(&url, word.ptr, word.len, &bad) != APR_SUCCESS) {
-        if (may_say(r, SAID_REFUSED, bad.reason, &more)) {
+        if (reproxy_may_say(r, REPROXY_SAID_REFUSED, bad.reason, &more)) {
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0201: URL %d of "
                           "the app is refused: %s at column %" APR_SIZE_T_FMT
                           "%s", state->attempts, bad.reason, bad.pos + 1,
@@ -430,7 +423,7 @@ static reproxy_result try_url(reproxy_request *state, hostmap_str word,
     state->host = apr_pstrmemdup(r->pool, url.host.ptr, url.host.len);
     result = reproxy_attempt_run(state, &url, rc);
     if (result == REPROXY_DENIED
-        && may_say(r, SAID_REFUSED, state->host, &more)) {
+        && reproxy_may_say(r, REPROXY_SAID_REFUSED, state->host, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0206: URL %d of the "
                       "app, at %s, is not allowed by ReproxyAllow or a "
                       "<Proxy> section%s", state->attempts, state->host, more);
@@ -452,7 +445,9 @@ static int answer_failure(reproxy_request *state)
     if (r->connection->aborted) {
         return DONE;
     }
-    if (may_say(r, SAID_FAILED, state->host, &more)) {
+    /* of a file it was said why */
+    if (state->result != REPROXY_FILE
+        && reproxy_may_say(r, REPROXY_SAID_FAILED, state->host, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0203: nothing "
                       "that the app named could be served: %d tried, the last "
                       "one, at %s: %s%s", state->attempts, state->host,
@@ -503,7 +498,7 @@ static int reproxy_log(request_rec *r)
     for (; r; r = r->next) {
         const reproxy_request *its = reproxy_request_of(r);
 
-        if (its && its->attempts > 0) {
+        if (its && its->answered) {
             state = its;
         }
         last = r;

@@ -134,6 +134,7 @@ typedef struct reproxy_request {
     int lent;                   /**< the request is storage's now */
     reproxy_attempt *attempt;   /**< NULL: none under way */
     /* for the log */
+    int answered;               /**< by the app, with what to serve */
     const char *host;
     int attempts;
     reproxy_result result;
@@ -145,6 +146,25 @@ static inline reproxy_request *reproxy_request_of(request_rec *r)
     return (reproxy_request *)ap_get_module_config(r->request_config,
                                                    &reproxy_module);
 }
+
+/* ---- mod_reproxy.c ------------------------------------------------------ */
+
+/** Messages that repeat, by kind. */
+typedef enum {
+    REPROXY_SAID_REFUSED,
+    REPROXY_SAID_MANY,
+    REPROXY_SAID_FAILED,
+    REPROXY_SAID_FILE,
+    REPROXY_SAID_KINDS
+} reproxy_said;
+
+/**
+ * May a message be said now?  Once a minute in a child, for each kind and what
+ * it is about.
+ * @param more set to what is added to the message
+ */
+int reproxy_may_say(request_rec *r, reproxy_said kind, const char *about,
+                    const char **more);
 
 /* ---- reproxy_gate.c ---------------------------------------------------- */
 

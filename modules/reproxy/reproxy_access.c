@@ -7,8 +7,8 @@
  *
  * Sections match a name in one spelling: scheme and host in lower case, no
  * port that is the scheme's, escapes of the path decoded, its dot segments and
- * empty ones taken out, no query.  So there is no other way to write what a section
- * denies, and no signature gets into the log.
+ * empty ones taken out, no query.  So there is no other way to write what a
+ * section denies, and no signature gets into the log.
  */
 
 #include "reproxy.h"

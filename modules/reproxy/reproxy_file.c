@@ -95,7 +95,7 @@ static const char *file_locate(const reproxy_conf *conf, const char *path,
 
 /* ---- opening ------------------------------------------------------------ */
 
-/* For systems that cannot do it in one call: no symbolic link is followed. */
+/* For systems that cannot do it in one call. */
 static int open_by_component(int folder, const char *name)
 {
     char part[NAME_MAX + 1];
@@ -122,7 +122,9 @@ static int open_by_component(int folder, const char *name)
     }
 }
 
-static int open_beneath(const char *root, const char *name, int follow)
+/* No symbolic link is followed below the root (which may be one): the name that
+ * the configuration was asked about is the file's. */
+static int open_beneath(const char *root, const char *name)
 {
     int folder = open(root, OPEN_FOLDER);
 
@@ -135,8 +137,7 @@ static int open_beneath(const char *root, const char *name, int follow)
         int fd;
 
         how.flags = OPEN_FILE;
-        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
-                      | (follow ? 0 : RESOLVE_NO_SYMLINKS);
+        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
         fd = (int)syscall(SYS_openat2, folder, name, &how, sizeof(how));
         /* EPERM: a sandbox that does not know the call */
         if (fd != -1 || (errno != ENOSYS && errno != EPERM)) {
@@ -156,13 +157,13 @@ static apr_status_t file_close(void *data)
     return apr_file_close(data);
 }
 
-static apr_status_t file_open(apr_file_t **file, request_rec *r, int follow,
+static apr_status_t file_open(apr_file_t **file, request_rec *r,
                               const char *root, const char *name)
 {
     const core_dir_config *core =
         ap_get_core_module_config(r->per_dir_config);
     apr_int32_t flags = APR_FOPEN_READ;
-    apr_os_file_t fd = open_beneath(root, name, follow);
+    apr_os_file_t fd = open_beneath(root, name);
     apr_status_t rv;
 
     if (fd == -1) {
@@ -229,8 +230,12 @@ static void file_headers(request_rec *r, request_rec *named, apr_file_t *file)
 static reproxy_result file_refuse(request_rec *r, apr_status_t rv,
                                   const char *path, const char *why)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, "SB0209: X-Reproxy-File %s: "
-                  "%s", path, why);
+    const char *more;
+
+    if (reproxy_may_say(r, REPROXY_SAID_FILE, why, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, "SB0209: X-Reproxy-File "
+                      "%s: %s%s", path, why, more);
+    }
     return REPROXY_FILE;
 }
 
@@ -246,8 +251,7 @@ static reproxy_result file_serve(reproxy_request *state, request_rec *named,
     if (named->status != HTTP_OK) {
         return file_refuse(r, 0, path, "the configuration denies it");
     }
-    rv = file_open(&file, r, ap_allow_options(named) & OPT_SYM_LINKS, root,
-                   name);
+    rv = file_open(&file, r, root, name);
     if (rv == APR_EINVAL) {
         return file_refuse(r, 0, path, "it is not a regular file");
     }

@@ -26,6 +26,7 @@ Suite *pool_suite(void);
 Suite *pool_options_suite(void);
 Suite *reproxy_url_suite(void);
 Suite *reproxy_allow_suite(void);
+Suite *reproxy_cache_suite(void);
 Suite *reproxy_headers_suite(void);
 
 #endif /* SUITES_H */

@@ -34,6 +34,7 @@ int main(void)
     srunner_add_suite(runner, pool_options_suite());
     srunner_add_suite(runner, reproxy_url_suite());
     srunner_add_suite(runner, reproxy_allow_suite());
+    srunner_add_suite(runner, reproxy_cache_suite());
     srunner_add_suite(runner, reproxy_headers_suite());
 
     srunner_run_all(runner, CK_ENV);
