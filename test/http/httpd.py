@@ -24,6 +24,7 @@ HTTPD = "/usr/sbin/apache2"
 STOCK_MODULES = "/usr/lib/apache2/modules"
 OUR_MODULE = "mod_proxy_express.so"
 OUR_POOL = "mod_proxy_pool.so"
+OUR_REPROXY = "mod_reproxy.so"
 START_TIMEOUT = 30
 STOP_TIMEOUT = 20
 
@@ -99,12 +100,12 @@ class Httpd:
     """One server.  Make it, give it ports and a configuration, start it."""
 
     def __init__(self, settings, modules=(), stock=False, children=2,
-                 threads=25, pool=False):
+                 threads=25, pool=False, reproxy=False):
         """modules: names (alias for mod_alias.so) beyond the least; stock:
         httpd's own mod_proxy_express instead of ours; children: how many
         processes serve (1: one, whose log and cache a test can count on);
         threads: of each child (with prefork, one each); pool: with
-        mod_proxy_pool."""
+        mod_proxy_pool; reproxy: with mod_reproxy."""
         self.settings = settings
         self.root = private_folder()
         self.log_path = os.path.join(self.root, "error.log")
@@ -112,6 +113,8 @@ class Httpd:
         self.express = os.path.join(
             STOCK_MODULES if stock else settings.modules, OUR_MODULE)
         self.pool = os.path.join(settings.modules, OUR_POOL) if pool else None
+        self.reproxy = (os.path.join(settings.modules, OUR_REPROXY)
+                        if reproxy else None)
         self.children = children
         self.threads = threads
         self.ports = []
@@ -174,6 +177,8 @@ class Httpd:
         lines += ["LoadModule proxy_express_module %s" % self.express]
         if self.pool:
             lines += ["LoadModule proxy_pool_module %s" % self.pool]
+        if self.reproxy:
+            lines += ["LoadModule reproxy_module %s" % self.reproxy]
         if os.getuid() == 0:
             lines += ["User #%d" % unprivileged_user()[0],
                       "Group #%d" % unprivileged_user()[1]]
