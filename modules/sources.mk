@@ -82,6 +82,7 @@ mod_reproxy_sources = \
 	modules/reproxy/reproxy_attempt.c \
 	modules/reproxy/reproxy_file.c \
 	modules/reproxy/reproxy_gate.c \
+	modules/reproxy/reproxy_gather.c \
 	modules/reproxy/reproxy_request.c \
 	modules/reproxy/reproxy_slate.c \
 	modules/reproxy/reproxy_timeout.c

@@ -573,6 +573,7 @@ static void reproxy_register_hooks(apr_pool_t *p)
     ap_hook_handler(reproxy_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(reproxy_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
     reproxy_gate_register();
+    reproxy_gather_register();
     reproxy_slate_register();
     reproxy_request_register();
     reproxy_timeout_register();

@@ -11,6 +11,7 @@
  *                         the URLs
  *     reproxy_gate.c      an output filter before all others: what the app and
  *                         failed attempts send ends here
+ *     reproxy_gather.c    one behind it: small pieces of a body go on together
  *     reproxy_answer.c    what the app's answer says
  *     reproxy_slate.c     one request served several times: what is put back
  *     reproxy_attempt.c   one URL
@@ -181,6 +182,14 @@ void reproxy_headers_strip(request_rec *r);
 void reproxy_gate_open(reproxy_request *state, int proxyreq);
 
 void reproxy_gate_register(void);
+
+/* ---- reproxy_gather.c -------------------------------------------------- */
+
+/** Has what goes to the client from now on gathered.  Not before the header
+ *  has gone: an error behind what is held would be answered in its place. */
+void reproxy_gather_insert(request_rec *r);
+
+void reproxy_gather_register(void);
 
 /* ---- reproxy_answer.c -------------------------------------------------- */
 

@@ -160,6 +160,7 @@ static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
     reproxy_request *state = f->ctx;
     reproxy_attempt *attempt = state->attempt;
     seen_buckets seen;
+    apr_status_t rv;
 
     brigade_look(&seen, bb);
     if (state->gate == REPROXY_GATE_JUDGE) {
@@ -180,8 +181,14 @@ static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
         return APR_SUCCESS;
     }
     reproxy_gate_open(state, PROXYREQ_REVERSE);
-    return attempt->head_as_get ? head_pass(f, bb)
-                                : ap_pass_brigade(f->next, bb);
+    if (attempt->head_as_get) {
+        return head_pass(f, bb);
+    }
+    /* the first piece goes at once, and the header with it: what breaks off
+     * from now on breaks off for the client too */
+    rv = ap_pass_brigade(f->next, bb);
+    reproxy_gather_insert(f->r);
+    return rv;
 }
 
 static apr_status_t gate_filter(ap_filter_t *f, apr_bucket_brigade *bb)
