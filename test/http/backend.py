@@ -264,7 +264,8 @@ class Connection(Counted):
     def resume_writing(self):
         self.paused = False
         if not self.pause:
-            self.write_on()
+            # Not from within the transport: it may not be closed there.
+            asyncio.get_running_loop().call_soon(self.write_on)
 
 
 def dechunked(data):

@@ -44,6 +44,16 @@ FAILURES = {
     "long-garbage": bad(raw="\x16\x03", times=40000),
     "http-0.9": bad(raw="<html>%s</html>\n" % ERROR_BODY),
     "ssh": bad(raw="SSH-2.0-OpenSSH_9.2p1\r\n"),
+    "icy": bad(raw="ICY 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    "bad-length": bad(raw="HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok"),
+    "closed-before-body": bad(content=SIZE, cut=0),
+    "switches-protocols": bad(raw="HTTP/1.1 101 Switching Protocols\r\n"
+                                  "Upgrade: x\r\nConnection: Upgrade\r\n"
+                                  "\r\n"),
+    "hints-and-404": bad(raw="HTTP/1.1 103 Early Hints\r\nX-Storage: failed"
+                             "\r\n\r\nHTTP/1.1 404 No\r\n"
+                             "Content-Length: 2\r\n\r\nno"),
+    "continue-and-close": bad(raw="HTTP/1.1 100 Continue\r\n\r\n"),
     "404": error(404),
     "403": error(403),
     "500": error(500),
@@ -104,6 +114,30 @@ def test_matrix(server, storages, settings, failure, position, way):
                           "s", SIZE)
             if failure in TIMEOUTS:
                 break
+
+
+@pytest.fixture(scope="module")
+def pooled(make_module_httpd, storages):
+    """Storages that mod_proxy_pool keeps connections to."""
+    return reproxy.start(
+        make_module_httpd(pool=True, reproxy=True, children=1), storages,
+        "ReproxyTimeout 1",
+        outside=[reproxy.allow_all(storages) + " " + NO_SUCH_HOST])
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_matrix_with_kept_connections_to_storage(pooled, storages, failure):
+    """A failed attempt leaves nothing on a connection that is used again."""
+    pooled.allow_log(ATTEMPT_LOG)
+    failing = FAILURES[failure](storages)
+    warm = url(storages, "t", "/warm", content=9)
+    with reproxy.Kept(pooled.port) as client_:
+        for _ in range(1 if failure in TIMEOUTS else 3):
+            assert_serves(client_.get("/app/x", [asks([warm])]), "t", 9)
+            assert_serves(client_.get("/app/x", [
+                asks([failing, good(storages)])]), "s", SIZE)
+            assert_failed(client_.get("/app/x", [asks([failing])]),
+                          504 if failure in TIMEOUTS else 502)
 
 
 def test_urls_after_the_first_that_works_are_not_asked(server, storages):
@@ -248,6 +282,16 @@ def test_redirect_is_never_followed(server, storages):
     assert counted(storages, "t", path) == 0
 
 
+@pytest.mark.parametrize("raw", [
+    "HTTP/1.0 200 OK\r\n\r\nok", "HTTP/1.1 200\r\n\r\nok",
+    "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok",
+    "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"], ids=repr)
+def test_terse_answer_is_served(server, storages, raw):
+    response = server.get(HOST, "/app/x", [
+        asks([url(storages, "s", raw=raw)])])
+    assert (response.status, response.body) == (200, b"ok")
+
+
 def test_empty_body_is_served(server, storages):
     response = server.get(HOST, "/app/x", [
         asks([url(storages, "s", content=0), good(storages)])])
@@ -311,6 +355,65 @@ def test_error_document_of_the_app_is_no_part_of_it(make_httpd, storages):
     urls = [error(404)(storages), good(storages)]
     assert_serves(httpd.get(HOST, "/app/x", [asks(urls)]), "s", SIZE)
     assert_failed(httpd.get(HOST, "/app/x", [asks(urls[:1])]))
+
+
+def test_error_document_may_be_reproxied(make_httpd, storages):
+    """Or fail as the request did: once more, and not for ever."""
+    httpd = reproxy.start(make_httpd(reproxy=True), storages, outside=[
+        "ErrorDocument 502 /app/error"])
+    httpd.allow_log(ATTEMPT_LOG)
+    path = "/" + new_name()
+    failing = url(storages, "s", path, status=404, count=True)
+    response = httpd.get(HOST, "/app/x", [asks([failing])])
+    assert_failed(response)
+    assert counted(storages, "s", path) <= 2
+
+
+def test_requests_in_a_row_get_their_own(server, storages):
+    """All are there before the first is answered."""
+    server.allow_log(ATTEMPT_LOG)
+    lists = [[url(storages, "t", close="before"), good(storages)],
+             [error(404)(storages)],
+             [error(404)(storages), url(storages, "u", content=7)],
+             [good(storages)]]
+    with client.Connection(server.port) as kept:
+        kept.send(b"".join(client.request_bytes("GET", "/app/x", HOST,
+                                                [asks(urls)])
+                           for urls in lists))
+        assert_serves(kept.read_response(), "s", SIZE)
+        assert_failed(kept.read_response())
+        assert_serves(kept.read_response(), "u", 7)
+        assert_serves(kept.read_response(), "s", SIZE)
+
+
+def test_streams_of_a_connection_get_their_own(server, storages, settings):
+    if settings.mpm == "prefork":
+        pytest.skip("mod_http2 does not serve under prefork")
+    server.allow_log(ATTEMPT_LOG)
+    wanted = []
+    for number in range(24):
+        urls = [error(404)(storages), url(storages, "t", close="before"),
+                url(storages, "u", content=1000 + number)]
+        if number % 3 == 0:
+            urls.pop()
+        wanted.append((HOST, "/app/x", [asks(urls)]))
+    with client.H2Connection(server.port) as h2:
+        for number, response in enumerate(h2.requests(wanted)):
+            if number % 3 == 0:
+                assert_failed(response)
+            else:
+                assert_serves(response, "u", 1000 + number)
+
+
+@pytest.mark.parametrize("order", [{}, {"chunked": True}, {"length": None}])
+def test_client_of_http_1_0(server, storages, order):
+    text = url(storages, "s", content=SIZE, **order)
+    response = client.request(server.port, "GET", "/app/x", HOST,
+                              headers=[asks([error(404)(storages), text])],
+                              version="HTTP/1.0")
+    assert response.status == 200
+    assert response.body == reproxy.content("s", SIZE)
+    assert response.all("Transfer-Encoding") == []
 
 
 def test_all_failed_is_said_without_the_query(server, storages):

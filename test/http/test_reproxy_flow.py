@@ -147,7 +147,7 @@ def drain(connection, size):
     """Read so many bytes and throw them away."""
     room = bytearray(1 << 20)
     while size > 0:
-        count = connection.socket.recv_into(room)
+        count = connection.socket.recv_into(room, min(size, len(room)))
         assert count > 0
         size -= count
 

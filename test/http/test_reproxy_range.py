@@ -109,11 +109,13 @@ def test_304_of_a_post_is_a_failure(server, storages):
     assert_serves(response, "s", SIZE)
 
 
-def test_range_of_a_post_is_not_storages(server, storages):
+@pytest.mark.parametrize("size", [10, SIZE])
+def test_range_of_a_post_is_nobodys(server, storages, size):
+    """Neither storage answers it nor httpd."""
     response = client.request(
         server.port, "POST", "/app/x", HOST, body=b"", headers=[
-            ("Range", "bytes=0-0"), asks([file(storages)])])
-    assert_serves(response, "s", SIZE)
+            ("Range", "bytes=0-0"), asks([file(storages, size=size)])])
+    assert_serves(response, "s", size)
 
 
 def test_range_fails_over(server, storages):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an app may send us: no further than configuration says."""
 
+import time
+
 import pytest
 
 import client
@@ -297,6 +299,24 @@ def test_certificate_is_checked(make_httpd, tls_storages, lines):
     httpd.allow_log("ssl:error|proxy:error|proxy_http:error|reproxy:error")
     assert_failed(httpd.get(HOST, "/app/x", [
         asks([tls_url(tls_storages, content=SIZE)])]))
+
+
+def test_storage_that_does_not_speak_tls(make_httpd, tls_storages):
+    """It waits for a request, so the time runs out."""
+    httpd = reproxy.start(
+        make_httpd(modules=["ssl"], reproxy=True), tls_storages,
+        "ReproxyTimeout 1",
+        "ReproxyAllow https://127.0.0.1:%d https://127.0.0.1:%d"
+        % (tls_storages.port["tls"], tls_storages.port["app"]),
+        outside=["SSLProxyEngine On", "SSLProxyCheckPeerName Off",
+                 "SSLProxyCheckPeerCN Off"])
+    httpd.allow_log("ssl:error|proxy:error|proxy_http:error|reproxy:error")
+    plain = "https://127.0.0.1:%d/" % tls_storages.port["app"]
+    began = time.monotonic()
+    assert_serves(httpd.get(HOST, "/app/x", [
+        asks([plain, tls_url(tls_storages, content=SIZE)])]), "tls", SIZE)
+    assert_failed(httpd.get(HOST, "/app/x", [asks([plain])]), 504)
+    assert time.monotonic() - began < 5
 
 
 def test_settings_of_a_proxy_section_hold(make_httpd, tls_storages):
