@@ -45,6 +45,7 @@ typedef struct reproxy_conf {
     int enabled;                    /**< -1: not said */
     int max_urls;                   /**< 0: not said */
     apr_interval_time_t timeout;    /**< 0: not said */
+    const char *pool_words;         /**< timeout, as mod_proxy_pool has it */
     /* lists, NULL: not said */
     apr_array_header_t *preserve;   /**< const char * */
     apr_array_header_t *forward;    /**< const char * */

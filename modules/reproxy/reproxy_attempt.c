@@ -83,18 +83,12 @@ int reproxy_attempt_judge(reproxy_request *state)
  * configuration keeps its own parameters. */
 static void offer_pool(reproxy_request *state, int timeout_wanted)
 {
-    request_rec *r = state->r;
-    const char *words = "";
+    const char *words = timeout_wanted ? state->conf->pool_words : "";
 
-    if (!pool_set_options) {
-        return;
+    if (pool_set_options) {
+        /* in place of those of the app's entry, which are not storage's */
+        pool_set_options(state->r, words, strlen(words), NULL);
     }
-    if (timeout_wanted) {
-        words = apr_psprintf(r->pool, "connectiontimeout=%" APR_TIME_T_FMT
-                             "ms", apr_time_as_msec(state->conf->timeout));
-    }
-    /* those of the app's entry are not storage's */
-    pool_set_options(r, words, strlen(words), NULL);
 }
 
 static proxy_worker *worker_make(reproxy_request *state)
