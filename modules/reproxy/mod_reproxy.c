@@ -448,6 +448,8 @@ static int answer_failure(reproxy_request *state)
     const char *more;
 
     reproxy_slate_wipe(state);
+    /* ap_die() asks it whether an error's document has failed */
+    r->status = state->before.status;
     state->gate = REPROXY_GATE_OPEN;
     if (r->connection->aborted) {
         return DONE;
