@@ -159,6 +159,13 @@ def test_app_is_told_what_we_can(server, path, told, claimed):
     assert response.received(CAPABILITIES) == told
 
 
+def test_client_cannot_take_it_away(server):
+    """By naming it among the headers of its connection."""
+    response = server.get(HOST, "/on/x", [
+        ("Connection", CAPABILITIES), (CAPABILITIES, "evil")])
+    assert response.received(CAPABILITIES) == ["reproxy-file"]
+
+
 def test_client_cannot_ask_to_reproxy(server, storages):
     """X-Reproxy-URL of a request is nothing."""
     asked = "/" + new_name()
