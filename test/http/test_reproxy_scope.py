@@ -400,14 +400,14 @@ SLOW = {"content": 400, "pieces": 4, "pause": 0.4}
 def test_answer_that_is_none_of_ours_is_not_held_back(server, framing):
     """Events of an app go to the client as they come."""
     first, last = first_byte(server.port, [asks(None, **SLOW, **framing)])
-    assert first < 0.6 < 1 < last
+    assert first < last - 0.6
 
 
 @pytest.mark.parametrize("framing", [{}, {"chunked": True}])
 def test_body_of_storage_is_not_held_back(server, storages, framing):
     text = url(storages, "s", **SLOW, **framing)
     first, last = first_byte(server.port, [asks([text])])
-    assert first < 0.6 < 1 < last
+    assert first < last - 0.6
 
 
 def test_upgraded_connection_goes_through(make_httpd, storages):
