@@ -350,12 +350,14 @@ class H2Connection:
             raise Closed(0, "closed")
         return self.state.receive_data(data)
 
-    def _open(self, host, target, headers):
+    def _open(self, host, target, headers, method="GET", body=None):
         stream = self.state.get_next_available_stream_id()
-        fields = [(":method", "GET"), (":scheme", "http"),
+        fields = [(":method", method), (":scheme", "http"),
                   (":authority", host), (":path", target)]
         fields += [(name.lower(), value) for name, value in headers]
-        self.state.send_headers(stream, fields, end_stream=True)
+        self.state.send_headers(stream, fields, end_stream=body is None)
+        if body is not None:
+            self.state.send_data(stream, body, end_stream=True)
         return stream
 
     def _take(self, event, streams):
@@ -376,8 +378,9 @@ class H2Connection:
         return 0
 
     def requests(self, wanted):
-        """Send (host, target, headers) as concurrent streams, as many at a
-        time as the server allows.  Responses come in the order of wanted."""
+        """Send (host, target, headers), or more: a method and a body that is
+        not longer than a frame, as concurrent streams, as many at a time as
+        the server allows.  Responses come in the order of wanted."""
         streams = {}
         ids = []
         waiting = list(wanted)

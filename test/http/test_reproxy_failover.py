@@ -189,7 +189,7 @@ def test_timeout_is_for_each_attempt(server, storages):
 
 def test_timeout_ends_with_the_first_byte(server, storages):
     """A body may take its time."""
-    slow = url(storages, "s", content=SIZE, pieces=4, pause=0.7)
+    slow = url(storages, "s", content=SIZE, pieces=2, pause=1.5)
     assert_serves(server.get(HOST, "/app/x", [asks([slow])]), "s", SIZE)
 
 

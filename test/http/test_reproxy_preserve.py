@@ -11,6 +11,8 @@ SIZE = 30000
 
 MODIFIED = "Mon, 01 Jan 2024 00:00:00 GMT"
 LATER = "Tue, 02 Jan 2024 00:00:00 GMT"
+MIDWEEK = "Wed, 03 Jan 2024 00:00:00 GMT"
+"""Begins as a weak tag does."""
 
 APP = [["Content-Type", "text/x-app; charset=utf-8"],
        ["Content-Disposition", 'attachment; filename="a b.txt"'],
@@ -36,7 +38,11 @@ def server(make_module_httpd, storages, settings):
         "PreserveHeaders " + " ".join(KEPT[:2]).lower() + " "
         + " ".join(KEPT[2:]),
         outside=[*lines, "<Location /app/etag/>",
-                 "PreserveHeaders ETag Last-Modified", "</Location>"])
+                 "PreserveHeaders ETag Last-Modified", "</Location>",
+                 "<Location /app/date/>", "PreserveHeaders Last-Modified",
+                 "</Location>",
+                 "<Location /app/tag/>", "PreserveHeaders ETag",
+                 "</Location>"])
 
 
 def of(headers, name):
@@ -133,6 +139,32 @@ def test_storage_is_not_asked_for_validators_of_the_app(server, storages,
         condition, asks([url(storages, "s")], VALIDATORS)])
     assert response.status == 200
     assert response.received(condition[0]) == []
+
+
+@pytest.mark.parametrize("folder,condition", [
+    ("date", LATER), ("date", MIDWEEK), ("tag", '"app"'), ("tag", 'W/"app"')])
+def test_if_range_is_known_by_its_kind(server, storages, folder, condition):
+    """A date or a tag; either may be the app's alone."""
+    # Of a 203, httpd itself makes no range.
+    response = server.get(HOST, "/app/%s/x" % folder, [
+        ("Range", "bytes=5-9"), ("If-Range", condition),
+        asks([url(storages, "s", status=203)],
+             [["ETag", '"app"'], ["Last-Modified", condition]])])
+    assert response.backend == "s"
+    assert response.received("If-Range") == []
+    assert response.received("Range") == []
+
+
+@pytest.mark.parametrize("folder,condition", [
+    ("date", '"storage"'), ("date", 'W/"storage"'), ("tag", LATER),
+    ("tag", MIDWEEK)])
+def test_if_range_of_storages_validator_is_sent(server, storages, folder,
+                                                condition):
+    response = server.get(HOST, "/app/%s/x" % folder, [
+        ("Range", "bytes=5-9"), ("If-Range", condition),
+        asks([url(storages, "s")], VALIDATORS)])
+    assert response.received("If-Range") == [condition]
+    assert response.received("Range") == ["bytes=5-9"]
 
 
 @pytest.mark.parametrize("condition", [

@@ -72,6 +72,26 @@ def test_body_of_the_client_is_not_storages(server, storages, chunked):
             assert_serves(response, "s", SIZE)
 
 
+def test_body_without_a_length_is_not_storages(make_httpd, storages,
+                                               settings):
+    """As HTTP/2 has it: nothing in the header says that there is one."""
+    modules, lines = reproxy.http2(settings)
+    if not modules:
+        pytest.skip("mod_http2 does not serve under prefork")
+    httpd = reproxy.start(make_httpd(modules=modules, reproxy=True), storages,
+                          outside=lines)
+    with client.H2Connection(httpd.port) as h2:
+        for _ in range(2):
+            responses = h2.requests(
+                [(HOST, "/app/x", [asks([url(storages, "s")])], method, body)
+                 for method, body in [("POST", b"x" * 9000), ("PUT", b"")]])
+            for response in responses:
+                assert response.backend == "s"
+                assert response.json()["method"] == "GET"
+                assert response.json()["body"] == ""
+                assert response.received("Transfer-Encoding") == []
+
+
 def test_client_that_waits_for_100_is_answered(server, storages):
     """The app asks for the body before it answers."""
     text = url(storages, "s", content=SIZE)

@@ -2,11 +2,13 @@
 """Where mod_reproxy acts, what it takes from an app, and its directives."""
 
 import os
+import time
 
 import pytest
 
 import client
 import reproxy
+from maps import express
 from reproxy import (APP_BODY, ATTEMPT_LOG, HOST, asks, assert_failed,
                      assert_hidden, assert_serves, counted, new_name, url)
 
@@ -91,6 +93,22 @@ def test_virtual_host_and_its_exception(make_httpd, storages):
     assert_serves(client.get(other, HOST, "/on/x", order), "s", SIZE)
 
 
+def test_section_with_a_condition(make_httpd, storages):
+    httpd = make_httpd(reproxy=True).start("""
+        %s
+        ProxyPass / %s
+        <If "%%{HTTP:X-In} == '1'">
+        AllowReproxy On
+        </If>
+        """ % (reproxy.allow_all(storages), storages.url("app", "/")))
+    order = asks([good(storages)])
+    assert_serves(httpd.get(HOST, "/x", [("X-In", "1"), order]), "s", SIZE)
+    assert httpd.get(HOST, "/x", [order]).body == APP_BODY.encode()
+    assert httpd.get(HOST, "/x", [("X-In", "1")]).received(CAPABILITIES) \
+        == ["reproxy-file"]
+    assert httpd.get(HOST, "/x").received(CAPABILITIES) == []
+
+
 def asis(httpd, path, *lines):
     """A file that mod_asis sends, with these headers."""
     return httpd.write("htdocs/" + path,
@@ -139,6 +157,13 @@ def test_app_is_told_what_we_can(server, path, told, claimed):
     """Exactly that, and never what a client says."""
     response = server.get(HOST, path, claimed)
     assert response.received(CAPABILITIES) == told
+
+
+def test_client_cannot_take_it_away(server):
+    """By naming it among the headers of its connection."""
+    response = server.get(HOST, "/on/x", [
+        ("Connection", CAPABILITIES), (CAPABILITIES, "evil")])
+    assert response.received(CAPABILITIES) == ["reproxy-file"]
 
 
 def test_client_cannot_ask_to_reproxy(server, storages):
@@ -258,10 +283,27 @@ def test_script_is_told_what_we_can(every_app, path, told):
 def test_post_to_a_script_is_reproxied(every_app, gateways):
     # The script reads none of it.
     every_app.allow_log("AH02651")
-    response = client.request(every_app.port, "POST",
-                              "/cgi/app?" + good(gateways), HOST,
-                              body=b"x" * 100000)
-    assert_serves(response, "s", SIZE)
+    with client.Connection(every_app.port) as kept:
+        for _ in range(3):
+            response = kept.request("POST", "/cgi/app?" + good(gateways),
+                                    HOST, body=b"x" * 100000)
+            assert_serves(response, "s", SIZE)
+
+
+def test_app_of_a_map(make_httpd, storages, maps, folder):
+    """Its entry's options are none of storage's."""
+    httpd = make_httpd(reproxy=True, pool=True, children=1)
+    path = maps.build(folder + "/map", {
+        HOST: storages.url("app") + " timeout=1"})
+    httpd.start(express(path, "lmdb", "AllowReproxy On",
+                        reproxy.allow_all(storages)))
+    slow = url(storages, "s", content=SIZE, delay=1.5)
+    numbers = set()
+    for _ in range(2):
+        assert_serves(httpd.get(HOST, "/x", [asks([slow])]), "s", SIZE)
+        numbers.add(httpd.get(HOST, "/x", [asks([
+            url(storages, "s")])]).json()["connection"])
+    assert len(numbers) == 1
 
 
 # ---- the app's answer -------------------------------------------------------
@@ -335,6 +377,64 @@ def test_answer_that_names_nothing_passes_through(server):
     assert (response.status, response.body) == (200, APP_BODY.encode())
     assert response.header("X-App") == "1"
     assert_hidden(response)
+
+
+def first_byte(port, headers, path="/on/x"):
+    """Seconds until a body begins, and until it ends."""
+    began = time.monotonic()
+    with client.Connection(port) as connection:
+        connection.send(client.request_bytes("GET", path, HOST, headers))
+        seen = b""
+        while not seen.partition(b"\r\n\r\n")[2]:
+            seen += connection.socket.recv(1)
+        first = time.monotonic() - began
+        connection.buffer = seen
+        connection.read_response()
+        return first, time.monotonic() - began
+
+
+SLOW = {"content": 400, "pieces": 4, "pause": 0.4}
+
+
+@pytest.mark.parametrize("framing", [{}, {"chunked": True}])
+def test_answer_that_is_none_of_ours_is_not_held_back(server, framing):
+    """Events of an app go to the client as they come."""
+    first, last = first_byte(server.port, [asks(None, **SLOW, **framing)])
+    assert first < last - 0.6
+
+
+@pytest.mark.parametrize("framing", [{}, {"chunked": True}])
+def test_body_of_storage_is_not_held_back(server, storages, framing):
+    text = url(storages, "s", **SLOW, **framing)
+    first, last = first_byte(server.port, [asks([text])])
+    assert first < last - 0.6
+
+
+def test_upgraded_connection_goes_through(make_httpd, storages):
+    httpd = make_httpd(reproxy=True).start("""
+        ProxyPass / %s upgrade=websocket
+        AllowReproxy On
+        %s
+        """ % (storages.url("app", "/"), reproxy.allow_all(storages)))
+    with client.Connection(httpd.port) as connection:
+        answer = connection.request("GET", "/chat", HOST, [
+            ("Connection", "Upgrade"), ("Upgrade", "websocket")])
+        assert answer.status == 101
+        for word in (b"ping", b"pong"):
+            connection.send(word)
+            assert connection._exactly(4, 0) == word
+
+
+def test_hints_of_the_app_are_no_answer(server, storages):
+    raw = ("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+           "HTTP/1.1 200 OK\r\nX-Reproxy-URL: %s\r\n"
+           "Content-Length: 2\r\nConnection: close\r\n\r\nno"
+           % good(storages))
+    with client.Connection(server.port) as kept:
+        response = kept.request("GET", "/on/x", HOST, [client.order(raw=raw)])
+        if response.status == 103:
+            response = kept.read_response()
+        assert_serves(response, "s", SIZE)
 
 
 def test_app_that_cannot_be_reached_is_its_own_failure(make_httpd, storages):

@@ -222,6 +222,26 @@ def test_section_that_requires_denies(guarded, storages, replace):
     assert counted(storages, "t", path) == 0
 
 
+@pytest.mark.parametrize("path", [
+    "/pub/../private/x", "/%70rivate/x", "//private/x", "/./private/x",
+    "/pub/%2e%2e/private/x", "/private/../private/x", "/private%2fx",
+    "/private?x", "/private/"])
+def test_section_of_a_path_denies(make_httpd, storages, path):
+    """Whatever way leads there; no ReproxyAllow is in it."""
+    httpd = make_httpd(reproxy=True).start("""
+        ProxyPass / %s
+        AllowReproxy On
+        <Proxy "%s">
+        Require all denied
+        </Proxy>
+        """ % (storages.url("app", "/"), storages.url("s", "/private")))
+    httpd.allow_log(ATTEMPT_LOG + "|AH01630|authz")
+    assert_failed(httpd.get(HOST, "/x", [
+        asks([url(storages, "s", path, content=SIZE)])]))
+    assert_serves(httpd.get(HOST, "/x", [
+        asks([url(storages, "s", "/public", content=SIZE)])]), "s", SIZE)
+
+
 def test_matching_section_denies(guarded, storages):
     guarded.allow_log(ATTEMPT_LOG + "|AH01630|authz")
     denied = url(storages, "s", "/secret/x", content=SIZE)
