@@ -117,6 +117,8 @@ class Httpd:
         self.ports = []
         self.port = self.listen()
         self.text = ""
+        self.libraries = []
+        self.variables = {}
         self.process = None
         self.read_to = 0
         self.expected = []
@@ -148,6 +150,11 @@ class Httpd:
     def configure(self, text):
         self.text = text
         return self
+
+    def preload(self, library, **variables):
+        """Load this library before its others, with these variables."""
+        self.libraries.append(library)
+        self.variables.update(variables)
 
     def _mpm_lines(self):
         count = self.children
@@ -201,6 +208,11 @@ class Httpd:
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         if self.settings.asan:
             env.update(sanitizer_environment())
+        # the sanitizers' own have to come first
+        libraries = env.get("LD_PRELOAD", "").split() + self.libraries
+        if libraries:
+            env["LD_PRELOAD"] = ":".join(libraries)
+        env.update(self.variables)
         return env
 
     def check_config(self):
