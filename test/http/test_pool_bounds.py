@@ -155,8 +155,7 @@ def test_many_backends_come_and_go(server, pool_backends):
         "ProxyPoolMax 32", "RewriteEngine On",
         "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
         % pool_backends.port["wide"], modules=["rewrite"])
-    # with a sanitizer the same would take more than a minute
-    count = 20000 if httpd.settings.asan else 100000
+    count = 100000
     pid, = httpd.child_pids()
     connections = stats(pool_backends, "wide")["connections"]
     seen = []
