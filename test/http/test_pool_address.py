@@ -4,57 +4,14 @@
 Names and the clock are those of preload.c: an hour takes no time.
 """
 
-import os
-import re
-import subprocess
-
 import pytest
 
-import httpd as httpd_server
 from httpd import wait_for
-from pools import ask, start
+from pools import ask, needs_addressttl, start
+from world import NAME, OLD, World
 
 HOST = "www.example.com"
-NAME = "backend.test"
-OLD, NEW = "127.2.0.1", "127.2.0.2"
-
-
-class World:
-    """What a httpd takes for the addresses of names and for the time."""
-
-    def __init__(self, folder):
-        self.library = os.path.join(folder, "preload.so")
-        subprocess.run(
-            ["gcc", "-Wall", "-Werror", "-shared", "-fPIC", "-o",
-             self.library, os.path.join(os.path.dirname(__file__),
-                                        "preload.c"), "-ldl"],
-            check=True, timeout=60)
-        self.hosts = os.path.join(folder, "hosts")
-        self.clock = os.path.join(folder, "clock")
-        self.write(self.hosts + ".asked", "")
-        # httpd's children write there
-        os.chmod(self.hosts + ".asked", 0o666)
-        self.set_clock(0)
-        self.set_address(OLD)
-
-    @staticmethod
-    def write(path, text):
-        """At once: httpd may read it at any time."""
-        with open(path + ".new", "w", encoding="ascii") as file:
-            file.write(text)
-        os.replace(path + ".new", path)
-
-    def set_address(self, address):
-        self.write(self.hosts, "%s %s\n" % (NAME, address))
-
-    def set_clock(self, seconds):
-        """So much later than it is."""
-        self.write(self.clock, str(seconds))
-
-    def asked(self):
-        """How often the name's address was asked for."""
-        with open(self.hosts + ".asked", encoding="ascii") as file:
-            return file.read().count(NAME)
+NEW = "127.2.0.2"
 
 
 @pytest.fixture
@@ -68,8 +25,7 @@ def server(make_httpd, pool_backends, maps, folder, world):
     for ever: none is new for its age."""
     def made(options="", *more):
         httpd = make_httpd(children=1, pool=True)
-        httpd.preload(world.library, PRELOAD_HOSTS=world.hosts,
-                      PRELOAD_CLOCK=world.clock)
+        world.preload(httpd)
         return start(httpd, maps, folder, {
             HOST: "http://%s:%d ttl=1h %s" % (
                 NAME, pool_backends.port["wide"], options)}, *more)
@@ -81,17 +37,6 @@ def address(httpd):
     answer = httpd.get(HOST)
     assert answer.backend == "wide"
     return answer.json()["address"][0]
-
-
-def has_addressttl():
-    said = subprocess.run([httpd_server.HTTPD, "-v"], check=True, text=True,
-                          capture_output=True, timeout=20).stdout
-    version = re.search(r"Apache/([\d.]+)", said).group(1)
-    return tuple(map(int, version.split("."))) >= (2, 4, 59)
-
-
-needs_addressttl = pytest.mark.skipif(
-    not has_addressttl(), reason="httpd before 2.4.59 has no addressttl")
 
 
 def goes_to(httpd, world, where, *times):
