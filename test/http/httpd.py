@@ -119,6 +119,7 @@ class Httpd:
         self.text = ""
         self.libraries = []
         self.variables = {}
+        self.runner = []
         self.process = None
         self.read_to = 0
         self.expected = []
@@ -155,6 +156,10 @@ class Httpd:
         """Load this library before its others, with these variables."""
         self.libraries.append(library)
         self.variables.update(variables)
+
+    def run_by(self, *command):
+        """Let this command run it: valgrind."""
+        self.runner = list(command)
 
     def _mpm_lines(self):
         count = self.children
@@ -232,7 +237,7 @@ class Httpd:
         with open(self.log_path, "a", encoding="utf-8") as log:
             # Its own process group: what it leaves behind can be ended.
             self.process = subprocess.Popen(
-                arguments, env=self._environment(), start_new_session=True,
+                self.runner + arguments, env=self._environment(), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_until_up(1)
         return self

@@ -81,6 +81,16 @@ def test_request_goes_through_when_all_pools_are_in_use(server, settings):
     assert ask(httpd, HOST % "b")[1] == "reused"
 
 
+def test_512_pools_are_the_default(server, pool_backends):
+    httpd = server("ProxyPoolSet ttl=60", "RewriteEngine On",
+                   "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
+                   % pool_backends.port["wide"], modules=["rewrite"])
+    before = stats(pool_backends, "wide")["open"]
+    for count, kept in ((400, 400), (600, 512)):
+        assert ask_in_turn(httpd.port, addresses(0, count)) == 0
+        wait_until_open(pool_backends, "wide", before + kept, 5)
+
+
 # ---- idle connections -----------------------------------------------------
 
 @pytest.mark.parametrize("options, more, least, most", [
