@@ -19,6 +19,7 @@ import h2.exceptions
 
 TIMEOUT = 20
 H2_GOAWAY = 7
+H2_TRIES = 4
 
 
 class Response:
@@ -412,7 +413,7 @@ class H2KeepAlive:
 
     A server may also send GOAWAY.  mod_http2 does so on a new connection too,
     when its child is about to end, and the reset behind it may come first:
-    what saw no byte of a response is sent again once on any connection.
+    what saw no byte of a response is sent again on any connection, and counted.
     """
 
     def __init__(self, port):
@@ -426,17 +427,17 @@ class H2KeepAlive:
             self.connection = None
 
     def get(self, host, target="/", headers=()):
-        if self.connection is None:
-            self.connection = H2Connection(self.port)
-        try:
-            response = self.connection.get(host, target, headers)
-        except Closed as closed:
-            self.close()
-            if closed.received:
-                raise
-            self.resent += 1
-            self.connection = H2Connection(self.port)
-            response = self.connection.get(host, target, headers)
+        for left in reversed(range(H2_TRIES)):
+            try:
+                if self.connection is None:
+                    self.connection = H2Connection(self.port)
+                response = self.connection.get(host, target, headers)
+                break
+            except Closed as closed:
+                self.close()
+                if closed.received or left == 0:
+                    raise
+                self.resent += 1
         if self.connection.going:
             self.close()
         return response
