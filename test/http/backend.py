@@ -23,8 +23,8 @@ A request tells its backend how to misbehave with an X-Backend header, JSON:
     stats            true: answer with the backend's counters
 
 A request for an upgrade to websocket is granted: from then on every byte is
-sent back.  Backends for HTTP/2 and FastCGI say no more than name and connection
-and take no orders.
+sent back.  Backends for HTTP/2, FastCGI and AJP say little more than name and
+connection and take no orders.
 """
 
 import asyncio
@@ -122,6 +122,7 @@ class Connection(Counted):
         seen = {
             "backend": self.backend["name"],
             "port": self.backend["port"],
+            "address": self.transport.get_extra_info("sockname"),
             "connection": self.number,
             "served": self.served,
             "method": method,
@@ -240,7 +241,50 @@ class FastCgiConnection(Counted):
             self.transport.close()
 
 
-PROTOCOLS = {"h2c": Http2Connection, "fcgi": FastCgiConnection}
+class AjpConnection(Counted):
+    """AJP 1.3; says what a request was, as it came, and how often it was
+    pinged."""
+
+    HEADER = struct.Struct(">2sH")
+    REQUEST, PING = 2, 10
+    BODY, HEADERS, END, PONG = 3, 4, 5, 9
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.buffer = b""
+        self.pings = 0
+
+    def packet(self, kind, data=b""):
+        self.transport.write(self.HEADER.pack(b"AB", len(data) + 1)
+                             + bytes([kind]) + data)
+
+    def data_received(self, data):
+        self.buffer += data
+        while len(self.buffer) >= self.HEADER.size:
+            _, length = self.HEADER.unpack_from(self.buffer)
+            end = self.HEADER.size + length
+            if len(self.buffer) < end:
+                return
+            packet = self.buffer[self.HEADER.size:end]
+            self.buffer = self.buffer[end:]
+            if packet[0] == self.PING:
+                self.pings += 1
+                self.packet(self.PONG)
+            elif packet[0] == self.REQUEST:
+                self.answer(packet)
+
+    def answer(self, request):
+        body = json.dumps(dict(
+            json.loads(self.brief()), pings=self.pings,
+            raw=request.decode("latin-1"))).encode("ascii")
+        self.packet(self.HEADERS, struct.pack(">HH", 200, 2) + b"OK\0"
+                    + struct.pack(">H", 0))
+        self.packet(self.BODY, struct.pack(">H", len(body)) + body + b"\0")
+        self.packet(self.END, b"\1")
+
+
+PROTOCOLS = {"h2c": Http2Connection, "fcgi": FastCgiConnection,
+             "ajp": AjpConnection}
 
 
 def tls_context(file):
@@ -314,7 +358,8 @@ class Backends:
     they end: its standard input closes.
 
     A name may say more: name:unix:SOCKET, name:tls:FILE (certificate and
-    key), name:wide (all loopback addresses), name:h2c, name:fcgi."""
+    key), name:wide (all loopback addresses), name:h2c, name:fcgi,
+    name:ajp."""
 
     def __init__(self, *names):
         self.process = subprocess.Popen(
