@@ -148,6 +148,7 @@ class Connection(Counted):
         seen = {
             "backend": self.backend["name"],
             "port": self.backend["port"],
+            "address": self.transport.get_extra_info("sockname"),
             "connection": self.number,
             "served": self.served,
             "method": method,

@@ -151,9 +151,21 @@ class UwsgiConnection(Gateway):
 
 
 class AjpConnection(Gateway):
-    """AJP/1.3, as far as a request without a body goes."""
+    """AJP/1.3, as far as a request without a body goes.  Without orders the
+    answer also says what the request was, as it came, and how often there was
+    a ping."""
 
-    FORWARD, CHUNK, HEAD, END = 2, 3, 4, 5
+    FORWARD, CHUNK, HEAD, END, PONG, PING = 2, 3, 4, 5, 9, 10
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.pings = 0
+        self.raw = b""
+
+    def brief(self):
+        return json.dumps(dict(
+            json.loads(super().brief()), pings=self.pings,
+            raw=self.raw.decode("latin-1"))).encode("ascii")
 
     def data_received(self, data):
         self.buffer += data
@@ -162,7 +174,11 @@ class AjpConnection(Gateway):
             if len(self.buffer) < end:
                 return
             packet, self.buffer = self.buffer[4:end], self.buffer[end:]
-            if packet[0] == self.FORWARD:
+            if packet[0] == self.PING:
+                self.pings += 1
+                self.packet(bytes([self.PONG]))
+            elif packet[0] == self.FORWARD:
+                self.raw = packet
                 self.answer(self.variables(packet))
 
     def variables(self, packet):

@@ -120,6 +120,9 @@ class Httpd:
         self.ports = []
         self.port = self.listen()
         self.text = ""
+        self.libraries = []
+        self.variables = {}
+        self.runner = []
         self.process = None
         self.read_to = 0
         self.expected = []
@@ -151,6 +154,15 @@ class Httpd:
     def configure(self, text):
         self.text = text
         return self
+
+    def preload(self, library, **variables):
+        """Load this library before its others, with these variables."""
+        self.libraries.append(library)
+        self.variables.update(variables)
+
+    def run_by(self, *command):
+        """Let this command run it: valgrind."""
+        self.runner = list(command)
 
     def _mpm_lines(self):
         count = self.children
@@ -206,6 +218,11 @@ class Httpd:
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         if self.settings.asan:
             env.update(sanitizer_environment())
+        # the sanitizers' own have to come first
+        libraries = env.get("LD_PRELOAD", "").split() + self.libraries
+        if libraries:
+            env["LD_PRELOAD"] = ":".join(libraries)
+        env.update(self.variables)
         return env
 
     def check_config(self):
@@ -225,7 +242,7 @@ class Httpd:
         with open(self.log_path, "a", encoding="utf-8") as log:
             # Its own process group: what it leaves behind can be ended.
             self.process = subprocess.Popen(
-                arguments, env=self._environment(), start_new_session=True,
+                self.runner + arguments, env=self._environment(), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_until_up(1)
         return self
