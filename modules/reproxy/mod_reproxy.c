@@ -36,6 +36,8 @@ module AP_MODULE_DECLARE_DATA reproxy_module;
 #define MAX_URLS_DEFAULT 8
 #define MAX_URLS_MOST 1000
 #define TIMEOUT_DEFAULT apr_time_from_sec(10)
+#define POOL_WORDS(msec) "connectiontimeout=" msec "ms"
+#define POOL_WORDS_DEFAULT POOL_WORDS("10000")
 #define TIMEOUT_LEAST apr_time_from_msec(1)
 
 /* Messages about what repeats are held back by what they are about. */
@@ -71,6 +73,7 @@ static void *reproxy_dir_merge(apr_pool_t *p, void *basev, void *addv)
     conf->enabled = add->enabled != -1 ? add->enabled : base->enabled;
     conf->max_urls = add->max_urls ? add->max_urls : base->max_urls;
     conf->timeout = add->timeout ? add->timeout : base->timeout;
+    conf->pool_words = add->timeout ? add->pool_words : base->pool_words;
     conf->preserve = add->preserve ? add->preserve : base->preserve;
     conf->forward = add->forward ? add->forward : base->forward;
     conf->allow = add->allow ? add->allow : base->allow;
@@ -213,6 +216,7 @@ static const char *set_max_urls(cmd_parms *cmd, void *dconf, const char *arg)
 
 static const char *set_timeout(cmd_parms *cmd, void *dconf, const char *arg)
 {
+    reproxy_conf *conf = dconf;
     apr_interval_time_t timeout;
 
     NOT_OF_HTACCESS(cmd);
@@ -221,7 +225,9 @@ static const char *set_timeout(cmd_parms *cmd, void *dconf, const char *arg)
         return apr_pstrcat(cmd->pool, "ReproxyTimeout: `", arg, "` is not a "
                            "time of at least 1ms", NULL);
     }
-    ((reproxy_conf *)dconf)->timeout = timeout;
+    conf->timeout = timeout;
+    conf->pool_words = apr_psprintf(cmd->pool, POOL_WORDS("%" APR_TIME_T_FMT),
+                                    apr_time_as_msec(timeout));
     return NULL;
 }
 
@@ -302,6 +308,7 @@ static const reproxy_conf *conf_resolve(request_rec *r,
     }
     if (!conf->timeout) {
         conf->timeout = TIMEOUT_DEFAULT;
+        conf->pool_words = POOL_WORDS_DEFAULT;
     }
     return conf;
 }
@@ -441,6 +448,8 @@ static int answer_failure(reproxy_request *state)
     const char *more;
 
     reproxy_slate_wipe(state);
+    /* ap_die() asks it whether an error's document has failed */
+    r->status = state->before.status;
     state->gate = REPROXY_GATE_OPEN;
     if (r->connection->aborted) {
         return DONE;

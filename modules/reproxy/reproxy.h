@@ -45,6 +45,7 @@ typedef struct reproxy_conf {
     int enabled;                    /**< -1: not said */
     int max_urls;                   /**< 0: not said */
     apr_interval_time_t timeout;    /**< 0: not said */
+    const char *pool_words;         /**< timeout, as mod_proxy_pool has it */
     /* lists, NULL: not said */
     apr_array_header_t *preserve;   /**< const char * */
     apr_array_header_t *forward;    /**< const char * */
@@ -104,6 +105,7 @@ typedef struct reproxy_client {
 
 /** What the response has before a handler begins. */
 typedef struct reproxy_before {
+    int status;                 /**< an error's, for its ErrorDocument */
     apr_table_t *headers_out;
     apr_table_t *err_headers_out;
     int no_cache;
@@ -118,6 +120,7 @@ typedef struct reproxy_attempt {
     apr_off_t swallowed;
     reproxy_result result;
     int status;                 /**< storage's, 0: none was seen */
+    int timed_out;
     apr_time_t began;
     apr_table_t *headers;       /**< what storage is sent */
     int conditional;            /**< there is an If-... among them */
@@ -269,6 +272,10 @@ apr_interval_time_t reproxy_timeout_set(apr_interval_time_t limit);
 
 /** Storage has answered: its connection has its own timeout again. */
 void reproxy_timeout_lift(void);
+
+/** For how long storage, to which there is a connection, has not answered this
+ *  thread's attempt; 0: it has, or there is none. */
+apr_interval_time_t reproxy_timeout_waited(void);
 
 void reproxy_timeout_register(void);
 

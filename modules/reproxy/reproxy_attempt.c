@@ -83,18 +83,12 @@ int reproxy_attempt_judge(reproxy_request *state)
  * configuration keeps its own parameters. */
 static void offer_pool(reproxy_request *state, int timeout_wanted)
 {
-    request_rec *r = state->r;
-    const char *words = "";
+    const char *words = timeout_wanted ? state->conf->pool_words : "";
 
-    if (!pool_set_options) {
-        return;
+    if (pool_set_options) {
+        /* in place of those of the app's entry, which are not storage's */
+        pool_set_options(state->r, words, strlen(words), NULL);
     }
-    if (timeout_wanted) {
-        words = apr_psprintf(r->pool, "connectiontimeout=%" APR_TIME_T_FMT
-                             "ms", apr_time_as_msec(state->conf->timeout));
-    }
-    /* those of the app's entry are not storage's */
-    pool_set_options(r, words, strlen(words), NULL);
 }
 
 static proxy_worker *worker_make(reproxy_request *state)
@@ -240,6 +234,18 @@ static char *url_text(request_rec *r, const reproxy_url *url)
     return text;
 }
 
+/* mod_proxy tells of a timeout for the status line only: not of one while it
+ * connects (503), in the TLS handshake or in the header. */
+static int is_timeout(const reproxy_request *state, int rc)
+{
+    apr_interval_time_t limit = state->conf->timeout;
+
+    return apr_table_get(state->r->notes, "proxy_timedout") != NULL
+           || (rc == HTTP_SERVICE_UNAVAILABLE
+               && apr_time_now() - state->attempt->began >= limit)
+           || reproxy_timeout_waited() >= limit;
+}
+
 /* What became of it, when nothing was let through. */
 static reproxy_result attempt_failure(reproxy_request *state, int rc)
 {
@@ -248,8 +254,7 @@ static reproxy_result attempt_failure(reproxy_request *state, int rc)
     if (attempt->judged && attempt->result != REPROXY_BROKEN) {
         return attempt->result;
     }
-    if (apr_table_get(state->r->notes, "proxy_timedout")
-        || apr_time_now() - attempt->began >= state->conf->timeout) {
+    if (attempt->timed_out) {
         return REPROXY_TIMEOUT;
     }
     if (attempt->judged || rc == HTTP_BAD_GATEWAY || rc == OK || rc == DONE) {
@@ -268,6 +273,7 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
     attempt->began = apr_time_now();
     outer = reproxy_timeout_set(state->conf->timeout);
     *rc = attempt_send(state, url_text(r, attempt->url));
+    attempt->timed_out = is_timeout(state, *rc);
     reproxy_timeout_set(outer);
     if (state->gate == REPROXY_GATE_OPEN) {
         if (*rc == DONE) {

@@ -65,6 +65,10 @@ void reproxy_gate_open(reproxy_request *state, int proxyreq)
 
     reproxy_slate_return(state);
     r->proxyreq = proxyreq;
+    if (r->method_number != M_GET) {
+        /* httpd's own filter would cut a range out */
+        apr_table_unset(r->headers_in, "Range");
+    }
     reproxy_answer_preserve(state);
     reproxy_headers_strip(r);
     if (!reproxy_answer_cacheable(state)) {

@@ -73,7 +73,8 @@ static void drop_foreign(apr_table_t *headers, const apr_table_t *preserved)
     int tag = apr_table_get(preserved, "ETag") != NULL;
     int date = apr_table_get(preserved, "Last-Modified") != NULL;
     const char *range = apr_table_get(headers, "If-Range");
-    int is_tag = range && (range[0] == '"' || range[0] == 'W');
+    /* a weak one begins with W/, and a date may with Wed */
+    int is_tag = range && (range[0] == '"' || strncmp(range, "W/", 2) == 0);
 
     if (date || (tag && apr_table_get(headers, "If-None-Match"))) {
         apr_table_unset(headers, "If-Modified-Since");

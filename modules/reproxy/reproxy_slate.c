@@ -23,6 +23,7 @@ void reproxy_slate_save(reproxy_request *state)
     request_rec *r = state->r;
     reproxy_before *before = &state->before;
 
+    before->status = r->status;
     before->headers_out = apr_table_copy(r->pool, r->headers_out);
     before->err_headers_out = apr_table_copy(r->pool, r->err_headers_out);
     before->no_cache = r->no_cache;

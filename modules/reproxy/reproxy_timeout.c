@@ -30,6 +30,8 @@ static ap_filter_rec_t *limit_filter_handle;
 static __thread apr_interval_time_t limit;
 /* the connection that was limited for it, NULL: none yet */
 static __thread conn_rec *limited;
+/* since when the answer is waited for on it, 0: it is not */
+static __thread apr_time_t waiting_since;
 
 apr_interval_time_t reproxy_timeout_set(apr_interval_time_t wanted)
 {
@@ -37,6 +39,7 @@ apr_interval_time_t reproxy_timeout_set(apr_interval_time_t wanted)
 
     limit = wanted;
     limited = NULL;
+    waiting_since = 0;
     return before;
 }
 
@@ -63,6 +66,7 @@ static void connection_limit(conn_rec *c)
     }
     apr_socket_timeout_set(socket, limit);
     limited = c;
+    waiting_since = apr_time_now();
 }
 
 static void connection_lift(conn_rec *c)
@@ -82,6 +86,12 @@ void reproxy_timeout_lift(void)
     }
     limit = 0;
     limited = NULL;
+    waiting_since = 0;
+}
+
+apr_interval_time_t reproxy_timeout_waited(void)
+{
+    return waiting_since ? apr_time_now() - waiting_since : 0;
 }
 
 /* Before the first byte goes out, and with it the TLS handshake.  mod_proxy
