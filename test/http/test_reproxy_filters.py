@@ -231,6 +231,15 @@ def test_notes_say_what_failed(plain, storages, name, result, status):
     assert logged(plain, path)[2:] == [result, str(status)]
 
 
+def test_note_says_that_a_body_broke_off(plain, storages):
+    plain.allow_log(ATTEMPT_LOG)
+    path = "/app/" + new_name()
+    with pytest.raises(client.Closed):
+        plain.get(HOST, path, [asks([
+            url(storages, "s", content=SIZE, cut=SIZE - 9)])])
+    assert logged(plain, path)[2] == "aborted"
+
+
 def test_notes_never_hold_a_signature(plain, storages):
     path = "/app/" + new_name()
     text = url(storages, "s", "/path?signature=s3cret", content=SIZE)
