@@ -128,6 +128,7 @@ package_files = \
 	debian/copyright \
 	debian/hostmap.docs \
 	debian/hostmap.install \
+	debian/hostmap.lintian-overrides \
 	debian/libapache2-mod-switchboard.README.Debian \
 	debian/libapache2-mod-switchboard.apache2 \
 	debian/libapache2-mod-switchboard.dirs \
@@ -138,5 +139,6 @@ package_files = \
 	debian/not-installed \
 	debian/rules \
 	debian/source/format \
+	debian/source/lintian-overrides \
 	debian/tests/control \
 	debian/tests/serve
