@@ -147,4 +147,27 @@ guard_scripts = \
 	test/check-packages \
 	test/check-sources \
 	test/check-style \
-	test/check-symbols
+	test/check-symbols \
+	test/check-version
+
+# What Debian's packages are made with.  By name: building leaves files beside.
+package_files = \
+	debian/changelog \
+	debian/control \
+	debian/copyright \
+	debian/hostmap.docs \
+	debian/hostmap.install \
+	debian/hostmap.lintian-overrides \
+	debian/libapache2-mod-switchboard.README.Debian \
+	debian/libapache2-mod-switchboard.apache2 \
+	debian/libapache2-mod-switchboard.dirs \
+	debian/libapache2-mod-switchboard.docs \
+	debian/libapache2-mod-switchboard.install \
+	debian/libapache2-mod-switchboard.lintian-overrides \
+	debian/libapache2-mod-switchboard.postinst \
+	debian/not-installed \
+	debian/rules \
+	debian/source/format \
+	debian/source/lintian-overrides \
+	debian/tests/control \
+	debian/tests/serve
