@@ -19,6 +19,9 @@ typedef struct hostmap_writer hostmap_writer;
 
 /** Begin with the entries of the map that is there, if one is. */
 #define HOSTMAP_WRITER_ADD  0x1
+/** Keys are any bytes (httxt2dbm's, of RewriteMaps): `*` and `/` in them mean
+ *  nothing, and the map gets no mark that it has not. */
+#define HOSTMAP_WRITER_ANY_KEY  0x2
 
 /**
  * Begin a new file.  Waits while another writer is at work on the same map.
@@ -27,7 +30,7 @@ typedef struct hostmap_writer hostmap_writer;
  * @param type a name of hostmap_type_names, or NULL: that of the file there
  * @param bytes about how many bytes of keys and values will come (LMDB needs a
  *        bound on the size of the file: it is made from this one generously)
- * @param flags HOSTMAP_WRITER_ADD or 0
+ * @param flags HOSTMAP_WRITER_ bits or 0
  * @param pool the writer's; a writer that was not committed when it is cleared
  *        is aborted
  */
@@ -38,7 +41,8 @@ apr_status_t hostmap_writer_open(hostmap_writer **writer, const char *path,
 
 /**
  * Store an entry; one of the same key is replaced.  Fastest for lmdb when keys
- * come sorted by bytes.
+ * come sorted by bytes.  A key with a wildcard or a path marks the map
+ * (hostmap_file_marks); the key of the mark itself is refused.
  * @return APR_SUCCESS; APR_EINVAL when the pair does not fit the type (why
  *         names the limit); else what the system says
  */

@@ -18,6 +18,7 @@ hostmap_headers = \
 	include/hostmap_entry.h \
 	include/hostmap_guard.h \
 	include/hostmap_key.h \
+	include/hostmap_match.h \
 	include/hostmap_option.h \
 	include/hostmap_pool.h \
 	include/hostmap_text.h \
@@ -33,7 +34,10 @@ hostmap_sources = \
 	modules/hostmap/hostmap_key.c \
 	modules/hostmap/hostmap_limit.c \
 	modules/hostmap/hostmap_lmdb.c \
+	modules/hostmap/hostmap_mark.c \
+	modules/hostmap/hostmap_match.c \
 	modules/hostmap/hostmap_option.c \
+	modules/hostmap/hostmap_path.c \
 	modules/hostmap/hostmap_pool.c \
 	modules/hostmap/hostmap_provider.h \
 	modules/hostmap/hostmap_scan.c \
@@ -69,10 +73,14 @@ tool_sources = \
 	support/hostmap.c \
 	support/hostmap_build.c \
 	support/hostmap_check.c \
+	support/hostmap_get.c \
 	support/hostmap_httxt2dbm.c \
+	support/hostmap_json.c \
+	support/hostmap_json.h \
 	support/hostmap_read.c \
 	support/hostmap_source.c \
 	support/hostmap_source.h \
+	support/hostmap_stat.c \
 	support/hostmap_table.c \
 	support/hostmap_table.h \
 	support/hostmap_tool.c \
@@ -90,6 +98,7 @@ unit_sources = \
 	test/unit/test_file.c \
 	test/unit/test_key.c \
 	test/unit/test_loop.c \
+	test/unit/test_match.c \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
@@ -106,6 +115,7 @@ fuzz_programs = \
 	test/fuzz/fuzz_entry \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
+	test/fuzz/fuzz_match \
 	test/fuzz/fuzz_reverse \
 	test/fuzz/fuzz_text
 

@@ -21,10 +21,15 @@
 
 #define OPTION_HELP  { "help", 'h', 0, NULL }
 #define OPTION_TYPE  { "type", 't', 1, NULL }
+#define OPTION_JSON  { "json", TOOL_OPT_JSON, 0, NULL }
 #define OPTIONS_END  { NULL, 0, 0, NULL }
 
 static const apr_getopt_option_t reader_options[] = {
     OPTION_HELP, OPTION_TYPE, OPTIONS_END
+};
+
+static const apr_getopt_option_t answer_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_JSON, OPTIONS_END
 };
 
 static const apr_getopt_option_t build_options[] = {
@@ -54,13 +59,14 @@ static const tool_verb verbs[] = {
       "\n"
       "  -t TYPE      FILE is a map of this type; otherwise its own marks\n"
       "               tell, and a file without any is a text\n" },
-    { "get", tool_get, reader_options, 2, 2,
-      "[-t TYPE] MAP HOST",
-      "show the entry that answers for a host",
-      "HOST may be written as in a URL: WWW.Example.com:8080.  Exit status 2:\n"
-      "the map has no entry for it.\n"
+    { "get", tool_get, answer_options, 2, 3,
+      "[-t TYPE] [--json] MAP HOST [PATH]",
+      "show the entry that answers for a host and a path, and why",
+      "HOST and PATH may be written as in a URL: WWW.Example.com:8080\n"
+      "/blog/?page=2.  Exit status 2: the map has no entry for them.\n"
       "\n"
-      "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
+      "  --json       one line for programs\n" },
     { "list", tool_list, reader_options, 1, 2,
       "[-t TYPE] MAP [HOST|*.SUFFIX]",
       "print entries, sorted, as build reads them",
@@ -68,6 +74,13 @@ static const tool_verb verbs[] = {
       "SUFFIX.  Exit status 2: there is none.\n"
       "\n"
       "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+    { "stat", tool_stat, answer_options, 1, 1,
+      "[-t TYPE] [--json] MAP",
+      "show how large a map is, of which type, how old",
+      "Counts by reading all entries, unless MAP is of type lmdb.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
+      "  --json       one line for programs\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",
@@ -149,6 +162,9 @@ static void take_option(tool *t, int option, const char *value)
         break;
     case TOOL_OPT_SKIP_BAD:
         t->flags |= TOOL_SKIP_BAD;
+        break;
+    case TOOL_OPT_JSON:
+        t->flags |= TOOL_JSON;
         break;
     }
 }

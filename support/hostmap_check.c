@@ -15,6 +15,7 @@
 #include "hostmap_guard.h"
 #include "hostmap_key.h"
 #include "hostmap_source.h"
+#include "hostmap_table.h"
 
 /* So many bad entries are said; a map of something else is full of them. */
 #define SAID_MAX    100
@@ -60,8 +61,13 @@ static void warn_exposed(void *baton, const char *finding)
 
 typedef struct check_state {
     const char *path;
+    apr_pool_t *pool;
     apr_size_t count;
     apr_size_t bad;
+    /** what the keys ask for, to be compared with the map's mark */
+    unsigned marks;
+    /** the keys with a path: their host keys are looked up at the end */
+    table *paths;
 } check_state;
 
 static void check_say(check_state *c, const char *key, apr_size_t key_len,
@@ -74,6 +80,17 @@ static void check_say(check_state *c, const char *key, apr_size_t key_len,
     tool_write(stderr, key, key_len, 1);
     fprintf(stderr, ": %s, at column %" APR_SIZE_T_FMT " of the %s\n",
             bad->reason, bad->pos + 1, part);
+}
+
+static void check_keep_path(check_state *c, const char *key,
+                            apr_size_t key_len)
+{
+    table_entry entry;
+
+    memset(&entry, 0, sizeof(entry));
+    entry.key = apr_pmemdup(c->pool, key, key_len);
+    entry.key_len = (apr_uint32_t)key_len;
+    table_add(c->paths, &entry);
 }
 
 /* hostmap_each_fn */
@@ -93,13 +110,76 @@ static apr_status_t check_entry(void *baton, const char *key,
              != APR_SUCCESS) {
         check_say(c, key, key_len, &bad, "value");
     }
+    else {
+        c->marks |= hostmap_key_marks(key, key_len);
+        if (hostmap_key_host_len(key, key_len) < key_len) {
+            check_keep_path(c, key, key_len);
+        }
+    }
 
     return APR_SUCCESS;
 }
 
+/* Has each path its host key? */
+static apr_status_t check_paths(check_state *c, hostmap_file *file,
+                                hostmap_reason *why)
+{
+    hostmap_bad bad = { "a path whose host has no entry of its own", 0 };
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t i;
+
+    for (i = 0; i < c->paths->count && rv == APR_SUCCESS; i++) {
+        const table_entry *e = &c->paths->entries[i];
+        const char *value;
+        apr_size_t value_len;
+
+        rv = hostmap_file_fetch(file, e->key,
+                                hostmap_key_host_len(e->key, e->key_len),
+                                &value, &value_len, c->pool, why);
+        if (rv == APR_NOTFOUND) {
+            check_say(c, e->key, e->key_len, &bad, "key");
+            rv = APR_SUCCESS;
+        }
+    }
+
+    return rv;
+}
+
+/* A map that was not written by this tool may hold `*` as a key like others:
+ * it is not matched as one. */
+static apr_status_t check_mark(check_state *c, hostmap_file *file,
+                               hostmap_reason *why)
+{
+    unsigned marks;
+    apr_status_t rv;
+
+    rv = hostmap_file_marks(file, &marks, c->pool, why);
+    if (rv == APR_SUCCESS && (c->marks & ~marks)) {
+        tool_error("%s: wildcards or paths, but the map is not marked as "
+                   "having them: they match nothing; list it and build it "
+                   "anew", c->path);
+        c->bad++;
+    }
+
+    return rv;
+}
+
+static apr_status_t check_all(check_state *c, hostmap_file *file,
+                              hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = hostmap_file_each(file, check_entry, c, c->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = check_paths(c, file, why);
+    }
+
+    return rv == APR_SUCCESS ? check_mark(c, file, why) : rv;
+}
+
 static int check_map(tool *t, const char *path, const char *type)
 {
-    check_state c = { path, 0, 0 };
+    check_state c = { path, t->pool, 0, 0, 0, table_create(t->pool) };
     hostmap_reason why = { "" };
     hostmap_file *file;
     hostmap_stat stat;
@@ -110,7 +190,7 @@ static int check_map(tool *t, const char *path, const char *type)
         return tool_file_error(path, rv, &why);
     }
     hostmap_file_stat(file, &stat);
-    rv = hostmap_file_each(file, check_entry, &c, t->pool, &why);
+    rv = check_all(&c, file, &why);
     hostmap_file_close(file);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);

@@ -175,7 +175,8 @@ static int write_map(const conversion *c, source *s, const char *type)
     apr_status_t rv;
 
     rv = hostmap_writer_open(&writer, c->output, type, source_bytes(s),
-                             HOSTMAP_WRITER_ADD, c->t->pool, &why);
+                             HOSTMAP_WRITER_ADD | HOSTMAP_WRITER_ANY_KEY,
+                             c->t->pool, &why);
     if (rv != APR_SUCCESS) {
         return output_error(c, rv, &why);
     }

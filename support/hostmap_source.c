@@ -48,6 +48,7 @@ struct source {
     apr_size_t next;
     apr_uint64_t bytes;
     apr_size_t bad;
+    unsigned marks;             /* what kinds of keys there are */
     hostmap_str known[KNOWN_VALUES];
     apr_pool_t *pool;
 };
@@ -174,6 +175,7 @@ static void source_add(source *s, apr_size_t line, const hostmap_str *key,
     entry.value_len = (apr_uint32_t)value->len;
     entry.line = (apr_uint32_t)line;
     table_add(s->entries, &entry);
+    s->marks |= hostmap_key_marks(key->ptr, key->len);
 }
 
 /* Does the pair fit the type of the map? */
@@ -363,9 +365,40 @@ static void source_unify(source *s)
     }
     s->entries->count = kept;
     source_say_doubles(s, doubles);
+}
 
-    for (i = 0; i < kept; i++) {
-        s->bytes += entries[i].key_len + entries[i].value_len;
+/* Take path keys out whose host key is missing, and say them. */
+static void source_check_paths(source *s)
+{
+    hostmap_key_order *order = apr_pcalloc(s->pool, sizeof(*order));
+    table_entry *entries = s->entries->entries;
+    apr_size_t i, kept = 0;
+
+    for (i = 0; i < s->entries->count; i++) {
+        const table_entry *e = &entries[i];
+
+        if (hostmap_key_order_add(order, e->key, e->key_len)) {
+            entries[kept++] = *e;
+        }
+        else if (source_say(s, e->line)) {
+            source_say_key(e->key, e->key_len);
+            fputs("a path needs its host's own line, write `", stderr);
+            tool_write(stderr, e->key,
+                       hostmap_key_host_len(e->key, e->key_len), 1);
+            fputs(" !` if there is no backend for the rest\n", stderr);
+        }
+    }
+    s->entries->count = kept;
+}
+
+static void source_count_bytes(source *s)
+{
+    apr_size_t i;
+
+    for (i = 0; i < s->entries->count; i++) {
+        const table_entry *e = &s->entries->entries[i];
+
+        s->bytes += e->key_len + e->value_len;
     }
 }
 
@@ -406,6 +439,10 @@ apr_status_t source_read(source **out, const char *path, const char *type,
     source_lines(s);
     table_sort(s->entries);
     source_unify(s);
+    if ((s->marks & HOSTMAP_MARK_PATH) && !(flags & SOURCE_HTTXT2DBM)) {
+        source_check_paths(s);
+    }
+    source_count_bytes(s);
     *out = s;
 
     return APR_SUCCESS;

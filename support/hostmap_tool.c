@@ -111,3 +111,26 @@ apr_status_t tool_map_at(const char **type, const char *path,
 
     return rv;
 }
+
+int tool_open_map(hostmap_file **file, tool *t, const char *path)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    rv = hostmap_file_open(file, path, t->type, t->pool, &why);
+
+    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, &why);
+}
+
+int tool_read_host(char *key, apr_size_t *len, const char *host)
+{
+    hostmap_bad bad;
+
+    if (hostmap_key_host(key, len, host, strlen(host), &bad)
+        == APR_SUCCESS) {
+        return TOOL_DONE;
+    }
+
+    return tool_error("%s: not a host name: %s, at column %" APR_SIZE_T_FMT,
+                      host, bad.reason, bad.pos + 1);
+}

@@ -25,10 +25,12 @@
 /* Options without a letter. */
 #define TOOL_OPT_DRY_RUN    256
 #define TOOL_OPT_SKIP_BAD   257
+#define TOOL_OPT_JSON       258
 
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
 #define TOOL_SKIP_BAD   0x2
+#define TOOL_JSON       0x4
 
 typedef struct tool {
     apr_pool_t *pool;
@@ -61,12 +63,12 @@ typedef struct tool_verb {
     const char *help;
 } tool_verb;
 
-/* The verbs: hostmap_build.c, hostmap_read.c, hostmap_check.c,
- * hostmap_httxt2dbm.c */
+/* The verbs: hostmap_VERB.c; list is in hostmap_read.c */
 int tool_build(tool *t);
 int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);
+int tool_stat(tool *t);
 int tool_httxt2dbm(tool *t);
 
 /** Say `hostmap: ...` on standard error.  @return TOOL_FAILED */
@@ -101,5 +103,16 @@ int tool_finish(int status);
  */
 apr_status_t tool_map_at(const char **type, const char *path,
                          apr_pool_t *pool, hostmap_reason *why);
+
+/** Open a map for reading, as -t says.  @return TOOL_DONE, or TOOL_FAILED:
+ *  said */
+int tool_open_map(hostmap_file **file, tool *t, const char *path);
+
+/**
+ * Read a host name of the command line, spelled as a client may.
+ * @param key room for HOSTMAP_KEY_MAX + 1 bytes
+ * @return TOOL_DONE, or TOOL_FAILED: said
+ */
+int tool_read_host(char *key, apr_size_t *len, const char *host);
 
 #endif /* HOSTMAP_TOOL_H */

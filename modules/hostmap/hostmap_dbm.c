@@ -308,10 +308,10 @@ static void dbm_close(hostmap_file *file)
     (void)file;                 /* all of it is in the file's pool */
 }
 
-static apr_int64_t dbm_entries(hostmap_file *file)
+static void dbm_stat(hostmap_file *file, hostmap_stat *stat)
 {
     (void)file;
-    return -1;
+    stat->entries = -1;
 }
 
 /* ---- listing ----------------------------------------------------------- */
@@ -506,7 +506,7 @@ const hostmap_provider hostmap_provider_##type = { \
     dbm_open, \
     dbm_fetch, \
     dbm_each, \
-    dbm_entries, \
+    dbm_stat, \
     dbm_close, \
     dbm_recall, \
     dbm_create, \

@@ -40,6 +40,9 @@ typedef struct lmdb_ctx {
     MDB_env *env;
     MDB_dbi dbi;
     apr_int64_t entries;
+    unsigned depth;
+    apr_uint64_t pages;         /* of the file */
+    apr_uint64_t pages_used;
     apr_thread_mutex_t *mutex;  /* guards idle */
     lmdb_reader *idle;
 } lmdb_ctx;
@@ -93,10 +96,36 @@ static apr_status_t same_file(lmdb_ctx *ctx, hostmap_file *file,
     return APR_SUCCESS;
 }
 
-static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
+/* Entries, and the pages of both trees: the unnamed database's and that of
+ * free pages, and the two meta pages.  From the meta page alone: httpd's parent
+ * does this with any map, and a damaged tree can end the process. */
+static int stat_read(lmdb_ctx *ctx, MDB_txn *txn)
+{
+    MDB_envinfo info;
+    MDB_stat st, meta;
+    int rc;
+
+    rc = mdb_stat(txn, ctx->dbi, &st);
+    if (rc == 0) {
+        /* LMDB's handle of the tree of free pages */
+        rc = mdb_stat(txn, 0, &meta);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    mdb_env_info(ctx->env, &info);
+    ctx->entries = st.ms_entries;
+    ctx->depth = st.ms_depth;
+    ctx->pages = info.me_last_pgno + 1;
+    ctx->pages_used = st.ms_branch_pages + st.ms_leaf_pages
+                      + st.ms_overflow_pages + meta.ms_branch_pages
+                      + meta.ms_leaf_pages + meta.ms_overflow_pages + 2;
+    return 0;
+}
+
+static apr_status_t lmdb_stat_read(lmdb_ctx *ctx, hostmap_reason *why)
 {
     MDB_txn *txn;
-    MDB_stat st;
     unsigned int flags = 0;
     int rc;
 
@@ -104,10 +133,10 @@ static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
     if (rc == 0) {
         rc = mdb_dbi_open(txn, NULL, 0, &ctx->dbi);
         if (rc == 0) {
-            rc = mdb_stat(txn, ctx->dbi, &st);
-        }
-        if (rc == 0) {
             rc = mdb_dbi_flags(txn, ctx->dbi, &flags);
+        }
+        if (rc == 0 && flags == 0) {
+            rc = stat_read(ctx, txn);
         }
         mdb_txn_abort(txn);
     }
@@ -118,7 +147,6 @@ static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
         return hostmap_because(why, HOSTMAP_EFORMAT, "an LMDB file with flags "
                                "0x%x, expected a plain one", flags);
     }
-    ctx->entries = st.ms_entries;
     return APR_SUCCESS;
 }
 
@@ -156,7 +184,7 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
         rv = length_check(ctx, file, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = lmdb_entries_read(ctx, why);
+        rv = lmdb_stat_read(ctx, why);
     }
     if (rv != APR_SUCCESS) {
         mdb_env_close(ctx->env);
@@ -281,9 +309,14 @@ static apr_status_t lmdb_each(hostmap_file *file, hostmap_each_fn *fn,
     return rv;
 }
 
-static apr_int64_t lmdb_entries(hostmap_file *file)
+static void lmdb_stat(hostmap_file *file, hostmap_stat *stat)
 {
-    return ((lmdb_ctx *)file->ctx)->entries;
+    const lmdb_ctx *ctx = file->ctx;
+
+    stat->entries = ctx->entries;
+    stat->depth = ctx->depth;
+    stat->pages = ctx->pages;
+    stat->pages_used = ctx->pages_used;
 }
 
 /* The file stays mapped when its name is gone: all of it is still known. */
@@ -422,7 +455,7 @@ const hostmap_provider hostmap_provider_lmdb = {
     lmdb_open,
     lmdb_fetch,
     lmdb_each,
-    lmdb_entries,
+    lmdb_stat,
     lmdb_close,
     lmdb_recall,
     lmdb_create,

@@ -43,6 +43,8 @@ struct hostmap_file {
     const char *path;
     hostmap_names names;
     hostmap_id id;
+    /** hostmap_file_marks() has seen a mark: one entry is none */
+    int marked;
     /** hostmap_set's: those who use it, and the list of open files */
     unsigned refs;
     hostmap_file *next;
@@ -68,8 +70,9 @@ struct hostmap_provider {
     apr_status_t (*each)(hostmap_file *file, hostmap_each_fn *fn, void *baton,
                          apr_pool_t *pool, hostmap_reason *why);
 
-    /** -1: not known without reading all */
-    apr_int64_t (*entries)(hostmap_file *file);
+    /** Fill what only the provider knows; the rest is set.  entries: -1, not
+     *  known without reading all; the mark is counted. */
+    void (*stat)(hostmap_file *file, hostmap_stat *stat);
 
     /** What pools do not free. */
     void (*close)(hostmap_file *file);
@@ -93,6 +96,19 @@ struct hostmap_provider {
     /** Close it; keep: all entries have to be in the file then. */
     apr_status_t (*finish)(void *out, int keep, hostmap_reason *why);
 };
+
+/** The key of the mark: no host name, and behind all keys in their order. */
+#define HOSTMAP_MARK_KEY        "\xffmarks"
+#define HOSTMAP_MARK_KEY_LEN    6
+
+/** Is this the key of the mark? */
+int hostmap_mark_is(const char *key, apr_size_t len);
+
+/** The mark's value for HOSTMAP_MARK_ bits: words, static. */
+const char *hostmap_mark_value(unsigned marks);
+
+/** The bits of a mark's value; words of later versions are passed over. */
+unsigned hostmap_mark_read(const char *value, apr_size_t len);
 
 /** NULL at the end. */
 extern const hostmap_provider *const hostmap_providers[];

@@ -34,6 +34,8 @@ struct hostmap_writer {
     hostmap_names names;        /* of the map */
     const char *work;           /* PATH.hostmap-new */
     hostmap_names work_names;
+    unsigned flags;
+    unsigned marks;             /* of the keys so far */
     int lock_fd;                /* the lock's, on work_names.main */
     void *out;                  /* the provider's, NULL when closed */
 };
@@ -178,10 +180,16 @@ static apr_status_t add_entry(void *baton, const char *key,
 static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
                                 hostmap_reason *why)
 {
+    apr_status_t rv;
+
     if (!present) {
         return APR_SUCCESS;
     }
     why->text[0] = '\0';
+    rv = hostmap_file_marks(present, &writer->marks, writer->pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     return hostmap_file_each(present, add_entry, writer, writer->pool, why);
 }
 
@@ -257,6 +265,7 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
     apr_status_t rv;
 
     writer->pool = pool;
+    writer->flags = flags;
     writer->lock_fd = -1;
     apr_pool_cleanup_register(pool, writer, writer_cleanup,
                               apr_pool_cleanup_null);
@@ -301,7 +310,26 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer,
                                key_len + value_len, writer->provider->name,
                                pair_max);
     }
+    if (hostmap_mark_is(key, key_len)) {
+        return hostmap_because(why, APR_EINVAL, "this key is the map's own");
+    }
+    if (!(writer->flags & HOSTMAP_WRITER_ANY_KEY)) {
+        writer->marks |= hostmap_key_marks(key, key_len);
+    }
     return writer->provider->put(writer->out, key, key_len, value, value_len,
+                                 why);
+}
+
+static apr_status_t put_mark(hostmap_writer *writer, hostmap_reason *why)
+{
+    const char *value;
+
+    if (!writer->marks) {
+        return APR_SUCCESS;
+    }
+    value = hostmap_mark_value(writer->marks);
+    return writer->provider->put(writer->out, HOSTMAP_MARK_KEY,
+                                 HOSTMAP_MARK_KEY_LEN, value, strlen(value),
                                  why);
 }
 
@@ -397,6 +425,10 @@ static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
     void *out = writer->out;
     apr_status_t rv;
 
+    rv = put_mark(writer, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     writer->out = NULL;
     rv = writer->provider->finish(out, 1, why);
     if (rv == APR_SUCCESS) {

@@ -202,8 +202,8 @@ nothing.example.com
   port.example.com:80   http://10.0.0.1
 scheme.example.com gopher://10.0.0.1
 option.example.com http://10.0.0.1 timeout=soon
-*.example.com http://10.0.0.1
-www.example.org/path http://10.0.0.1
+www.*.example.com http://10.0.0.1
+www.example.org/path/ http://10.0.0.1
 dot.example.com. http://10.0.0.1
 good.example.com http://10.0.0.1
 """
@@ -722,7 +722,7 @@ def test_check_warns_about_both_files_of_sdbm(tool):
 
 # ---- the command line ------------------------------------------------------
 
-VERBS = ["build", "check", "get", "list", "httxt2dbm"]
+VERBS = ["build", "check", "get", "list", "stat", "httxt2dbm"]
 
 
 def test_help_names_every_verb(tool):
