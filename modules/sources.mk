@@ -68,15 +68,25 @@ mod_proxy_pool_sources = \
 	modules/pool/pool_worker.c \
 	modules/pool/pool_worker.h
 
-# The tool.
+# The tool: the pure part, and the rest.
+tool_core = \
+	support/import_core.c \
+	support/import_core.h
 tool_sources = \
 	support/hostmap.c \
 	support/hostmap_build.c \
 	support/hostmap_check.c \
+	support/hostmap_convert.c \
 	support/hostmap_get.c \
 	support/hostmap_httxt2dbm.c \
+	support/hostmap_idn.c \
+	support/hostmap_idn.h \
+	support/hostmap_import.c \
+	support/hostmap_import.h \
 	support/hostmap_json.c \
 	support/hostmap_json.h \
+	support/hostmap_progress.c \
+	support/hostmap_progress.h \
 	support/hostmap_read.c \
 	support/hostmap_source.c \
 	support/hostmap_source.h \
@@ -96,6 +106,7 @@ unit_sources = \
 	test/unit/test_cache.c \
 	test/unit/test_entry.c \
 	test/unit/test_file.c \
+	test/unit/test_import.c \
 	test/unit/test_key.c \
 	test/unit/test_loop.c \
 	test/unit/test_match.c \
@@ -113,6 +124,7 @@ unit_sources = \
 # `make check` lies in test/fuzz/corpus/X.
 fuzz_programs = \
 	test/fuzz/fuzz_entry \
+	test/fuzz/fuzz_import \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
 	test/fuzz/fuzz_match \

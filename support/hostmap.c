@@ -19,9 +19,12 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "hostmap_progress.h"
+
 #define OPTION_HELP  { "help", 'h', 0, NULL }
 #define OPTION_TYPE  { "type", 't', 1, NULL }
 #define OPTION_JSON  { "json", TOOL_OPT_JSON, 0, NULL }
+#define OPTION_QUIET { "quiet", TOOL_OPT_QUIET, 0, NULL }
 #define OPTIONS_END  { NULL, 0, 0, NULL }
 
 static const apr_getopt_option_t reader_options[] = {
@@ -36,12 +39,32 @@ static const apr_getopt_option_t build_options[] = {
     OPTION_HELP, OPTION_TYPE,
     { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
     { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTION_QUIET,
+    OPTIONS_END
+};
+
+static const apr_getopt_option_t check_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t stat_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_JSON, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t convert_options[] = {
+    OPTION_HELP, OPTION_TYPE,
+    { "from", TOOL_OPT_FROM, 1, NULL },
+    { "key", TOOL_OPT_KEY, 1, NULL },
+    { "value", TOOL_OPT_VALUE, 1, NULL },
+    { "value-format", TOOL_OPT_VALUE_FORMAT, 1, NULL },
+    { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTION_QUIET,
     OPTIONS_END
 };
 
 static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
-      "[-t TYPE] [--dry-run] [--skip-bad] SOURCE MAP",
+      "[-t TYPE] [--dry-run] [--skip-bad] [--quiet] SOURCE MAP",
       "make a map from a text of `key value` lines",
       "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
       "a new file is made beside it and renamed over it.\n"
@@ -51,14 +74,16 @@ static const tool_verb verbs[] = {
       "               is there keeps its type.\n"
       "  --dry-run    check everything, write nothing\n"
       "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
-      "               all but the first; otherwise nothing is written then\n" },
-    { "check", tool_check, reader_options, 1, 1,
-      "[-t TYPE] FILE",
+      "               all but the first; otherwise nothing is written then\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "check", tool_check, check_options, 1, 1,
+      "[-t TYPE] [--quiet] FILE",
       "find what is wrong in a text or a map",
       "FILE is a text, `-` (a text on standard input) or a map.\n"
       "\n"
       "  -t TYPE      FILE is a map of this type; otherwise its own marks\n"
-      "               tell, and a file without any is a text\n" },
+      "               tell, and a file without any is a text\n"
+      "  --quiet      say nothing but what is wrong\n" },
     { "get", tool_get, answer_options, 2, 3,
       "[-t TYPE] [--json] MAP HOST [PATH]",
       "show the entry that answers for a host and a path, and why",
@@ -74,13 +99,36 @@ static const tool_verb verbs[] = {
       "SUFFIX.  Exit status 2: there is none.\n"
       "\n"
       "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
-    { "stat", tool_stat, answer_options, 1, 1,
-      "[-t TYPE] [--json] MAP",
+    { "stat", tool_stat, stat_options, 1, 1,
+      "[-t TYPE] [--json] [--quiet] MAP",
       "show how large a map is, of which type, how old",
       "Counts by reading all entries, unless MAP is of type lmdb.\n"
       "\n"
       "  -t TYPE      type of MAP; otherwise its own marks tell\n"
-      "  --json       one line for programs\n" },
+      "  --json       one line for programs\n"
+      "  --quiet      no progress on the terminal\n" },
+    { "convert", tool_convert, convert_options, 2, 2,
+      "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
+      "      [--value-format TEXT] [--skip-bad] [--quiet] SOURCE DEST",
+      "make a map or a text of a map, a text or somebody else's list",
+      "SOURCE is a map or a text, or what --from says; `-` is standard input.\n"
+      "DEST is a map, written as build does, or with -t text a text; `-` is a\n"
+      "text on standard output.\n"
+      "\n"
+      "  -t TYPE      type of DEST, as for build, or text\n"
+      "  --from FORMAT\n"
+      "               SOURCE is a list: csv, tsv, haproxy (a map file) or\n"
+      "               nginx (what a map block includes, or the block)\n"
+      "  --key NAME, --value NAME\n"
+      "               csv, tsv: which columns, by their names in the first\n"
+      "               line, or by number without such a line; 1 and 2\n"
+      "  --value-format TEXT\n"
+      "               the list's values become TEXT, with the value for %s:\n"
+      "               http://%s\n"
+      "  --skip-bad   leave out what cannot be carried over, and of duplicate\n"
+      "               keys all but the first; otherwise nothing is written\n"
+      "               then\n"
+      "  --quiet      say nothing but what is wrong\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",
@@ -166,6 +214,21 @@ static void take_option(tool *t, int option, const char *value)
     case TOOL_OPT_JSON:
         t->flags |= TOOL_JSON;
         break;
+    case TOOL_OPT_QUIET:
+        t->flags |= TOOL_QUIET;
+        break;
+    case TOOL_OPT_FROM:
+        t->from = value;
+        break;
+    case TOOL_OPT_KEY:
+        t->key = value;
+        break;
+    case TOOL_OPT_VALUE:
+        t->value = value;
+        break;
+    case TOOL_OPT_VALUE_FORMAT:
+        t->value_format = value;
+        break;
     }
 }
 
@@ -237,6 +300,7 @@ static int run_verb(const tool_verb *verb, tool *t)
                 verb->synopsis);
         return TOOL_FAILED;
     }
+    progress_enable(!(t->flags & TOOL_QUIET));
 
     return verb->run(t);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hostmap_progress.h"
 #include "hostmap_source.h"
 #include "hostmap_writer.h"
 
@@ -36,8 +37,7 @@ static apr_status_t new_type(const char **type, tool *t, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
-/* The type that the map gets: what is there decides, then -t, then we. */
-static int choose_type(const char **type, tool *t, const char *path)
+int tool_choose_type(const char **type, tool *t, const char *path)
 {
     hostmap_reason why = { "" };
     const char *there;
@@ -78,26 +78,31 @@ static apr_status_t store_all(hostmap_writer *writer, source *s,
                               apr_size_t *stored, hostmap_reason *why)
 {
     source_entry e;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
+    progress p;
 
     *stored = 0;
+    progress_begin(&p, "writing", source_count(s));
     while (source_next(s, &e)) {
         rv = hostmap_writer_put(writer, e.key, e.key_len, e.value,
                                 e.value_len, why);
         if (rv == APR_EINVAL) {
             source_reject(s, &e, why->text);
+            rv = APR_SUCCESS;
             continue;
         }
         if (rv != APR_SUCCESS) {
-            return rv;
+            break;
         }
         ++*stored;
+        progress_row(&p, *stored);
     }
+    progress_end(&p);
 
-    return APR_SUCCESS;
+    return rv;
 }
 
-static int refuse(const source *s, const char *path)
+int tool_refuse_source(const source *s, const char *path)
 {
     apr_size_t bad = source_bad(s);
 
@@ -108,7 +113,7 @@ static int refuse(const source *s, const char *path)
                       path);
 }
 
-static void say_skipped(const source *s)
+void tool_say_skipped(const source *s)
 {
     apr_size_t bad = source_bad(s);
 
@@ -138,16 +143,33 @@ static int write_map(tool *t, source *s, const char *path, const char *type)
     }
     if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
         hostmap_writer_abort(writer);
-        return refuse(s, path);
+        return tool_refuse_source(s, path);
     }
     rv = hostmap_writer_commit(writer, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }
-    say_skipped(s);
-    printf("%s: %s, %" APR_SIZE_T_FMT " entries\n", path, type, stored);
+    tool_say_skipped(s);
+    tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries\n", path, type,
+                stored);
 
     return TOOL_DONE;
+}
+
+int tool_build_source(tool *t, source *s, const char *path,
+                      const char *type)
+{
+    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
+        return tool_refuse_source(s, path);
+    }
+    if (t->flags & TOOL_DRY_RUN) {
+        tool_say_skipped(s);
+        tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries (not written)\n",
+                    path, type, source_count(s));
+        return TOOL_DONE;
+    }
+
+    return write_map(t, s, path, type);
 }
 
 int tool_build(tool *t)
@@ -157,22 +179,14 @@ int tool_build(tool *t)
     source *s;
     apr_status_t rv;
 
-    if (choose_type(&type, t, path) != TOOL_DONE) {
+    if (tool_choose_type(&type, t, path) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    rv = source_read(&s, t->operands[0], type, 0, t->pool);
+    rv = source_read(&s, t->operands[0], type,
+                     t->flags & TOOL_QUIET ? SOURCE_QUIET : 0, t->pool);
     if (rv != APR_SUCCESS) {
         return tool_file_error(t->operands[0], rv, NULL);
     }
-    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        return refuse(s, path);
-    }
-    if (t->flags & TOOL_DRY_RUN) {
-        say_skipped(s);
-        printf("%s: %s, %" APR_SIZE_T_FMT " entries (not written)\n", path,
-               type, source_count(s));
-        return TOOL_DONE;
-    }
 
-    return write_map(t, s, path, type);
+    return tool_build_source(t, s, path, type);
 }

@@ -14,21 +14,24 @@
 #include "hostmap_entry.h"
 #include "hostmap_guard.h"
 #include "hostmap_key.h"
+#include "hostmap_progress.h"
 #include "hostmap_source.h"
 #include "hostmap_table.h"
 
 /* So many bad entries are said; a map of something else is full of them. */
 #define SAID_MAX    100
 
-static int report(const char *name, const char *type, apr_size_t entries,
-                  apr_size_t bad)
+static int report(const tool *t, const char *name, const char *type,
+                  apr_size_t entries, apr_size_t bad)
 {
-    printf("%s: %s, %" APR_SIZE_T_FMT " entries, ", name, type, entries);
+    tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries, ", name, type,
+                entries);
     if (bad) {
-        printf("%" APR_SIZE_T_FMT " error%s\n", bad, bad == 1 ? "" : "s");
+        tool_report(t, "%" APR_SIZE_T_FMT " error%s\n", bad,
+                    bad == 1 ? "" : "s");
         return TOOL_FAILED;
     }
-    puts("no errors");
+    tool_report(t, "no errors\n");
 
     return TOOL_DONE;
 }
@@ -40,13 +43,14 @@ static int check_text(tool *t, const char *path)
     source *s;
     apr_status_t rv;
 
-    rv = source_read(&s, path, NULL, 0, t->pool);
+    rv = source_read(&s, path, NULL, t->flags & TOOL_QUIET ? SOURCE_QUIET : 0,
+                     t->pool);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, NULL);
     }
     source_summary(s);
 
-    return report(source_name(s), "text", source_count(s), source_bad(s));
+    return report(t, source_name(s), "text", source_count(s), source_bad(s));
 }
 
 /* ---- who can write ----------------------------------------------------- */
@@ -66,6 +70,7 @@ typedef struct check_state {
     apr_size_t bad;
     /** what the keys ask for, to be compared with the map's mark */
     unsigned marks;
+    progress p;
     /** the keys with a path: their host keys are looked up at the end */
     table *paths;
 } check_state;
@@ -76,6 +81,7 @@ static void check_say(check_state *c, const char *key, apr_size_t key_len,
     if (++c->bad > SAID_MAX) {
         return;
     }
+    progress_clear();
     fprintf(stderr, "%s: ", c->path);
     tool_write(stderr, key, key_len, 1);
     fprintf(stderr, ": %s, at column %" APR_SIZE_T_FMT " of the %s\n",
@@ -103,6 +109,7 @@ static apr_status_t check_entry(void *baton, const char *key,
     hostmap_bad bad;
 
     c->count++;
+    progress_row(&c->p, c->count);
     if (hostmap_key_check(key, key_len, &bad) != APR_SUCCESS) {
         check_say(c, key, key_len, &bad, "key");
     }
@@ -179,7 +186,7 @@ static apr_status_t check_all(check_state *c, hostmap_file *file,
 
 static int check_map(tool *t, const char *path, const char *type)
 {
-    check_state c = { path, t->pool, 0, 0, 0, table_create(t->pool) };
+    check_state c;
     hostmap_reason why = { "" };
     hostmap_file *file;
     hostmap_stat stat;
@@ -190,7 +197,13 @@ static int check_map(tool *t, const char *path, const char *type)
         return tool_file_error(path, rv, &why);
     }
     hostmap_file_stat(file, &stat);
+    memset(&c, 0, sizeof(c));
+    c.path = path;
+    c.pool = t->pool;
+    c.paths = table_create(t->pool);
+    progress_begin(&c.p, path, stat.entries > 0 ? stat.entries : 0);
     rv = check_all(&c, file, &why);
+    progress_end(&c.p);
     hostmap_file_close(file);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
@@ -202,7 +215,7 @@ static int check_map(tool *t, const char *path, const char *type)
                    c.bad - SAID_MAX);
     }
 
-    return report(path, stat.type, c.count, c.bad);
+    return report(t, path, stat.type, c.count, c.bad);
 }
 
 int tool_check(tool *t)

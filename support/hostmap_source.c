@@ -12,18 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apr_file_info.h"
-#include "apr_file_io.h"
 #include "apr_strings.h"
 
 #include "hostmap_entry.h"
+#include "hostmap_idn.h"
 #include "hostmap_key.h"
+#include "hostmap_progress.h"
 #include "hostmap_table.h"
 #include "hostmap_text.h"
 #include "hostmap_tool.h"
 
 /* So many wrong lines are said; a wrong file would say a million. */
 #define SAID_MAX    100
+
+/* So much of a wrong value is shown. */
+#define SHOWN_MAX   200
 
 /* A line of this length is wrong even where no other limit applies: its
  * offsets would not fit an entry of the table. */
@@ -49,21 +52,23 @@ struct source {
     apr_uint64_t bytes;
     apr_size_t bad;
     unsigned marks;             /* what kinds of keys there are */
+    apr_size_t noted;           /* names said to be stored in punycode */
     hostmap_str known[KNOWN_VALUES];
     apr_pool_t *pool;
 };
 
-static apr_status_t source_free(void *data)
-{
-    source *s = data;
-
-    free(s->text);
-    s->text = NULL;
-
-    return APR_SUCCESS;
-}
-
 /* ---- messages ---------------------------------------------------------- */
+
+static void source_say_place(const source *s, apr_size_t line)
+{
+    progress_clear();
+    if (line) {
+        fprintf(stderr, "%s:%" APR_SIZE_T_FMT ": ", s->name, line);
+    }
+    else {
+        fprintf(stderr, "%s: ", s->name);
+    }
+}
 
 /* Begin a message about a line.  Returns 0 when enough has been said. */
 static int source_say(source *s, apr_size_t line)
@@ -71,7 +76,7 @@ static int source_say(source *s, apr_size_t line)
     if (++s->bad > SAID_MAX) {
         return 0;
     }
-    fprintf(stderr, "%s:%" APR_SIZE_T_FMT ": ", s->name, line);
+    source_say_place(s, line);
 
     return 1;
 }
@@ -107,6 +112,30 @@ void source_reject(source *s, const source_entry *entry, const char *reason)
     fprintf(stderr, "%s\n", reason);
 }
 
+void source_fault(source *s, apr_size_t line, hostmap_str key,
+                  const char *reason)
+{
+    if (!source_say(s, line)) {
+        return;
+    }
+    if (key.len) {
+        source_say_key(key.ptr, key.len);
+    }
+    fprintf(stderr, "%s\n", reason);
+}
+
+void source_note_idn(source *s, apr_size_t line, hostmap_str written,
+                     const char *stored)
+{
+    if ((s->flags & SOURCE_QUIET) || ++s->noted > SAID_MAX) {
+        return;
+    }
+    source_say_place(s, line);
+    fputs("note: ", stderr);
+    source_say_key(written.ptr, written.len);
+    fprintf(stderr, "stored as %s\n", stored);
+}
+
 void source_summary(const source *s)
 {
     if (s->bad > SAID_MAX) {
@@ -116,33 +145,6 @@ void source_summary(const source *s)
 }
 
 /* ---- bytes ------------------------------------------------------------- */
-
-static apr_status_t source_load(source *s, apr_file_t *file)
-{
-    apr_finfo_t info;
-    apr_size_t room = 1 << 16, got;
-    apr_status_t rv;
-
-    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
-    if (rv == APR_SUCCESS && info.size > 0) {
-        /* One more than there is, so that the end shows without growing. */
-        room = (apr_size_t)info.size + 1;
-    }
-
-    s->text = malloc(room);
-    for (;;) {
-        if (!s->text) {
-            return APR_ENOMEM;
-        }
-        rv = apr_file_read_full(file, s->text + s->len, room - s->len, &got);
-        s->len += got;
-        if (rv != APR_SUCCESS) {
-            return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
-        }
-        room *= 2;
-        s->text = realloc(s->text, room);
-    }
-}
 
 /* Make every gap between words one blank. */
 static apr_size_t source_squeeze(char *value, apr_size_t len)
@@ -216,6 +218,61 @@ static int source_is_known(const hostmap_str *known, const hostmap_str *value)
            && memcmp(known->ptr, value->ptr, value->len) == 0;
 }
 
+void source_push(source *s, apr_size_t line, hostmap_str key,
+                 hostmap_str value)
+{
+    hostmap_bad bad;
+    hostmap_entry entry;
+    char *bytes;
+
+    if (hostmap_key_check(key.ptr, key.len, &bad) != APR_SUCCESS) {
+        source_fault(s, line, key, bad.reason);
+        return;
+    }
+    if (hostmap_entry_parse(&entry, value.ptr, value.len, &bad)
+        != APR_SUCCESS) {
+        if (source_say(s, line)) {
+            source_say_key(key.ptr, key.len);
+            tool_write(stderr, value.ptr,
+                       value.len < SHOWN_MAX ? value.len : SHOWN_MAX, 0);
+            fprintf(stderr, ": %s, at column %" APR_SIZE_T_FMT " of the "
+                    "value\n", bad.reason, bad.pos + 1);
+        }
+        return;
+    }
+    bytes = apr_palloc(s->pool, key.len + value.len);
+    memcpy(bytes, key.ptr, key.len);
+    memcpy(bytes + key.len, value.ptr, value.len);
+    key.ptr = bytes;
+    value.ptr = bytes + key.len;
+    value.len = source_squeeze(bytes + key.len, value.len);
+    if (source_fits(s, line, &key, &value)) {
+        source_add(s, line, &key, &value);
+    }
+}
+
+/* A line whose key is not ASCII. */
+static void source_push_idn(source *s, apr_size_t line, hostmap_str key,
+                            hostmap_str value)
+{
+    char stored[HOSTMAP_KEY_MAX + 1];
+    hostmap_str converted = { stored, 0 };
+    const char *reason;
+    hostmap_bad bad;
+
+    if (idn_key(stored, &converted.len, key.ptr, key.len, &reason)
+        != APR_SUCCESS) {
+        source_fault(s, line, key, reason);
+        return;
+    }
+    if (hostmap_key_check(stored, converted.len, &bad) != APR_SUCCESS) {
+        source_fault(s, line, key, bad.reason);
+        return;
+    }
+    source_note_idn(s, line, key, stored);
+    source_push(s, line, converted, value);
+}
+
 /* A line of a map of hosts. */
 static void source_line(source *s, apr_size_t line, char *text,
                         apr_size_t len)
@@ -236,6 +293,10 @@ static void source_line(source *s, apr_size_t line, char *text,
         return;
     }
     if (hostmap_key_check(key.ptr, key.len, &bad) != APR_SUCCESS) {
+        if (idn_wanted(key.ptr, key.len)) {
+            source_push_idn(s, line, key, value);
+            return;
+        }
         source_say_bad(s, line, &key, &bad,
                        (key.ptr - text) + bad.pos + 1);
         return;
@@ -280,6 +341,7 @@ static void source_lines(source *s)
     char *at = s->text;
     char *end = s->text + s->len;
     apr_size_t line = 0;
+    progress p;
 
     if (!(s->flags & SOURCE_HTTXT2DBM)
         && s->len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) {
@@ -287,6 +349,7 @@ static void source_lines(source *s)
         at += 3;
     }
 
+    progress_begin(&p, s->name, s->len);
     while (at < end) {
         char *newline = memchr(at, '\n', end - at);
         apr_size_t len = (newline ? newline : end) - at;
@@ -304,7 +367,9 @@ static void source_lines(source *s)
             source_line(s, line, at, len);
         }
         at += len + 1;
+        progress_row(&p, (apr_size_t)(at - s->text));
     }
+    progress_end(&p);
 }
 
 /* ---- equal keys -------------------------------------------------------- */
@@ -404,45 +469,43 @@ static void source_count_bytes(source *s)
 
 /* ---- the interface ----------------------------------------------------- */
 
-apr_status_t source_read(source **out, const char *path, const char *type,
-                         unsigned flags, apr_pool_t *pool)
+source *source_create(const char *path, const char *type, unsigned flags,
+                      apr_pool_t *pool)
 {
     source *s = apr_pcalloc(pool, sizeof(*s));
-    apr_file_t *file;
-    apr_status_t rv;
 
-    s->name = path;
+    s->name = strcmp(path, "-") == 0 ? "stdin" : path;
     s->type = type;
     s->pair_max = type ? hostmap_type_pair_max(type) : 0;
     s->flags = flags;
     s->pool = pool;
     s->entries = table_create(pool);
-    apr_pool_cleanup_register(pool, s, source_free, apr_pool_cleanup_null);
 
-    if (strcmp(path, "-") == 0) {
-        s->name = "stdin";
-        rv = apr_file_open_stdin(&file, pool);
-    }
-    else {
-        rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
-                           pool);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = source_load(s, file);
-    apr_file_close(file);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
+    return s;
+}
 
-    source_lines(s);
+void source_finish(source *s)
+{
     table_sort(s->entries);
     source_unify(s);
-    if ((s->marks & HOSTMAP_MARK_PATH) && !(flags & SOURCE_HTTXT2DBM)) {
+    if ((s->marks & HOSTMAP_MARK_PATH) && !(s->flags & SOURCE_HTTXT2DBM)) {
         source_check_paths(s);
     }
     source_count_bytes(s);
+}
+
+apr_status_t source_read(source **out, const char *path, const char *type,
+                         unsigned flags, apr_pool_t *pool)
+{
+    source *s = source_create(path, type, flags, pool);
+    apr_status_t rv;
+
+    rv = tool_load(&s->text, &s->len, path, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    source_lines(s);
+    source_finish(s);
     *out = s;
 
     return APR_SUCCESS;

@@ -5,6 +5,7 @@
  * @brief A text of `key value` lines: read, checked, sorted by key.
  *
  *     source_read() -> source_next() until 0
+ *     source_create() -> source_push() ... -> source_finish() -> the same
  *
  * What is wrong is said on standard error, with file and line, and counted;
  * what is right is given out in the order of the keys' bytes.
@@ -17,12 +18,15 @@
 #include "apr_pools.h"
 
 #include "hostmap.h"
+#include "hostmap_entry.h"
 
 /** With stock httxt2dbm's eyes: any key, the first word is the value, the
  *  last line of a key counts. */
 #define SOURCE_HTTXT2DBM    0x1
 /** Say each entry on standard error, as httxt2dbm -v does. */
 #define SOURCE_VERBOSE      0x2
+/** Do not say which names were written in punycode. */
+#define SOURCE_QUIET        0x4
 
 typedef struct source source;
 
@@ -39,13 +43,36 @@ typedef struct source_entry {
  * Read a whole text.
  * @param path "-" is standard input
  * @param type a type of map whose limits the entries have to keep, or NULL
- * @param flags SOURCE_HTTXT2DBM, SOURCE_VERBOSE or 0
+ * @param flags SOURCE_ bits or 0
  * @param pool owns the source and its bytes
  * @return APR_SUCCESS, also when lines are wrong; else why the text cannot be
  *         read
  */
 apr_status_t source_read(source **s, const char *path, const char *type,
                          unsigned flags, apr_pool_t *pool);
+
+/** Begin a source whose entries come from elsewhere; as source_read(). */
+source *source_create(const char *path, const char *type, unsigned flags,
+                      apr_pool_t *pool);
+
+/**
+ * Add an entry.  It is checked like one of a text, and said when it is wrong;
+ * its bytes are copied.
+ * @param line where it stands; 0: nowhere that has lines
+ */
+void source_push(source *s, apr_size_t line, hostmap_str key,
+                 hostmap_str value);
+
+/** Say that a line is wrong.  @param key may be empty */
+void source_fault(source *s, apr_size_t line, hostmap_str key,
+                  const char *reason);
+
+/** Say that a name is stored in punycode. */
+void source_note_idn(source *s, apr_size_t line, hostmap_str written,
+                     const char *stored);
+
+/** All entries are there: sort them, find those that are there twice. */
+void source_finish(source *s);
 
 /** The next entry in the order of the keys.  @return 0 when there is none */
 int source_next(source *s, source_entry *entry);

@@ -11,6 +11,7 @@
 
 #include "hostmap_json.h"
 #include "hostmap_key.h"
+#include "hostmap_progress.h"
 
 typedef struct summary {
     hostmap_stat stat;
@@ -18,6 +19,7 @@ typedef struct summary {
     apr_int64_t entries;
     apr_uint64_t bytes;         /* of keys and values, where they were read */
     double fill;
+    progress p;
     apr_int64_t age;            /* seconds */
 } summary;
 
@@ -30,6 +32,7 @@ static apr_status_t count_one(void *baton, const char *key,
 
     s->entries++;
     s->bytes += key_len + value_len;
+    progress_row(&s->p, 0);
 
     return APR_SUCCESS;
 }
@@ -51,7 +54,9 @@ static apr_status_t collect(summary *s, hostmap_file *file, tool *t,
         s->fill = (double)s->stat.pages_used / (double)s->stat.pages;
         return APR_SUCCESS;
     }
+    progress_begin(&s->p, t->operands[0], 0);
     rv = hostmap_file_each(file, count_one, s, t->pool, why);
+    progress_end(&s->p);
     if (s->stat.size > 0) {
         s->fill = (double)s->bytes / (double)s->stat.size;
     }

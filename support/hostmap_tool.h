@@ -26,17 +26,25 @@
 #define TOOL_OPT_DRY_RUN    256
 #define TOOL_OPT_SKIP_BAD   257
 #define TOOL_OPT_JSON       258
+#define TOOL_OPT_QUIET      259
+#define TOOL_OPT_FROM       260
+#define TOOL_OPT_KEY        261
+#define TOOL_OPT_VALUE      262
+#define TOOL_OPT_VALUE_FORMAT 263
 
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
 #define TOOL_SKIP_BAD   0x2
 #define TOOL_JSON       0x4
+#define TOOL_QUIET      0x8
 
 typedef struct tool {
     apr_pool_t *pool;
     /** -t as written, NULL: not given */
     const char *type;
     unsigned flags;
+    /** convert's; NULL: not given */
+    const char *from, *key, *value, *value_format;
     /** the words that are not options */
     int count;
     const char **operands;
@@ -69,6 +77,7 @@ int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);
 int tool_stat(tool *t);
+int tool_convert(tool *t);
 int tool_httxt2dbm(tool *t);
 
 /** Say `hostmap: ...` on standard error.  @return TOOL_FAILED */
@@ -90,6 +99,22 @@ int tool_write(FILE *to, const char *bytes, apr_size_t len, int key);
 /** Write a line `key value`.  @return as tool_write() */
 int tool_write_entry(const char *key, apr_size_t key_len,
                      const char *value, apr_size_t value_len);
+
+/** The same, to another file. */
+int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
+                        const char *value, apr_size_t value_len);
+
+/** Say on standard output what was done, unless --quiet. */
+void tool_report(const tool *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/**
+ * Read a whole file.
+ * @param path "-" is standard input
+ * @param text set to its bytes, freed with the pool
+ */
+apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
+                       apr_pool_t *pool);
 
 /** Flush standard output.  @return status, or TOOL_FAILED when what was
  *  written did not get out */
@@ -114,5 +139,26 @@ int tool_open_map(hostmap_file **file, tool *t, const char *path);
  * @return TOOL_DONE, or TOOL_FAILED: said
  */
 int tool_read_host(char *key, apr_size_t *len, const char *host);
+
+/* ---- making a map of a source: hostmap_build.c ------------------------- */
+
+struct source;
+
+/**
+ * The type that the map at path is to get: what is there decides, then -t.
+ * @return TOOL_DONE, or TOOL_FAILED: said
+ */
+int tool_choose_type(const char **type, tool *t, const char *path);
+
+/** Make or replace the map, as the flags say.  @return an exit status */
+int tool_build_source(tool *t, struct source *s, const char *path,
+                      const char *type);
+
+/** Say that nothing was written because of wrong lines.
+ *  @return TOOL_FAILED */
+int tool_refuse_source(const struct source *s, const char *path);
+
+/** Say how many wrong lines were left out, if any. */
+void tool_say_skipped(const struct source *s);
 
 #endif /* HOSTMAP_TOOL_H */
