@@ -25,13 +25,18 @@ static int is_text(const tool *t)
 
 /* ---- a text ------------------------------------------------------------ */
 
-static void print_all(FILE *to, source *s)
+/* Returns how many entries there were. */
+static apr_size_t print_all(FILE *to, source *s)
 {
+    apr_size_t count = 0;
     source_entry e;
 
     while (source_next(s, &e) && !ferror(to)) {
         tool_write_entry_to(to, e.key, e.key_len, e.value, e.value_len);
+        count++;
     }
+
+    return count;
 }
 
 static int system_error(const char *path)
@@ -39,14 +44,35 @@ static int system_error(const char *path)
     return tool_error("%s: %s", path, strerror(errno));
 }
 
+static int may_go_on(const tool *t, const source *s, const char *path)
+{
+    return source_bad(s) && !(t->flags & TOOL_SKIP_BAD)
+           ? tool_refuse_source(s, path) : TOOL_DONE;
+}
+
+/* Make all of it safe on the disk, with the mode of the file that is replaced.
+ * Returns 0, or -1 with errno set. */
+static int finish_file(FILE *to, const char *like)
+{
+    int fd = fileno(to);
+    struct stat st;
+
+    if (fflush(to) != 0 || ferror(to)
+        || (stat(like, &st) == 0 && fchmod(fd, st.st_mode & 0777) != 0)) {
+        return -1;
+    }
+
+    return fsync(fd);
+}
+
 /* Write a new file and put it in the place of the old one, so that it is never
  * seen half done. */
 static int write_file(tool *t, source *s, const char *path)
 {
     const char *work = apr_pstrcat(t->pool, path, ".hostmap-new", NULL);
-    struct stat st;
+    apr_size_t count;
     FILE *to;
-    int fd, wrong;
+    int fd, status;
 
     fd = open(work, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
               0666);
@@ -54,17 +80,34 @@ static int write_file(tool *t, source *s, const char *path)
     if (!to) {
         return system_error(work);
     }
-    print_all(to, s);
-    wrong = fflush(to) != 0 || ferror(to) || fsync(fd) != 0
-            || (stat(path, &st) == 0 && fchmod(fd, st.st_mode & 0777) != 0);
-    wrong |= fclose(to) != 0;
-    if (wrong || rename(work, path) != 0) {
-        system_error(path);
-        unlink(work);
-        return TOOL_FAILED;
+    count = print_all(to, s);
+    status = may_go_on(t, s, path);
+    if (status == TOOL_DONE
+        && (finish_file(to, path) != 0 || rename(work, path) != 0)) {
+        status = system_error(path);
     }
+    fclose(to);
+    if (status != TOOL_DONE) {
+        unlink(work);
+        return status;
+    }
+    tool_say_skipped(s);
+    tool_report(t, "%s: text, %" APR_SIZE_T_FMT " entries\n", path, count);
 
     return TOOL_DONE;
+}
+
+/* What is wrong is said before anything is printed. */
+static int write_stdout(tool *t, source *s)
+{
+    int status = may_go_on(t, s, "the text");
+
+    if (status == TOOL_DONE) {
+        print_all(stdout, s);
+        tool_say_skipped(s);
+    }
+
+    return status;
 }
 
 /* A text may be written over a text, and over nothing else. */
@@ -89,30 +132,13 @@ static int convert_to_text(tool *t, const char *path)
 {
     int to_stdout = strcmp(path, "-") == 0;
     source *s;
-    int status;
 
-    if (!to_stdout && check_text_dest(t, path) != TOOL_DONE) {
+    if ((!to_stdout && check_text_dest(t, path) != TOOL_DONE)
+        || import_source(&s, t, t->operands[0], NULL) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    if (import_source(&s, t, t->operands[0], NULL) != TOOL_DONE) {
-        return TOOL_FAILED;
-    }
-    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        return tool_refuse_source(s, to_stdout ? "the text" : path);
-    }
-    if (to_stdout) {
-        print_all(stdout, s);
-        tool_say_skipped(s);
-        return TOOL_DONE;
-    }
-    status = write_file(t, s, path);
-    if (status == TOOL_DONE) {
-        tool_say_skipped(s);
-        tool_report(t, "%s: text, %" APR_SIZE_T_FMT " entries\n", path,
-                    source_count(s));
-    }
 
-    return status;
+    return to_stdout ? write_stdout(t, s) : write_file(t, s, path);
 }
 
 /* ---- a map ------------------------------------------------------------- */

@@ -26,7 +26,7 @@
 /** Say each entry on standard error, as httxt2dbm -v does. */
 #define SOURCE_VERBOSE      0x2
 /** Do not say which names were written in punycode. */
-#define SOURCE_QUIET        0x4
+#define SOURCE_QUIET        0x10
 
 typedef struct source source;
 
