@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -67,9 +68,9 @@ static int finish_file(FILE *to, const char *like)
 
 /* Write a new file and put it in the place of the old one, so that it is never
  * seen half done. */
-static int write_file(tool *t, source *s, const char *path)
+static int write_file(tool *t, source *s, const char *path, const char *real)
 {
-    const char *work = apr_pstrcat(t->pool, path, ".hostmap-new", NULL);
+    const char *work = apr_pstrcat(t->pool, real, ".hostmap-new", NULL);
     apr_size_t count;
     FILE *to;
     int fd, status;
@@ -83,7 +84,7 @@ static int write_file(tool *t, source *s, const char *path)
     count = print_all(to, s);
     status = may_go_on(t, s, path);
     if (status == TOOL_DONE
-        && (finish_file(to, path) != 0 || rename(work, path) != 0)) {
+        && (finish_file(to, real) != 0 || rename(work, real) != 0)) {
         status = system_error(path);
     }
     fclose(to);
@@ -128,6 +129,19 @@ static int check_text_dest(tool *t, const char *path)
     return TOOL_DONE;
 }
 
+/* The file that a symbolic link names is replaced, not the link. */
+static const char *behind_links(const char *path, apr_pool_t *pool)
+{
+    char *real = realpath(path, NULL);
+
+    if (real) {
+        path = apr_pstrdup(pool, real);
+        free(real);
+    }
+
+    return path;
+}
+
 static int convert_to_text(tool *t, const char *path)
 {
     int to_stdout = strcmp(path, "-") == 0;
@@ -138,7 +152,8 @@ static int convert_to_text(tool *t, const char *path)
         return TOOL_FAILED;
     }
 
-    return to_stdout ? write_stdout(t, s) : write_file(t, s, path);
+    return to_stdout ? write_stdout(t, s)
+                     : write_file(t, s, path, behind_links(path, t->pool));
 }
 
 /* ---- a map ------------------------------------------------------------- */

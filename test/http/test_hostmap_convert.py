@@ -74,6 +74,18 @@ def test_convert_to_a_text_keeps_its_mode(tool):
     assert stat.S_IMODE(os.stat(tool.path("text")).st_mode) == 0o640
 
 
+def test_a_symbolic_link_to_a_text_stays_one(tool):
+    tool.map()
+    os.mkdir(tool.path("folder"))
+    tool.write("folder/text", "old\n")
+    os.symlink("folder/text", tool.path("text"))
+    assert tool("convert", "-t", "text", "map", "text").ok() \
+        == "text: text, 10 entries\n"
+    assert os.readlink(tool.path("text")) == "folder/text"
+    assert tool.read("folder/text").decode() == SORTED
+    assert os.listdir(tool.path("folder")) == ["text"]
+
+
 def test_a_failed_write_leaves_the_old_text(tool):
     tool.map()
     tool.write("text", "old\n")
