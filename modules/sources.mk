@@ -26,6 +26,8 @@ hostmap_sources = \
 	modules/hostmap/hostmap.c \
 	modules/hostmap/hostmap_cache.c \
 	modules/hostmap/hostmap_cache.h \
+	modules/hostmap/hostmap_copy.c \
+	modules/hostmap/hostmap_copy.h \
 	modules/hostmap/hostmap_dbm.c \
 	modules/hostmap/hostmap_entry.c \
 	modules/hostmap/hostmap_file.c \
@@ -68,6 +70,7 @@ mod_proxy_pool_sources = \
 tool_sources = \
 	support/hostmap.c \
 	support/hostmap_build.c \
+	support/hostmap_change.c \
 	support/hostmap_check.c \
 	support/hostmap_httxt2dbm.c \
 	support/hostmap_read.c \

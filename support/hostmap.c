@@ -34,6 +34,10 @@ static const apr_getopt_option_t build_options[] = {
     OPTIONS_END
 };
 
+static const apr_getopt_option_t change_options[] = {
+    OPTION_HELP, OPTIONS_END
+};
+
 static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
       "[-t TYPE] [--dry-run] [--skip-bad] SOURCE MAP",
@@ -68,6 +72,19 @@ static const tool_verb verbs[] = {
       "SUFFIX.  Exit status 2: there is none.\n"
       "\n"
       "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+    { "set", tool_set, change_options, 2, INT_MAX,
+      "MAP KEY VALUE... | MAP -",
+      "add or change entries of a map",
+      "The words of VALUE are those of a line that `hostmap build` reads.\n"
+      "`-`: many entries, `key value` lines on standard input.  All or\n"
+      "nothing: when one is wrong, nothing is changed.  A copy of MAP is\n"
+      "changed and renamed over it.\n" },
+    { "delete", tool_delete, change_options, 2, INT_MAX,
+      "MAP KEY... | MAP -",
+      "take entries out of a map",
+      "`-`: the first word of each line of standard input is a KEY, as\n"
+      "`hostmap list` prints them.  All or nothing.  Exit status 2: MAP has\n"
+      "no entry of one of the keys, and nothing was changed.\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",

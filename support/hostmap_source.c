@@ -44,6 +44,8 @@ struct source {
     unsigned flags;
     char *text;
     apr_size_t len;
+    /* else it is the caller's */
+    int text_is_own;
     table *entries;
     apr_size_t next;
     apr_uint64_t bytes;
@@ -56,7 +58,9 @@ static apr_status_t source_free(void *data)
 {
     source *s = data;
 
-    free(s->text);
+    if (s->text_is_own) {
+        free(s->text);
+    }
     s->text = NULL;
 
     return APR_SUCCESS;
@@ -70,7 +74,12 @@ static int source_say(source *s, apr_size_t line)
     if (++s->bad > SAID_MAX) {
         return 0;
     }
-    fprintf(stderr, "%s:%" APR_SIZE_T_FMT ": ", s->name, line);
+    if (s->text_is_own) {
+        fprintf(stderr, "%s:%" APR_SIZE_T_FMT ": ", s->name, line);
+    }
+    else {
+        fputs("hostmap: ", stderr);
+    }
 
     return 1;
 }
@@ -273,6 +282,28 @@ static void source_line_httxt2dbm(source *s, apr_size_t line, char *text,
     }
 }
 
+/* A line whose first word is a key. */
+static void source_line_keys(source *s, apr_size_t line, const char *text,
+                             apr_size_t len)
+{
+    const char *end = text + len;
+    hostmap_str key, value;
+
+    while (text < end && strchr(" \t\r", *text) && *text) {
+        text++;
+    }
+    key.ptr = text;
+    while (text < end && (!strchr(" \t\r", *text) || !*text)) {
+        text++;
+    }
+    key.len = text - key.ptr;
+    value.ptr = text;
+    value.len = 0;
+    if (key.len && key.ptr[0] != '#') {
+        source_add(s, line, &key, &value);
+    }
+}
+
 static void source_lines(source *s)
 {
     char *at = s->text;
@@ -297,6 +328,9 @@ static void source_lines(source *s)
         }
         else if (s->flags & SOURCE_HTTXT2DBM) {
             source_line_httxt2dbm(s, line, at, len);
+        }
+        else if (s->flags & SOURCE_KEYS) {
+            source_line_keys(s, line, at, len);
         }
         else {
             source_line(s, line, at, len);
@@ -371,14 +405,12 @@ static void source_unify(source *s)
 
 /* ---- the interface ----------------------------------------------------- */
 
-apr_status_t source_read(source **out, const char *path, const char *type,
-                         unsigned flags, apr_pool_t *pool)
+static source *source_create(const char *name, const char *type,
+                             unsigned flags, apr_pool_t *pool)
 {
     source *s = apr_pcalloc(pool, sizeof(*s));
-    apr_file_t *file;
-    apr_status_t rv;
 
-    s->name = path;
+    s->name = name;
     s->type = type;
     s->pair_max = type ? hostmap_type_pair_max(type) : 0;
     s->flags = flags;
@@ -386,6 +418,24 @@ apr_status_t source_read(source **out, const char *path, const char *type,
     s->entries = table_create(pool);
     apr_pool_cleanup_register(pool, s, source_free, apr_pool_cleanup_null);
 
+    return s;
+}
+
+static void source_sort(source *s)
+{
+    source_lines(s);
+    table_sort(s->entries);
+    source_unify(s);
+}
+
+apr_status_t source_read(source **out, const char *path, const char *type,
+                         unsigned flags, apr_pool_t *pool)
+{
+    source *s = source_create(path, type, flags, pool);
+    apr_file_t *file;
+    apr_status_t rv;
+
+    s->text_is_own = 1;
     if (strcmp(path, "-") == 0) {
         s->name = "stdin";
         rv = apr_file_open_stdin(&file, pool);
@@ -402,13 +452,21 @@ apr_status_t source_read(source **out, const char *path, const char *type,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-
-    source_lines(s);
-    table_sort(s->entries);
-    source_unify(s);
+    source_sort(s);
     *out = s;
 
     return APR_SUCCESS;
+}
+
+void source_take(source **out, char *text, const char *type, unsigned flags,
+                 apr_pool_t *pool)
+{
+    source *s = source_create("command line", type, flags, pool);
+
+    s->text = text;
+    s->len = strlen(text);
+    source_sort(s);
+    *out = s;
 }
 
 int source_next(source *s, source_entry *entry)

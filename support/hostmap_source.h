@@ -21,6 +21,9 @@
 /** With stock httxt2dbm's eyes: any key, the first word is the value, the
  *  last line of a key counts. */
 #define SOURCE_HTTXT2DBM    0x1
+/** The first word of a line is a key, of any spelling; the rest does not
+ *  matter. */
+#define SOURCE_KEYS         0x4
 /** Say each entry on standard error, as httxt2dbm -v does. */
 #define SOURCE_VERBOSE      0x2
 
@@ -46,6 +49,14 @@ typedef struct source_entry {
  */
 apr_status_t source_read(source **s, const char *path, const char *type,
                          unsigned flags, apr_pool_t *pool);
+
+/**
+ * The same with a text that is in memory, made of words of the command line:
+ * messages do not speak of lines.
+ * @param text its bytes are changed and have to outlive the source
+ */
+void source_take(source **s, char *text, const char *type, unsigned flags,
+                 apr_pool_t *pool);
 
 /** The next entry in the order of the keys.  @return 0 when there is none */
 int source_next(source *s, source_entry *entry);

@@ -62,8 +62,10 @@ typedef struct tool_verb {
 } tool_verb;
 
 /* The verbs: hostmap_build.c, hostmap_read.c, hostmap_check.c,
- * hostmap_httxt2dbm.c */
+ * hostmap_change.c, hostmap_httxt2dbm.c */
 int tool_build(tool *t);
+int tool_set(tool *t);
+int tool_delete(tool *t);
 int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);

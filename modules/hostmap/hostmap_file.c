@@ -95,6 +95,36 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
     return file->provider->each(file, fn, baton, pool, why);
 }
 
+struct hostmap_cursor {
+    const hostmap_provider *provider;
+    void *ctx;
+};
+
+apr_status_t hostmap_cursor_open(hostmap_cursor **out, hostmap_file *file,
+                                 apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_cursor *cursor = apr_palloc(pool, sizeof(*cursor));
+
+    if (!file->provider->cursor_open) {
+        return hostmap_because(why, APR_ENOTIMPL, "type %s has no order",
+                               file->provider->name);
+    }
+    *out = cursor;
+    cursor->provider = file->provider;
+    return file->provider->cursor_open(&cursor->ctx, file, pool, why);
+}
+
+apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
+                                 hostmap_reason *why)
+{
+    return cursor->provider->cursor_next(cursor->ctx, pair, why);
+}
+
+void hostmap_cursor_close(hostmap_cursor *cursor)
+{
+    cursor->provider->cursor_close(cursor->ctx);
+}
+
 void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
 {
     stat->type = file->provider->name;

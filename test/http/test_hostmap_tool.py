@@ -722,7 +722,7 @@ def test_check_warns_about_both_files_of_sdbm(tool):
 
 # ---- the command line ------------------------------------------------------
 
-VERBS = ["build", "check", "get", "list", "httxt2dbm"]
+VERBS = ["build", "check", "get", "list", "set", "delete", "httxt2dbm"]
 
 
 def test_help_names_every_verb(tool):

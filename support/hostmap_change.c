@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap_change.c: `hostmap set` and `hostmap delete`, some entries of a map
+ * become others.  All or nothing: the map is copied, the copy is changed and
+ * renamed over it.
+ */
+
+#include "hostmap_tool.h"
+
+#include <string.h>
+
+#include "apr_strings.h"
+
+#include "hostmap_source.h"
+#include "hostmap_writer.h"
+
+/* So many keys that are not there are said one by one. */
+#define SAID_MAX    100
+
+typedef struct change {
+    tool *t;
+    const char *path;
+    source *s;
+    hostmap_writer *writer;
+    apr_size_t added, changed, removed, same, missing;
+} change;
+
+/* ---- what is wanted ---------------------------------------------------- */
+
+/* The words behind the map, as a line, or a line each. */
+static int take_words(change *c, const char *type, unsigned flags,
+                      char between)
+{
+    char *text = apr_pstrdup(c->t->pool, "");
+    int i;
+
+    for (i = 1; i < c->t->count; i++) {
+        const char *word = c->t->operands[i];
+        int is_key = i == 1 || between == '\n';
+
+        if (is_key && (!*word || *word == '#' || strpbrk(word, " \t\r\n"))) {
+            return tool_error("`%s` is not a key: expected a word without "
+                              "blanks", word);
+        }
+        if (strchr(word, '\n')) {
+            return tool_error("a value is one line");
+        }
+        text = apr_pstrcat(c->t->pool, text, word, i + 1 < c->t->count
+                           ? apr_pstrmemdup(c->t->pool, &between, 1) : NULL,
+                           NULL);
+    }
+    source_take(&c->s, text, type, flags, c->t->pool);
+
+    return TOOL_DONE;
+}
+
+static int refuse(const change *c)
+{
+    source_summary(c->s);
+
+    return tool_error("%s was not changed", c->path);
+}
+
+static int read_wanted(change *c, unsigned flags, char between)
+{
+    hostmap_reason why = { "" };
+    const char *type;
+    apr_status_t rv;
+
+    rv = tool_map_at(&type, c->path, c->t->pool, &why);
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        return tool_error("%s: there is no map, `hostmap build` makes one",
+                          c->path);
+    }
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(c->path, rv, &why);
+    }
+    if (c->t->count == 2 && strcmp(c->t->operands[1], "-") == 0) {
+        rv = source_read(&c->s, "-", type, flags, c->t->pool);
+        if (rv != APR_SUCCESS) {
+            return tool_file_error("standard input", rv, NULL);
+        }
+    }
+    else if (take_words(c, type, flags, between) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+
+    return source_bad(c->s) ? refuse(c) : TOOL_DONE;
+}
+
+/* ---- the change -------------------------------------------------------- */
+
+typedef apr_status_t change_fn(change *c, const source_entry *e,
+                               hostmap_reason *why);
+
+static apr_status_t change_all(change *c, change_fn *fn, hostmap_reason *why)
+{
+    source_entry e;
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && source_next(c->s, &e)) {
+        rv = fn(c, &e, why);
+    }
+
+    return rv;
+}
+
+static int commit(change *c)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    if (!c->added && !c->changed && !c->removed) {
+        hostmap_writer_abort(c->writer);
+        return TOOL_DONE;
+    }
+    rv = hostmap_writer_commit(c->writer, &why);
+
+    return rv == APR_SUCCESS ? TOOL_DONE
+                             : tool_file_error(c->path, rv, &why);
+}
+
+static int run(change *c, change_fn *fn)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    rv = hostmap_writer_open(&c->writer, c->path, NULL, source_bytes(c->s),
+                             HOSTMAP_WRITER_CHANGE, c->t->pool, &why);
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(c->path, rv, &why);
+    }
+    rv = change_all(c, fn, &why);
+    if (rv != APR_SUCCESS || source_bad(c->s) || c->missing) {
+        hostmap_writer_abort(c->writer);
+        if (rv != APR_SUCCESS) {
+            return tool_file_error(c->path, rv, &why);
+        }
+        return source_bad(c->s) ? refuse(c) : TOOL_NOT_FOUND;
+    }
+
+    return commit(c);
+}
+
+/* ---- set --------------------------------------------------------------- */
+
+/* change_fn */
+static apr_status_t set_one(change *c, const source_entry *e,
+                            hostmap_reason *why)
+{
+    const char *value;
+    apr_size_t len;
+    apr_status_t rv;
+
+    rv = hostmap_writer_get(c->writer, e->key, e->key_len, &value, &len, why);
+    if (rv == APR_SUCCESS && len == e->value_len
+        && memcmp(value, e->value, len) == 0) {
+        c->same++;
+        return APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
+        return rv;
+    }
+    ++*(rv == APR_SUCCESS ? &c->changed : &c->added);
+    rv = hostmap_writer_put(c->writer, e->key, e->key_len, e->value,
+                            e->value_len, why);
+    if (rv == APR_EINVAL) {
+        source_reject(c->s, e, why->text);
+        rv = APR_SUCCESS;
+    }
+
+    return rv;
+}
+
+int tool_set(tool *t)
+{
+    change c;
+    int status;
+
+    memset(&c, 0, sizeof(c));
+    c.t = t;
+    c.path = t->operands[0];
+    if (t->count == 2 && strcmp(t->operands[1], "-") != 0) {
+        return tool_error("set: missing operands: expected a key and its "
+                          "value, or `-`");
+    }
+    if (read_wanted(&c, 0, ' ') != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    status = run(&c, set_one);
+    if (status == TOOL_DONE) {
+        printf("%s: %" APR_SIZE_T_FMT " added, %" APR_SIZE_T_FMT
+               " changed, %" APR_SIZE_T_FMT " same\n", c.path, c.added,
+               c.changed, c.same);
+    }
+
+    return status;
+}
+
+/* ---- delete ------------------------------------------------------------ */
+
+static void say_missing(change *c, const source_entry *e)
+{
+    if (++c->missing > SAID_MAX) {
+        return;
+    }
+    fprintf(stderr, "hostmap: %s: no entry for ", c->path);
+    tool_write(stderr, e->key, e->key_len, 1);
+    fputc('\n', stderr);
+}
+
+/* change_fn */
+static apr_status_t delete_one(change *c, const source_entry *e,
+                               hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = hostmap_writer_remove(c->writer, e->key, e->key_len, why);
+    if (rv == APR_NOTFOUND) {
+        say_missing(c, e);
+        return APR_SUCCESS;
+    }
+    c->removed++;
+
+    return rv;
+}
+
+int tool_delete(tool *t)
+{
+    change c;
+    int status;
+
+    memset(&c, 0, sizeof(c));
+    c.t = t;
+    c.path = t->operands[0];
+    if (read_wanted(&c, SOURCE_KEYS, '\n') != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    status = run(&c, delete_one);
+    if (status == TOOL_DONE) {
+        printf("%s: %" APR_SIZE_T_FMT " removed\n", c.path, c.removed);
+    }
+    else if (status == TOOL_NOT_FOUND) {
+        tool_error("%s: %" APR_SIZE_T_FMT " of the keys %s no entry, nothing "
+                   "was removed", c.path, c.missing,
+                   c.missing == 1 ? "has" : "have");
+    }
+
+    return status;
+}
