@@ -73,9 +73,15 @@ tool_sources = \
 	support/hostmap_change.c \
 	support/hostmap_check.c \
 	support/hostmap_httxt2dbm.c \
+	support/hostmap_json.c \
+	support/hostmap_json.h \
 	support/hostmap_read.c \
+	support/hostmap_sort.c \
+	support/hostmap_sort.h \
 	support/hostmap_source.c \
 	support/hostmap_source.h \
+	support/hostmap_stream.c \
+	support/hostmap_stream.h \
 	support/hostmap_table.c \
 	support/hostmap_table.h \
 	support/hostmap_tool.c \

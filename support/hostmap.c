@@ -21,6 +21,7 @@
 
 #define OPTION_HELP  { "help", 'h', 0, NULL }
 #define OPTION_TYPE  { "type", 't', 1, NULL }
+#define OPTION_JSON  { "json", TOOL_OPT_JSON, 0, NULL }
 #define OPTIONS_END  { NULL, 0, 0, NULL }
 
 static const apr_getopt_option_t reader_options[] = {
@@ -31,7 +32,8 @@ static const apr_getopt_option_t build_options[] = {
     OPTION_HELP, OPTION_TYPE,
     { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
     { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
-    OPTIONS_END
+    { "max-removed", TOOL_OPT_MAX_REMOVED, 1, NULL },
+    OPTION_JSON, OPTIONS_END
 };
 
 static const apr_getopt_option_t change_options[] = {
@@ -40,7 +42,8 @@ static const apr_getopt_option_t change_options[] = {
 
 static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
-      "[-t TYPE] [--dry-run] [--skip-bad] SOURCE MAP",
+      "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json] "
+      "SOURCE MAP",
       "make a map from a text of `key value` lines",
       "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
       "a new file is made beside it and renamed over it.\n"
@@ -48,9 +51,15 @@ static const tool_verb verbs[] = {
       "  -t TYPE      type of a new map: lmdb (also when nothing is said),\n"
       "               sdbm, gdbm, ndbm, db or default (APR's).  A map that\n"
       "               is there keeps its type.\n"
-      "  --dry-run    check everything, write nothing\n"
+      "  --dry-run    check everything and say what would change, write\n"
+      "               nothing\n"
+      "  --max-removed PERCENT\n"
+      "               write nothing if more than this part of the entries of\n"
+      "               the map that is there would go; not given: 50 if that\n"
+      "               has more than 100 entries\n"
       "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
-      "               all but the first; otherwise nothing is written then\n" },
+      "               all but the first; otherwise nothing is written then\n"
+      "  --json       say what was done as one line for programs\n" },
     { "check", tool_check, reader_options, 1, 1,
       "[-t TYPE] FILE",
       "find what is wrong in a text or a map",
@@ -166,6 +175,12 @@ static void take_option(tool *t, int option, const char *value)
         break;
     case TOOL_OPT_SKIP_BAD:
         t->flags |= TOOL_SKIP_BAD;
+        break;
+    case TOOL_OPT_JSON:
+        t->flags |= TOOL_JSON;
+        break;
+    case TOOL_OPT_MAX_REMOVED:
+        t->max_removed = value;
         break;
     }
 }

@@ -1,17 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_build.c: `hostmap build`, a text becomes a map.  Nothing is written
- * before all of the text has been read and found right.
+ * hostmap_build.c: `hostmap build`, a text becomes a map, which is compared
+ * with the one that it replaces.
  */
 
 #include "hostmap_tool.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "hostmap_json.h"
+#include "hostmap_sort.h"
 #include "hostmap_source.h"
+#include "hostmap_stream.h"
 #include "hostmap_writer.h"
+
+/* A map of more entries than this is not to lose more than this part of them by
+ * accident. */
+#define REMOVED_MAX_FROM    100
+#define REMOVED_MAX_PERCENT 50
+
+typedef struct building {
+    tool *t;
+    const char *path;
+    const char *type;
+    source *s;
+    /** NULL: nothing is written */
+    hostmap_writer *writer;
+    /** with the map that is there */
+    comparison with;
+    /** a map is there, it can be read */
+    int is_there, is_compared;
+    apr_size_t stored;
+    /** --max-removed, -1: not given */
+    int max_removed;
+} building;
+
+/* ---- the type ---------------------------------------------------------- */
 
 static int is_default(const char *wanted)
 {
@@ -37,142 +64,292 @@ static apr_status_t new_type(const char **type, tool *t, hostmap_reason *why)
 }
 
 /* The type that the map gets: what is there decides, then -t, then we. */
-static int choose_type(const char **type, tool *t, const char *path)
+static int choose_type(building *b)
 {
+    tool *t = b->t;
     hostmap_reason why = { "" };
     const char *there;
     apr_status_t rv;
 
     if (!is_default(t->type)) {
-        rv = hostmap_type_of(type, path, t->type, t->pool, &why);
+        rv = hostmap_type_of(&b->type, b->path, t->type, t->pool, &why);
         if (rv != APR_SUCCESS) {
             return tool_file_error("-t", rv, &why);
         }
     }
 
-    rv = tool_map_at(&there, path, t->pool, &why);
+    rv = tool_map_at(&there, b->path, t->pool, &why);
     if (APR_STATUS_IS_ENOENT(rv)) {
-        rv = is_default(t->type) ? new_type(type, t, &why) : APR_SUCCESS;
+        rv = is_default(t->type) ? new_type(&b->type, t, &why) : APR_SUCCESS;
         return rv == APR_SUCCESS ? TOOL_DONE
-                                 : tool_file_error(path, rv, &why);
+                                 : tool_file_error(b->path, rv, &why);
     }
     if (rv == HOSTMAP_EFORMAT) {
-        return tool_error("%s: %s: not overwritten", path, why.text);
+        return tool_error("%s: %s: not overwritten", b->path, why.text);
     }
     if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
+        return tool_file_error(b->path, rv, &why);
     }
+    b->is_there = 1;
     if (is_default(t->type)) {
-        *type = there;
+        b->type = there;
     }
-    else if (!is_same(*type, there)) {
+    else if (!is_same(b->type, there)) {
         return tool_error("%s: a map of type %s is there, not %s: leave out "
-                          "-t, take another name, or remove it first", path,
-                          there, *type);
+                          "-t, take another name, or remove it first",
+                          b->path, there, b->type);
     }
 
     return TOOL_DONE;
 }
 
-static apr_status_t store_all(hostmap_writer *writer, source *s,
-                              apr_size_t *stored, hostmap_reason *why)
+/* ---- entries ----------------------------------------------------------- */
+
+/* A map that cannot be read is replaced without being compared. */
+static void compare_with_present(building *b)
+{
+    hostmap_reason why = { "" };
+    stream *old = NULL;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (b->is_there) {
+        rv = stream_map(&old, b->path, b->type, b->t->pool, &why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = compare_begin(&b->with, old, NULL, NULL, &why);
+    }
+    b->is_compared = rv == APR_SUCCESS;
+}
+
+static void compare_one(building *b, const source_entry *e)
+{
+    hostmap_pair pair = { e->key, e->key_len, e->value, e->value_len };
+    hostmap_reason why;
+
+    if (b->is_compared
+        && compare_new(&b->with, &pair, &why) != APR_SUCCESS) {
+        b->is_compared = 0;
+    }
+}
+
+static apr_status_t store_all(building *b, hostmap_reason *why)
 {
     source_entry e;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
-    *stored = 0;
-    while (source_next(s, &e)) {
-        rv = hostmap_writer_put(writer, e.key, e.key_len, e.value,
-                                e.value_len, why);
+    while (source_next(b->s, &e)) {
+        if (b->writer) {
+            rv = hostmap_writer_put(b->writer, e.key, e.key_len, e.value,
+                                    e.value_len, why);
+        }
         if (rv == APR_EINVAL) {
-            source_reject(s, &e, why->text);
+            source_reject(b->s, &e, why->text);
             continue;
         }
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        ++*stored;
+        b->stored++;
+        compare_one(b, &e);
     }
+    if (b->is_compared && compare_end(&b->with, why) != APR_SUCCESS) {
+        b->is_compared = 0;
+    }
+    why->text[0] = '\0';
 
-    return APR_SUCCESS;
+    return source_status(b->s);
 }
 
-static int refuse(const source *s, const char *path)
-{
-    apr_size_t bad = source_bad(s);
+/* ---- saying it --------------------------------------------------------- */
 
-    source_summary(s);
+static int refuse(const building *b)
+{
+    apr_size_t bad = source_bad(b->s);
+
+    source_summary(b->s);
 
     return tool_error("%s: %" APR_SIZE_T_FMT " wrong line%s, %s was not "
-                      "written", source_name(s), bad, bad == 1 ? "" : "s",
-                      path);
+                      "written", source_name(b->s), bad, bad == 1 ? "" : "s",
+                      b->path);
 }
 
-static void say_skipped(const source *s)
+/* Is too much of the map that is there missing in the text? */
+static int removes_too_much(const building *b)
 {
-    apr_size_t bad = source_bad(s);
+    const comparison *with = &b->with;
+    apr_size_t before = with->removed + with->changed + with->same;
+    int most = b->max_removed < 0 ? REMOVED_MAX_PERCENT : b->max_removed;
+
+    if (!b->is_compared
+        || (b->max_removed < 0 && before <= REMOVED_MAX_FROM)
+        || (apr_uint64_t)with->removed * 100 <= (apr_uint64_t)before * most) {
+        return 0;
+    }
+    tool_error("%s: %" APR_SIZE_T_FMT " of %" APR_SIZE_T_FMT " entries would "
+               "be removed, more than %d%%: %s; if that is meant, say "
+               "--max-removed 100", b->path, with->removed, before, most,
+               b->writer ? "it was not written" : "it would not be written");
+
+    return 1;
+}
+
+static void say_skipped(const building *b)
+{
+    apr_size_t bad = source_bad(b->s);
 
     if (bad) {
-        source_summary(s);
+        source_summary(b->s);
         tool_error("%s: %" APR_SIZE_T_FMT " wrong line%s skipped",
-                   source_name(s), bad, bad == 1 ? "" : "s");
+                   source_name(b->s), bad, bad == 1 ? "" : "s");
     }
 }
 
-static int write_map(tool *t, source *s, const char *path, const char *type)
+static void say_as_json(const building *b)
+{
+    const comparison *with = &b->with;
+    json j;
+
+    json_begin(&j);
+    json_string(&j, "map", b->path);
+    json_string(&j, "type", b->type);
+    json_number(&j, "entries", b->stored);
+    json_truth(&j, "compared", b->is_compared);
+    json_number(&j, "added", with->added);
+    json_number(&j, "changed", with->changed);
+    json_number(&j, "removed", with->removed);
+    json_number(&j, "same", with->same);
+    json_number(&j, "skipped", source_bad(b->s));
+    json_truth(&j, "written", b->writer != NULL);
+    json_end(&j);
+}
+
+static void say_done(const building *b)
+{
+    const comparison *with = &b->with;
+
+    say_skipped(b);
+    if (b->t->flags & TOOL_JSON) {
+        say_as_json(b);
+        return;
+    }
+    printf("%s: %s, %" APR_SIZE_T_FMT " entries", b->path, b->type,
+           b->stored);
+    if (b->is_there && b->is_compared) {
+        printf(": %" APR_SIZE_T_FMT " added, %" APR_SIZE_T_FMT " changed, %"
+               APR_SIZE_T_FMT " removed, %" APR_SIZE_T_FMT " same",
+               with->added, with->changed, with->removed, with->same);
+    }
+    else if (b->is_there) {
+        fputs(", in place of a map that cannot be read", stdout);
+    }
+    puts(b->writer ? "" : " (not written)");
+}
+
+/* ---- all together ------------------------------------------------------ */
+
+static int open_writer(building *b)
 {
     hostmap_reason why = { "" };
-    hostmap_writer *writer;
-    apr_size_t stored;
     apr_status_t rv;
 
-    rv = hostmap_writer_open(&writer, path, type, source_bytes(s), 0,
-                             t->pool, &why);
+    if (b->t->flags & TOOL_DRY_RUN) {
+        return TOOL_DONE;
+    }
+    rv = hostmap_writer_open(&b->writer, b->path, b->type,
+                             source_bytes(b->s), 0, b->t->pool, &why);
+
+    return rv == APR_SUCCESS ? TOOL_DONE
+                             : tool_file_error(b->path, rv, &why);
+}
+
+/* May what was stored take the map's place? */
+static int judge(const building *b)
+{
+    if (source_bad(b->s) && !(b->t->flags & TOOL_SKIP_BAD)) {
+        return refuse(b);
+    }
+
+    return removes_too_much(b) ? TOOL_FAILED : TOOL_DONE;
+}
+
+static int commit(building *b)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    rv = hostmap_writer_commit(b->writer, &why);
     if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
+        return tool_file_error(b->path, rv, &why);
     }
-    rv = store_all(writer, s, &stored, &why);
-    if (rv != APR_SUCCESS) {
-        hostmap_writer_abort(writer);
-        return tool_file_error(path, rv, &why);
+    tool_warn_exposed(b->path, b->t->pool);
+
+    return TOOL_DONE;
+}
+
+static int write_map(building *b)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+    int status;
+
+    compare_with_present(b);
+    rv = store_all(b, &why);
+    status = rv == APR_SUCCESS ? judge(b) : tool_file_error(b->path, rv, &why);
+    if (b->writer && status == TOOL_DONE) {
+        status = commit(b);
     }
-    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        hostmap_writer_abort(writer);
-        return refuse(s, path);
+    else if (b->writer) {
+        hostmap_writer_abort(b->writer);
     }
-    rv = hostmap_writer_commit(writer, &why);
-    if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
+    if (status == TOOL_DONE) {
+        say_done(b);
     }
-    say_skipped(s);
-    printf("%s: %s, %" APR_SIZE_T_FMT " entries\n", path, type, stored);
+
+    return status;
+}
+
+static int read_percent(building *b)
+{
+    const char *text = b->t->max_removed;
+    char *end;
+    long percent;
+
+    b->max_removed = -1;
+    if (!text) {
+        return TOOL_DONE;
+    }
+    percent = strtol(text, &end, 10);
+    if (end == text || *end || percent < 0 || percent > 100) {
+        return tool_error("--max-removed %s: expected a number of percent, 0 "
+                          "to 100", text);
+    }
+    b->max_removed = (int)percent;
 
     return TOOL_DONE;
 }
 
 int tool_build(tool *t)
 {
-    const char *path = t->operands[1];
-    const char *type;
-    source *s;
+    building b;
     apr_status_t rv;
 
-    if (choose_type(&type, t, path) != TOOL_DONE) {
+    memset(&b, 0, sizeof(b));
+    b.t = t;
+    b.path = t->operands[1];
+    if (read_percent(&b) != TOOL_DONE || choose_type(&b) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    rv = source_read(&s, t->operands[0], type, 0, t->pool);
+    sort_beside(b.path);
+    rv = source_read(&b.s, t->operands[0], b.type, 0, t->pool);
     if (rv != APR_SUCCESS) {
         return tool_file_error(t->operands[0], rv, NULL);
     }
-    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        return refuse(s, path);
+    if (source_bad(b.s) && !(t->flags & TOOL_SKIP_BAD)) {
+        return refuse(&b);
     }
-    if (t->flags & TOOL_DRY_RUN) {
-        say_skipped(s);
-        printf("%s: %s, %" APR_SIZE_T_FMT " entries (not written)\n", path,
-               type, source_count(s));
-        return TOOL_DONE;
+    if (open_writer(&b) != TOOL_DONE) {
+        return TOOL_FAILED;
     }
 
-    return write_map(t, s, path, type);
+    return write_map(&b);
 }

@@ -12,6 +12,7 @@
 
 #include "apr_strings.h"
 
+#include "hostmap_sort.h"
 #include "hostmap_source.h"
 #include "hostmap_writer.h"
 
@@ -33,6 +34,7 @@ static int take_words(change *c, const char *type, unsigned flags,
                       char between)
 {
     char *text = apr_pstrdup(c->t->pool, "");
+    apr_status_t rv;
     int i;
 
     for (i = 1; i < c->t->count; i++) {
@@ -50,9 +52,10 @@ static int take_words(change *c, const char *type, unsigned flags,
                            ? apr_pstrmemdup(c->t->pool, &between, 1) : NULL,
                            NULL);
     }
-    source_take(&c->s, text, type, flags, c->t->pool);
+    rv = source_take(&c->s, text, type, flags, c->t->pool);
 
-    return TOOL_DONE;
+    return rv == APR_SUCCESS ? TOOL_DONE
+                             : tool_file_error("command line", rv, NULL);
 }
 
 static int refuse(const change *c)
@@ -68,6 +71,7 @@ static int read_wanted(change *c, unsigned flags, char between)
     const char *type;
     apr_status_t rv;
 
+    sort_beside(c->path);
     rv = tool_map_at(&type, c->path, c->t->pool, &why);
     if (APR_STATUS_IS_ENOENT(rv)) {
         return tool_error("%s: there is no map, `hostmap build` makes one",
@@ -103,7 +107,7 @@ static apr_status_t change_all(change *c, change_fn *fn, hostmap_reason *why)
         rv = fn(c, &e, why);
     }
 
-    return rv;
+    return rv == APR_SUCCESS ? source_status(c->s) : rv;
 }
 
 static int commit(change *c)
@@ -116,9 +120,12 @@ static int commit(change *c)
         return TOOL_DONE;
     }
     rv = hostmap_writer_commit(c->writer, &why);
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(c->path, rv, &why);
+    }
+    tool_warn_exposed(c->path, c->t->pool);
 
-    return rv == APR_SUCCESS ? TOOL_DONE
-                             : tool_file_error(c->path, rv, &why);
+    return TOOL_DONE;
 }
 
 static int run(change *c, change_fn *fn)

@@ -12,7 +12,6 @@
 #include "apr_strings.h"
 
 #include "hostmap_entry.h"
-#include "hostmap_guard.h"
 #include "hostmap_key.h"
 #include "hostmap_source.h"
 
@@ -36,6 +35,8 @@ static int report(const char *name, const char *type, apr_size_t entries,
 
 static int check_text(tool *t, const char *path)
 {
+    apr_size_t count = 0;
+    source_entry e;
     source *s;
     apr_status_t rv;
 
@@ -43,17 +44,16 @@ static int check_text(tool *t, const char *path)
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, NULL);
     }
+    while (source_next(s, &e)) {
+        count++;
+    }
+    rv = source_status(s);
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(path, rv, NULL);
+    }
     source_summary(s);
 
-    return report(source_name(s), "text", source_count(s), source_bad(s));
-}
-
-/* ---- who can write ----------------------------------------------------- */
-
-/* A line in a map leads to any unix socket or port of this machine. */
-static void warn_exposed(void *baton, const char *finding)
-{
-    tool_error("%s: warning: %s", (const char *)baton, finding);
+    return report(source_name(s), "text", count, source_bad(s));
 }
 
 /* ---- a map ------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static int check_map(tool *t, const char *path, const char *type)
         return tool_file_error(path, rv, &why);
     }
 
-    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, t->pool);
+    tool_warn_exposed(path, t->pool);
     if (c.bad > SAID_MAX) {
         tool_error("%s: and %" APR_SIZE_T_FMT " more bad entries", path,
                    c.bad - SAID_MAX);

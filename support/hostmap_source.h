@@ -4,10 +4,12 @@
  * @file hostmap_source.h
  * @brief A text of `key value` lines: read, checked, sorted by key.
  *
- *     source_read() -> source_next() until 0
+ *     source_read() -> source_next() until 0 -> source_status(), source_bad()
  *
  * What is wrong is said on standard error, with file and line, and counted;
- * what is right is given out in the order of the keys' bytes.
+ * what is right is given out in the order of the keys' bytes.  A text that does
+ * not fit a bound in memory goes through a temporary file (hostmap_sort.h); its
+ * duplicate keys are found at the end only.
  */
 
 #ifndef HOSTMAP_SOURCE_H
@@ -24,6 +26,9 @@
 /** The first word of a line is a key, of any spelling; the rest does not
  *  matter. */
 #define SOURCE_KEYS         0x4
+/** A line is a sign, `+` or `-`, and an entry.  The sign becomes the first byte
+ *  of the value; a key may have any number of lines, in their order. */
+#define SOURCE_DIFF         0x8
 /** Say each entry on standard error, as httxt2dbm -v does. */
 #define SOURCE_VERBOSE      0x2
 
@@ -55,22 +60,28 @@ apr_status_t source_read(source **s, const char *path, const char *type,
  * messages do not speak of lines.
  * @param text its bytes are changed and have to outlive the source
  */
-void source_take(source **s, char *text, const char *type, unsigned flags,
-                 apr_pool_t *pool);
+apr_status_t source_take(source **s, char *text, const char *type,
+                         unsigned flags, apr_pool_t *pool);
 
-/** The next entry in the order of the keys.  @return 0 when there is none */
+/**
+ * The next entry in the order of the keys.
+ * @param entry its bytes are valid until the next call
+ * @return 0 when there is none
+ */
 int source_next(source *s, source_entry *entry);
+
+/** Was all of the text given out?  Else why a temporary file could not be
+ *  read. */
+apr_status_t source_status(const source *s);
 
 /** What the source is called in messages. */
 const char *source_name(const source *s);
 
-/** How many entries there are. */
-apr_size_t source_count(const source *s);
-
-/** How many bytes their keys and values have. */
+/** How many bytes the keys and values have, at most. */
 apr_uint64_t source_bytes(const source *s);
 
-/** How many lines were wrong, source_reject()'s included. */
+/** How many lines were wrong, source_reject()'s included; duplicate keys may
+ *  be missing until all entries were given out. */
 apr_size_t source_bad(const source *s);
 
 /** The entry, given out by source_next(), does not do after all: say it as a

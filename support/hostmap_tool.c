@@ -14,6 +14,8 @@
 #include "apr_file_info.h"
 #include "apr_strings.h"
 
+#include "hostmap_guard.h"
+
 int tool_error(const char *format, ...)
 {
     va_list args;
@@ -37,6 +39,16 @@ int tool_file_error(const char *path, apr_status_t rv,
     }
 
     return tool_error("%s: %s", path, apr_strerror(rv, text, sizeof(text)));
+}
+
+static void warn_exposed(void *baton, const char *finding)
+{
+    tool_error("%s: warning: %s", (const char *)baton, finding);
+}
+
+void tool_warn_exposed(const char *path, apr_pool_t *pool)
+{
+    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, pool);
 }
 
 int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)

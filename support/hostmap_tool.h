@@ -25,15 +25,20 @@
 /* Options without a letter. */
 #define TOOL_OPT_DRY_RUN    256
 #define TOOL_OPT_SKIP_BAD   257
+#define TOOL_OPT_JSON       258
+#define TOOL_OPT_MAX_REMOVED 270
 
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
 #define TOOL_SKIP_BAD   0x2
+#define TOOL_JSON       0x4
 
 typedef struct tool {
     apr_pool_t *pool;
     /** -t as written, NULL: not given */
     const char *type;
+    /** --max-removed as written, NULL: not given */
+    const char *max_removed;
     unsigned flags;
     /** the words that are not options */
     int count;
@@ -78,6 +83,10 @@ int tool_error(const char *format, ...)
 /** Say why something about a file failed.  @return TOOL_FAILED */
 int tool_file_error(const char *path, apr_status_t rv,
                     const hostmap_reason *why);
+
+/** Say who can write to a map that should not: a line in a map leads to any
+ *  unix socket or port of this machine. */
+void tool_warn_exposed(const char *path, apr_pool_t *pool);
 
 /**
  * Write bytes so that they stay on their line: control bytes, and blanks in a
