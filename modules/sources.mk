@@ -72,6 +72,7 @@ tool_sources = \
 	support/hostmap_build.c \
 	support/hostmap_change.c \
 	support/hostmap_check.c \
+	support/hostmap_diff.c \
 	support/hostmap_httxt2dbm.c \
 	support/hostmap_json.c \
 	support/hostmap_json.h \

@@ -40,6 +40,10 @@ static const apr_getopt_option_t change_options[] = {
     OPTION_HELP, OPTIONS_END
 };
 
+static const apr_getopt_option_t diff_options[] = {
+    OPTION_HELP, OPTION_JSON, OPTIONS_END
+};
+
 static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
       "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json] "
@@ -94,6 +98,21 @@ static const tool_verb verbs[] = {
       "`-`: the first word of each line of standard input is a KEY, as\n"
       "`hostmap list` prints them.  All or nothing.  Exit status 2: MAP has\n"
       "no entry of one of the keys, and nothing was changed.\n" },
+    { "diff", tool_diff, diff_options, 2, 2,
+      "[--json] OLD NEW",
+      "show what is different between two maps or texts",
+      "OLD and NEW are maps or texts, `-` is a text on standard input.  An\n"
+      "entry that is in one of them only is a line `-key value` or\n"
+      "`+key value`, one that is different is both; sorted, as `hostmap\n"
+      "apply` reads them.  Exit status 2: they differ.\n"
+      "\n"
+      "  --json       a line for programs for each key\n" },
+    { "apply", tool_apply, change_options, 2, 2,
+      "MAP DIFF",
+      "change a map as `hostmap diff` says",
+      "DIFF is what `hostmap diff` printed, `-` is standard input.  All or\n"
+      "nothing: when MAP has not got an entry that a `-` line names, with its\n"
+      "value, or has one already that a `+` line adds, nothing is changed.\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",
@@ -121,7 +140,7 @@ static void usage(FILE *to)
     fputs("  hostmap help [VERB]\n"
           "  hostmap --version\n"
           "\n"
-          "Exit status: 0 done, 1 error, 2 not found.\n", to);
+          "Exit status: 0 done, 1 error, 2 not found, or different.\n", to);
 }
 
 static int verb_help(const tool_verb *verb)

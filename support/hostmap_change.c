@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_change.c: `hostmap set` and `hostmap delete`, some entries of a map
- * become others.  All or nothing: the map is copied, the copy is changed and
- * renamed over it.
+ * hostmap_change.c: `hostmap set`, `hostmap delete` and `hostmap apply`, some
+ * entries of a map become others.  All or nothing: the map is copied, the copy
+ * is changed and renamed over it.
  */
 
 #include "hostmap_tool.h"
@@ -25,6 +25,9 @@ typedef struct change {
     source *s;
     hostmap_writer *writer;
     apr_size_t added, changed, removed, same, missing;
+    /** apply: the key of a `-` line, to be removed if no `+` line follows */
+    char *leaving;
+    apr_size_t leaving_len;
 } change;
 
 /* ---- what is wanted ---------------------------------------------------- */
@@ -65,7 +68,9 @@ static int refuse(const change *c)
     return tool_error("%s was not changed", c->path);
 }
 
-static int read_wanted(change *c, unsigned flags, char between)
+/* path: of a text, NULL: the words of the command line */
+static int read_wanted(change *c, const char *path, unsigned flags,
+                       char between)
 {
     hostmap_reason why = { "" };
     const char *type;
@@ -80,10 +85,10 @@ static int read_wanted(change *c, unsigned flags, char between)
     if (rv != APR_SUCCESS) {
         return tool_file_error(c->path, rv, &why);
     }
-    if (c->t->count == 2 && strcmp(c->t->operands[1], "-") == 0) {
-        rv = source_read(&c->s, "-", type, flags, c->t->pool);
+    if (path) {
+        rv = source_read(&c->s, path, type, flags, c->t->pool);
         if (rv != APR_SUCCESS) {
-            return tool_file_error("standard input", rv, NULL);
+            return tool_file_error(path, rv, NULL);
         }
     }
     else if (take_words(c, type, flags, between) != TOOL_DONE) {
@@ -93,7 +98,27 @@ static int read_wanted(change *c, unsigned flags, char between)
     return source_bad(c->s) ? refuse(c) : TOOL_DONE;
 }
 
+/* `-` in place of words. */
+static const char *lines_of(const tool *t)
+{
+    return t->count == 2 && strcmp(t->operands[1], "-") == 0 ? "-" : NULL;
+}
+
 /* ---- the change -------------------------------------------------------- */
+
+/* Remove what a `-` line named. */
+static apr_status_t leave(change *c, hostmap_reason *why)
+{
+    apr_size_t len = c->leaving_len;
+
+    if (!len) {
+        return APR_SUCCESS;
+    }
+    c->leaving_len = 0;
+    c->removed++;
+
+    return hostmap_writer_remove(c->writer, c->leaving, len, why);
+}
 
 typedef apr_status_t change_fn(change *c, const source_entry *e,
                                hostmap_reason *why);
@@ -107,7 +132,11 @@ static apr_status_t change_all(change *c, change_fn *fn, hostmap_reason *why)
         rv = fn(c, &e, why);
     }
 
-    return rv == APR_SUCCESS ? source_status(c->s) : rv;
+    if (rv == APR_SUCCESS) {
+        rv = source_status(c->s);
+    }
+
+    return rv == APR_SUCCESS ? leave(c, why) : rv;
 }
 
 static int commit(change *c)
@@ -152,6 +181,21 @@ static int run(change *c, change_fn *fn)
 
 /* ---- set --------------------------------------------------------------- */
 
+static apr_status_t put_or_reject(change *c, const source_entry *e,
+                                  hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = hostmap_writer_put(c->writer, e->key, e->key_len, e->value,
+                            e->value_len, why);
+    if (rv == APR_EINVAL) {
+        source_reject(c->s, e, why->text);
+        rv = APR_SUCCESS;
+    }
+
+    return rv;
+}
+
 /* change_fn */
 static apr_status_t set_one(change *c, const source_entry *e,
                             hostmap_reason *why)
@@ -170,14 +214,8 @@ static apr_status_t set_one(change *c, const source_entry *e,
         return rv;
     }
     ++*(rv == APR_SUCCESS ? &c->changed : &c->added);
-    rv = hostmap_writer_put(c->writer, e->key, e->key_len, e->value,
-                            e->value_len, why);
-    if (rv == APR_EINVAL) {
-        source_reject(c->s, e, why->text);
-        rv = APR_SUCCESS;
-    }
 
-    return rv;
+    return put_or_reject(c, e, why);
 }
 
 int tool_set(tool *t)
@@ -192,7 +230,7 @@ int tool_set(tool *t)
         return tool_error("set: missing operands: expected a key and its "
                           "value, or `-`");
     }
-    if (read_wanted(&c, 0, ' ') != TOOL_DONE) {
+    if (read_wanted(&c, lines_of(t), 0, ' ') != TOOL_DONE) {
         return TOOL_FAILED;
     }
     status = run(&c, set_one);
@@ -241,7 +279,7 @@ int tool_delete(tool *t)
     memset(&c, 0, sizeof(c));
     c.t = t;
     c.path = t->operands[0];
-    if (read_wanted(&c, SOURCE_KEYS, '\n') != TOOL_DONE) {
+    if (read_wanted(&c, lines_of(t), SOURCE_KEYS, '\n') != TOOL_DONE) {
         return TOOL_FAILED;
     }
     status = run(&c, delete_one);
@@ -252,6 +290,114 @@ int tool_delete(tool *t)
         tool_error("%s: %" APR_SIZE_T_FMT " of the keys %s no entry, nothing "
                    "was removed", c.path, c.missing,
                    c.missing == 1 ? "has" : "have");
+    }
+
+    return status;
+}
+
+/* ---- apply ------------------------------------------------------------- */
+
+static int is_leaving(const change *c, const source_entry *e)
+{
+    return c->leaving_len == e->key_len
+           && memcmp(c->leaving, e->key, e->key_len) == 0;
+}
+
+/* A `-` line: the map has just this entry. */
+static apr_status_t apply_minus(change *c, const source_entry *e,
+                                hostmap_reason *why)
+{
+    const char *value = NULL;
+    apr_size_t len = 0;
+    apr_status_t rv;
+
+    rv = hostmap_writer_get(c->writer, e->key, e->key_len, &value, &len, why);
+    if (rv == APR_NOTFOUND) {
+        source_reject(c->s, e, "the map has no entry of this key");
+        return APR_SUCCESS;
+    }
+    if (rv == APR_SUCCESS && (len != e->value_len - 1
+                              || memcmp(value, e->value + 1, len) != 0)) {
+        source_reject(c->s, e, "the map has another value for this key");
+        return APR_SUCCESS;
+    }
+    if (e->key_len > HOSTMAP_KEY_MAX) {
+        /* of a map that others made: it cannot come back */
+        c->removed++;
+        return hostmap_writer_remove(c->writer, e->key, e->key_len, why);
+    }
+    memcpy(c->leaving, e->key, e->key_len);
+    c->leaving_len = e->key_len;
+
+    return rv;
+}
+
+/* A `+` line: the map has no such entry, or the line before took it out. */
+static apr_status_t apply_plus(change *c, const source_entry *e,
+                               hostmap_reason *why)
+{
+    source_entry entry = *e;
+    const char *value;
+    apr_size_t len;
+    apr_status_t rv = APR_NOTFOUND;
+
+    if (c->leaving_len) {
+        c->leaving_len = 0;
+        c->changed++;
+    }
+    else {
+        rv = hostmap_writer_get(c->writer, e->key, e->key_len, &value, &len,
+                                why);
+        c->added++;
+    }
+    if (rv == APR_SUCCESS) {
+        source_reject(c->s, e, "the map has an entry of this key already");
+        return APR_SUCCESS;
+    }
+    if (rv != APR_NOTFOUND) {
+        return rv;
+    }
+    entry.value++;
+    entry.value_len--;
+
+    return put_or_reject(c, &entry, why);
+}
+
+/* change_fn; the lines of a key come one after the other */
+static apr_status_t apply_one(change *c, const source_entry *e,
+                              hostmap_reason *why)
+{
+    int is_plus = e->value[0] == '+';
+    apr_status_t rv = APR_SUCCESS;
+
+    if (c->leaving_len && !(is_plus && is_leaving(c, e))) {
+        rv = leave(c, why);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+
+    return is_plus ? apply_plus(c, e, why) : apply_minus(c, e, why);
+}
+
+int tool_apply(tool *t)
+{
+    char leaving[HOSTMAP_KEY_MAX];
+    change c;
+    int status;
+
+    memset(&c, 0, sizeof(c));
+    c.t = t;
+    c.path = t->operands[0];
+    c.leaving = leaving;
+    if (read_wanted(&c, t->operands[1], SOURCE_DIFF, 0) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    status = run(&c, apply_one);
+    if (status == TOOL_DONE) {
+        printf("%s: %" APR_SIZE_T_FMT " added, %" APR_SIZE_T_FMT
+               " changed, %" APR_SIZE_T_FMT " removed\n", c.path, c.added,
+               c.changed, c.removed);
     }
 
     return status;

@@ -21,6 +21,7 @@
 #define TOOL_DONE       0
 #define TOOL_FAILED     1
 #define TOOL_NOT_FOUND  2
+#define TOOL_DIFFERS    2
 
 /* Options without a letter. */
 #define TOOL_OPT_DRY_RUN    256
@@ -67,10 +68,12 @@ typedef struct tool_verb {
 } tool_verb;
 
 /* The verbs: hostmap_build.c, hostmap_read.c, hostmap_check.c,
- * hostmap_change.c, hostmap_httxt2dbm.c */
+ * hostmap_change.c, hostmap_diff.c, hostmap_httxt2dbm.c */
 int tool_build(tool *t);
 int tool_set(tool *t);
 int tool_delete(tool *t);
+int tool_diff(tool *t);
+int tool_apply(tool *t);
 int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);

@@ -724,7 +724,8 @@ def test_check_warns_about_both_files_of_sdbm(tool):
 
 # ---- the command line ------------------------------------------------------
 
-VERBS = ["build", "check", "get", "list", "set", "delete", "httxt2dbm"]
+VERBS = ["build", "check", "get", "list", "set", "delete", "diff", "apply",
+         "httxt2dbm"]
 
 
 def test_help_names_every_verb(tool):
