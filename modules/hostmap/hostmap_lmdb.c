@@ -22,6 +22,7 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -254,17 +255,49 @@ static apr_status_t lmdb_fetch(hostmap_file *file,
 
 /* ---- listing ----------------------------------------------------------- */
 
+/* A walk through a map touches every page of it.  What lies behind is unmapped
+ * again after so many entries (it stays in the system's cache), so that a map
+ * of any size can be read with little memory. */
+#define FORGET_ENTRIES 65536
+
 typedef struct lmdb_walk {
     lmdb_ctx *ctx;
     lmdb_reader *reader;
     MDB_cursor *cursor;
     MDB_cursor_op op;
+    /* entries since the last time, and where they lie */
+    unsigned entries;
+    char *low, *high;
 } lmdb_walk;
+
+static void walk_forget(lmdb_walk *walk)
+{
+    apr_size_t page = (apr_size_t)sysconf(_SC_PAGESIZE);
+    char *low = walk->low - (apr_size_t)walk->low % page;
+
+    /* advice: nothing depends on its being taken */
+    madvise(low, walk->high - low, MADV_DONTNEED);
+    walk->entries = 0;
+}
+
+/* All that a reader sees lies in the one mapping of the file. */
+static void walk_note(lmdb_walk *walk, char *at)
+{
+    if (walk->entries == 0 || at < walk->low) {
+        walk->low = at;
+    }
+    if (walk->entries == 0 || at > walk->high) {
+        walk->high = at;
+    }
+    if (++walk->entries == FORGET_ENTRIES) {
+        walk_forget(walk);
+    }
+}
 
 static apr_status_t lmdb_cursor_open(void **result, hostmap_file *file,
                                      apr_pool_t *pool, hostmap_reason *why)
 {
-    lmdb_walk *walk = apr_palloc(pool, sizeof(*walk));
+    lmdb_walk *walk = apr_pcalloc(pool, sizeof(*walk));
     int rc;
 
     walk->ctx = file->ctx;
@@ -296,6 +329,7 @@ static apr_status_t lmdb_cursor_next(void *baton, hostmap_pair *pair,
     if (rc != 0) {
         return lmdb_because(why, rc, "cannot list");
     }
+    walk_note(walk, k.mv_data);
     pair->key = k.mv_data;
     pair->key_len = k.mv_size;
     pair->value = v.mv_data;
