@@ -128,6 +128,35 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
                                void *baton, apr_pool_t *pool,
                                hostmap_reason *why);
 
+/** An entry; the bytes are somebody else's and not terminated. */
+typedef struct hostmap_pair {
+    const char *key;
+    apr_size_t key_len;
+    const char *value;
+    apr_size_t value_len;
+} hostmap_pair;
+
+typedef struct hostmap_cursor hostmap_cursor;
+
+/**
+ * Walk through the entries in the order of their keys' bytes.  One thread.
+ * @param cursor allocated in pool; close it, before the file
+ * @return APR_SUCCESS; APR_ENOTIMPL: the type does not keep them in this order
+ *         (only lmdb does); else a failure with why set
+ */
+apr_status_t hostmap_cursor_open(hostmap_cursor **cursor, hostmap_file *file,
+                                 apr_pool_t *pool, hostmap_reason *why);
+
+/**
+ * The next entry.
+ * @param pair its bytes are valid until the cursor is closed
+ * @return APR_SUCCESS, APR_EOF: there is none, or a failure with why set
+ */
+apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
+                                 hostmap_reason *why);
+
+void hostmap_cursor_close(hostmap_cursor *cursor);
+
 typedef struct hostmap_stat {
     const char *type;
     /** number of entries, -1 where the type can only count by reading all.

@@ -27,6 +27,8 @@ hostmap_sources = \
 	modules/hostmap/hostmap.c \
 	modules/hostmap/hostmap_cache.c \
 	modules/hostmap/hostmap_cache.h \
+	modules/hostmap/hostmap_copy.c \
+	modules/hostmap/hostmap_copy.h \
 	modules/hostmap/hostmap_dbm.c \
 	modules/hostmap/hostmap_entry.c \
 	modules/hostmap/hostmap_file.c \
@@ -75,8 +77,10 @@ tool_core = \
 tool_sources = \
 	support/hostmap.c \
 	support/hostmap_build.c \
+	support/hostmap_change.c \
 	support/hostmap_check.c \
 	support/hostmap_convert.c \
+	support/hostmap_diff.c \
 	support/hostmap_get.c \
 	support/hostmap_httxt2dbm.c \
 	support/hostmap_idn.c \
@@ -88,9 +92,13 @@ tool_sources = \
 	support/hostmap_progress.c \
 	support/hostmap_progress.h \
 	support/hostmap_read.c \
+	support/hostmap_sort.c \
+	support/hostmap_sort.h \
 	support/hostmap_source.c \
 	support/hostmap_source.h \
 	support/hostmap_stat.c \
+	support/hostmap_stream.c \
+	support/hostmap_stream.h \
 	support/hostmap_table.c \
 	support/hostmap_table.h \
 	support/hostmap_tool.c \

@@ -12,7 +12,6 @@
 #include "apr_strings.h"
 
 #include "hostmap_entry.h"
-#include "hostmap_guard.h"
 #include "hostmap_key.h"
 #include "hostmap_progress.h"
 #include "hostmap_source.h"
@@ -40,25 +39,24 @@ static int report(const tool *t, const char *name, const char *type,
 
 static int check_text(tool *t, const char *path)
 {
+    apr_size_t count = 0;
+    source_entry e;
     source *s;
     apr_status_t rv;
 
-    rv = source_read(&s, path, NULL, t->flags & TOOL_QUIET ? SOURCE_QUIET : 0,
-                     t->pool);
+    if (tool_read_source(&s, t, path, NULL, 0) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    while (source_next(s, &e)) {
+        count++;
+    }
+    rv = source_status(s);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, NULL);
     }
     source_summary(s);
 
-    return report(t, source_name(s), "text", source_count(s), source_bad(s));
-}
-
-/* ---- who can write ----------------------------------------------------- */
-
-/* A line in a map leads to any unix socket or port of this machine. */
-static void warn_exposed(void *baton, const char *finding)
-{
-    tool_error("%s: warning: %s", (const char *)baton, finding);
+    return report(t, source_name(s), "text", count, source_bad(s));
 }
 
 /* ---- a map ------------------------------------------------------------- */
@@ -209,7 +207,7 @@ static int check_map(tool *t, const char *path, const char *type)
         return tool_file_error(path, rv, &why);
     }
 
-    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, t->pool);
+    tool_warn_exposed(path, t->pool);
     if (c.bad > SAID_MAX) {
         tool_error("%s: and %" APR_SIZE_T_FMT " more bad entries", path,
                    c.bad - SAID_MAX);

@@ -18,6 +18,7 @@
 #include "apr_strings.h"
 
 #include "hostmap_import.h"
+#include "hostmap_sort.h"
 
 static int is_text(const tool *t)
 {
@@ -26,23 +27,27 @@ static int is_text(const tool *t)
 
 /* ---- a text ------------------------------------------------------------ */
 
-/* Returns how many entries there were. */
-static apr_size_t print_all(FILE *to, source *s)
-{
-    apr_size_t count = 0;
-    source_entry e;
-
-    while (source_next(s, &e) && !ferror(to)) {
-        tool_write_entry_to(to, e.key, e.key_len, e.value, e.value_len);
-        count++;
-    }
-
-    return count;
-}
-
 static int system_error(const char *path)
 {
     return tool_error("%s: %s", path, strerror(errno));
+}
+
+/* Sets *count to how many entries there were.  What cannot be written shows
+ * in the file. */
+static int print_all(FILE *to, source *s, apr_size_t *count)
+{
+    source_entry e;
+    apr_status_t rv;
+
+    *count = 0;
+    while (source_next(s, &e) && !ferror(to)) {
+        tool_write_entry_to(to, e.key, e.key_len, e.value, e.value_len);
+        ++*count;
+    }
+    rv = source_status(s);
+
+    return rv == APR_SUCCESS ? TOOL_DONE
+                             : tool_file_error(source_name(s), rv, NULL);
 }
 
 static int may_go_on(const tool *t, const source *s, const char *path)
@@ -81,8 +86,10 @@ static int write_file(tool *t, source *s, const char *path, const char *real)
     if (!to) {
         return system_error(work);
     }
-    count = print_all(to, s);
-    status = may_go_on(t, s, path);
+    status = print_all(to, s, &count);
+    if (status == TOOL_DONE) {
+        status = may_go_on(t, s, path);
+    }
     if (status == TOOL_DONE
         && (finish_file(to, real) != 0 || rename(work, real) != 0)) {
         status = system_error(path);
@@ -98,13 +105,62 @@ static int write_file(tool *t, source *s, const char *path, const char *real)
     return TOOL_DONE;
 }
 
+static int copy_to_stdout(FILE *from, const char *folder)
+{
+    char bytes[1 << 16];
+    size_t got;
+
+    if (fflush(from) != 0 || ferror(from)) {
+        return system_error(folder);
+    }
+    rewind(from);
+    while ((got = fread(bytes, 1, sizeof(bytes), from)) > 0) {
+        fwrite(bytes, 1, got, stdout);
+    }
+
+    return ferror(from) ? system_error(folder) : TOOL_DONE;
+}
+
+/* What does not fit the memory is known to be right at the end only. */
+static int write_stdout_late(tool *t, source *s)
+{
+    const char *folder;
+    apr_size_t count;
+    FILE *to;
+    int fd, status;
+
+    if (sort_temporary(&fd, &folder, t->pool) != APR_SUCCESS) {
+        return TOOL_FAILED;
+    }
+    to = fdopen(fd, "w+");
+    if (!to) {
+        close(fd);
+        return system_error(folder);
+    }
+    status = print_all(to, s, &count);
+    if (status == TOOL_DONE) {
+        status = may_go_on(t, s, "the text");
+    }
+    if (status == TOOL_DONE) {
+        status = copy_to_stdout(to, folder);
+    }
+    fclose(to);
+
+    return status;
+}
+
 /* What is wrong is said before anything is printed. */
 static int write_stdout(tool *t, source *s)
 {
     int status = may_go_on(t, s, "the text");
+    apr_size_t count;
 
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    status = source_is_in_memory(s) || (t->flags & TOOL_SKIP_BAD)
+             ? print_all(stdout, s, &count) : write_stdout_late(t, s);
     if (status == TOOL_DONE) {
-        print_all(stdout, s);
         tool_say_skipped(s);
     }
 
@@ -147,6 +203,12 @@ static int convert_to_text(tool *t, const char *path)
     int to_stdout = strcmp(path, "-") == 0;
     source *s;
 
+    if (t->max_removed) {
+        return tool_error("--max-removed goes with a map");
+    }
+    if (!to_stdout) {
+        sort_beside(path);
+    }
     if ((!to_stdout && check_text_dest(t, path) != TOOL_DONE)
         || import_source(&s, t, t->operands[0], NULL) != TOOL_DONE) {
         return TOOL_FAILED;
@@ -163,6 +225,7 @@ static int convert_to_map(tool *t, const char *path)
     const char *type;
     source *s;
 
+    sort_beside(path);
     if (tool_choose_type(&type, t, path) != TOOL_DONE
         || import_source(&s, t, t->operands[0], type) != TOOL_DONE) {
         return TOOL_FAILED;

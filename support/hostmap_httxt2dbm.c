@@ -14,6 +14,7 @@
 
 #include "apr_strings.h"
 
+#include "hostmap_sort.h"
 #include "hostmap_source.h"
 #include "hostmap_writer.h"
 
@@ -156,7 +157,7 @@ static apr_status_t store_all(hostmap_writer *writer, source *s,
         }
     }
 
-    return rv;
+    return rv == APR_SUCCESS ? source_status(s) : rv;
 }
 
 static int refuse(const conversion *c, const source *s)
@@ -201,6 +202,7 @@ static int convert(const conversion *c)
     if (rv != APR_SUCCESS) {
         return output_error(c, rv, &why);
     }
+    sort_beside(c->output);
     if (c->verbose) {
         fprintf(stderr, "DBM Format: %s\nInput File: %s\nDBM File: %s\n",
                 c->format, c->input, c->output);

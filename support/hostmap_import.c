@@ -215,6 +215,14 @@ static void take_all(import *in, apr_size_t size)
     progress_end(&p);
 }
 
+static int finish(source *s)
+{
+    apr_status_t rv = source_finish(s);
+
+    return rv == APR_SUCCESS ? TOOL_DONE
+                             : tool_file_error(source_name(s), rv, NULL);
+}
+
 static int import_list(source **s, tool *t, const char *path,
                        const char *type, import_format format)
 {
@@ -231,17 +239,15 @@ static int import_list(source **s, tool *t, const char *path,
         return tool_file_error(path, rv, NULL);
     }
     in->t = t;
-    in->s = source_create(path, type, t->flags & TOOL_QUIET ? SOURCE_QUIET
-                                                             : 0, t->pool);
+    in->s = source_create(path, type, tool_source_flags(t), t->pool);
     import_begin(&in->text, format, text, len);
     if (find_columns(in) != TOOL_DONE) {
         return TOOL_FAILED;
     }
     take_all(in, len);
-    source_finish(in->s);
     *s = in->s;
 
-    return TOOL_DONE;
+    return finish(in->s);
 }
 
 /* ---- maps -------------------------------------------------------------- */
@@ -287,10 +293,9 @@ static int import_map(source **s, tool *t, const char *path,
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }
-    source_finish(r.s);
     *s = r.s;
 
-    return TOOL_DONE;
+    return finish(r.s);
 }
 
 /* ---- which ------------------------------------------------------------- */
@@ -311,13 +316,9 @@ static int import_ours(source **s, tool *t, const char *path,
     if (rv == APR_SUCCESS) {
         return import_map(s, t, path, type);
     }
-    if (rv == HOSTMAP_EFORMAT) {
-        rv = source_read(s, path, type, t->flags & TOOL_QUIET ? SOURCE_QUIET
-                                                               : 0, t->pool);
-        why.text[0] = '\0';
-    }
 
-    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, &why);
+    return rv == HOSTMAP_EFORMAT ? tool_read_source(s, t, path, type, 0)
+                                 : tool_file_error(path, rv, &why);
 }
 
 int import_source(source **s, tool *t, const char *path, const char *type)

@@ -32,6 +32,20 @@ table *table_create(apr_pool_t *pool)
     return t;
 }
 
+void table_clear(table *t)
+{
+    t->count = 0;
+    t->sorted = 1;
+}
+
+void table_release(table *t)
+{
+    table_clear(t);
+    free(t->entries);
+    t->entries = NULL;
+    t->room = 0;
+}
+
 int table_compare(const table_entry *a, const table_entry *b)
 {
     int diff;

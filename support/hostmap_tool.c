@@ -16,8 +16,10 @@
 #include "apr_file_io.h"
 #include "apr_strings.h"
 
+#include "hostmap_guard.h"
 #include "hostmap_idn.h"
 #include "hostmap_progress.h"
+#include "hostmap_source.h"
 
 int tool_error(const char *format, ...)
 {
@@ -43,6 +45,16 @@ int tool_file_error(const char *path, apr_status_t rv,
     }
 
     return tool_error("%s: %s", path, apr_strerror(rv, text, sizeof(text)));
+}
+
+static void warn_exposed(void *baton, const char *finding)
+{
+    tool_error("%s: warning: %s", (const char *)baton, finding);
+}
+
+void tool_warn_exposed(const char *path, apr_pool_t *pool)
+{
+    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, pool);
 }
 
 int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
@@ -167,6 +179,21 @@ int tool_read_host(char *key, apr_size_t *len, const char *host)
 
     return tool_error("%s: not a host name: %s, at column %" APR_SIZE_T_FMT,
                       host, bad.reason, bad.pos + 1);
+}
+
+unsigned tool_source_flags(const tool *t)
+{
+    return t->flags & TOOL_QUIET ? SOURCE_QUIET : 0;
+}
+
+int tool_read_source(source **s, const tool *t, const char *path,
+                     const char *type, unsigned flags)
+{
+    apr_status_t rv;
+
+    rv = source_read(s, path, type, flags | tool_source_flags(t), t->pool);
+
+    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, NULL);
 }
 
 /* ---- a file as a whole ------------------------------------------------- */

@@ -21,6 +21,7 @@
 #define TOOL_DONE       0
 #define TOOL_FAILED     1
 #define TOOL_NOT_FOUND  2
+#define TOOL_DIFFERS    2
 
 /* Options without a letter. */
 #define TOOL_OPT_DRY_RUN    256
@@ -31,6 +32,7 @@
 #define TOOL_OPT_KEY        261
 #define TOOL_OPT_VALUE      262
 #define TOOL_OPT_VALUE_FORMAT 263
+#define TOOL_OPT_MAX_REMOVED 264
 
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
@@ -42,6 +44,10 @@ typedef struct tool {
     apr_pool_t *pool;
     /** -t as written, NULL: not given */
     const char *type;
+    /** --max-removed as written, NULL: not given */
+    const char *max_removed;
+    /** the same as a number, -1: not given */
+    int percent;
     unsigned flags;
     /** convert's; NULL: not given */
     const char *from, *key, *value, *value_format;
@@ -73,6 +79,10 @@ typedef struct tool_verb {
 
 /* The verbs: hostmap_VERB.c; list is in hostmap_read.c */
 int tool_build(tool *t);
+int tool_set(tool *t);
+int tool_delete(tool *t);
+int tool_diff(tool *t);
+int tool_apply(tool *t);
 int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);
@@ -87,6 +97,10 @@ int tool_error(const char *format, ...)
 /** Say why something about a file failed.  @return TOOL_FAILED */
 int tool_file_error(const char *path, apr_status_t rv,
                     const hostmap_reason *why);
+
+/** Say who can write to a map that should not: a line in a map leads to any
+ *  unix socket or port of this machine. */
+void tool_warn_exposed(const char *path, apr_pool_t *pool);
 
 /**
  * Write bytes so that they stay on their line: control bytes, and blanks in a
@@ -140,9 +154,20 @@ int tool_open_map(hostmap_file **file, tool *t, const char *path);
  */
 int tool_read_host(char *key, apr_size_t *len, const char *host);
 
-/* ---- making a map of a source: hostmap_build.c ------------------------- */
-
 struct source;
+
+/** The flags of a source that the command line asks for. */
+unsigned tool_source_flags(const tool *t);
+
+/**
+ * Read a text.
+ * @param type, flags as for source_read()
+ * @return TOOL_DONE, also when lines are wrong; TOOL_FAILED: said
+ */
+int tool_read_source(struct source **s, const tool *t, const char *path,
+                     const char *type, unsigned flags);
+
+/* ---- making a map of a source: hostmap_build.c ------------------------- */
 
 /**
  * The type that the map at path is to get: what is there decides, then -t.
@@ -150,7 +175,10 @@ struct source;
  */
 int tool_choose_type(const char **type, tool *t, const char *path);
 
-/** Make or replace the map, as the flags say.  @return an exit status */
+/**
+ * Make or replace the map, as the options say, and say what became different.
+ * @return an exit status
+ */
 int tool_build_source(tool *t, struct source *s, const char *path,
                       const char *type);
 

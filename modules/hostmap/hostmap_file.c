@@ -133,6 +133,41 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
     return file->provider->each(file, each_but_mark, &state, pool, why);
 }
 
+struct hostmap_cursor {
+    const hostmap_provider *provider;
+    void *ctx;
+};
+
+apr_status_t hostmap_cursor_open(hostmap_cursor **out, hostmap_file *file,
+                                 apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_cursor *cursor = apr_palloc(pool, sizeof(*cursor));
+
+    if (!file->provider->cursor_open) {
+        return hostmap_because(why, APR_ENOTIMPL, "type %s has no order",
+                               file->provider->name);
+    }
+    *out = cursor;
+    cursor->provider = file->provider;
+    return file->provider->cursor_open(&cursor->ctx, file, pool, why);
+}
+
+apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
+                                 hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    do {
+        rv = cursor->provider->cursor_next(cursor->ctx, pair, why);
+    } while (rv == APR_SUCCESS && hostmap_mark_is(pair->key, pair->key_len));
+    return rv;
+}
+
+void hostmap_cursor_close(hostmap_cursor *cursor)
+{
+    cursor->provider->cursor_close(cursor->ctx);
+}
+
 void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
 {
     memset(stat, 0, sizeof(*stat));

@@ -28,6 +28,20 @@ def test_convert_carries_all_from_type_to_type(tool, from_type, to):
     assert "marks    wildcards paths\n" in tool("stat", "two").ok()
 
 
+def test_convert_over_a_map_does_what_build_does(tool):
+    text = "".join("h%03d !\n" % i for i in range(200))
+    tool.map("map", "sdbm", text)
+    assert tool("convert", "map", "two").ok() == "two: lmdb, 200 entries\n"
+    assert tool("convert", "-", "two", text=text + "a !\n").ok() \
+        == "two: lmdb, 201 entries: 1 added, 0 changed, 0 removed, 200 same\n"
+    tool("convert", "-", "two", text="a !\n").fails(
+        "two: 200 of 201 entries would be removed, more than 50%")
+    assert tool("convert", "--max-removed", "100", "-", "two",
+                text="a !\n").ok().endswith("200 removed, 1 same\n")
+    tool("convert", "--max-removed", "100", "map", "-").fails(
+        "--max-removed goes with a map")
+
+
 def test_convert_makes_texts(tool):
     tool.map("map", "sdbm")
     assert tool("convert", "map", "-").ok() == SORTED
