@@ -20,12 +20,13 @@ extern "C" {
 
 /**
  * Give the options of the pool that is to serve this request, over those of
- * ProxyPoolSet.  Before mod_proxy's handler runs, on the request's thread.
+ * ProxyPoolSet, in place of those given before.  Before mod_proxy's handler
+ * runs, on the request's thread.
  * @param words key=value words with ProxyPass's names; checked already, must
  *        live as long as the request; not terminated
- * @param len their length
- * @param about what they belong to, for a message: lives as long as the
- *        request
+ * @param len their length, 0: none
+ * @param about what they belong to, for a message when they have no effect:
+ *        lives as long as the request; NULL: say nothing
  */
 APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
                         (request_rec *r, const char *words, apr_size_t len,
@@ -34,7 +35,7 @@ APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
 /** How a request got its connection. */
 typedef enum {
     /** no pool of ours (a configured worker, ...), or a scheme whose
-     *  connections cannot be watched (fcgi, ajp) */
+     *  connections cannot be watched (fcgi, scgi, ajp) */
     PROXY_POOL_NONE,
     PROXY_POOL_GENERIC,     /**< all pools in use: mod_proxy's own worker */
     PROXY_POOL_NEW,         /**< a pool, over a new connection */

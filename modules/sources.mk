@@ -6,7 +6,7 @@
 switchboard_version = 0.1.0
 
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
-switchboard_modules = mod_proxy_express mod_proxy_pool
+switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy
 
 # What modules of others may include: installed.
 module_headers = \
@@ -70,6 +70,29 @@ mod_proxy_pool_sources = \
 	modules/pool/pool_worker.c \
 	modules/pool/pool_worker.h
 
+# mod_reproxy.
+mod_reproxy_core = \
+	modules/reproxy/allow_core.c \
+	modules/reproxy/allow_core.h \
+	modules/reproxy/cache_core.c \
+	modules/reproxy/cache_core.h \
+	modules/reproxy/headers_core.c \
+	modules/reproxy/headers_core.h \
+	modules/reproxy/url_core.c \
+	modules/reproxy/url_core.h
+mod_reproxy_sources = \
+	modules/reproxy/mod_reproxy.c \
+	modules/reproxy/reproxy.h \
+	modules/reproxy/reproxy_access.c \
+	modules/reproxy/reproxy_answer.c \
+	modules/reproxy/reproxy_attempt.c \
+	modules/reproxy/reproxy_file.c \
+	modules/reproxy/reproxy_gate.c \
+	modules/reproxy/reproxy_gather.c \
+	modules/reproxy/reproxy_request.c \
+	modules/reproxy/reproxy_slate.c \
+	modules/reproxy/reproxy_timeout.c
+
 # The tool: the pure part, and the rest.
 tool_core = \
 	support/import_core.c \
@@ -121,6 +144,10 @@ unit_sources = \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
+	test/unit/test_reproxy_allow.c \
+	test/unit/test_reproxy_cache.c \
+	test/unit/test_reproxy_headers.c \
+	test/unit/test_reproxy_url.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_text.c \
@@ -136,6 +163,8 @@ fuzz_programs = \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
 	test/fuzz/fuzz_match \
+	test/fuzz/fuzz_reproxy_headers \
+	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \
 	test/fuzz/fuzz_text
 
@@ -148,4 +177,27 @@ guard_scripts = \
 	test/check-packages \
 	test/check-sources \
 	test/check-style \
-	test/check-symbols
+	test/check-symbols \
+	test/check-version
+
+# What Debian's packages are made with.  By name: building leaves files beside.
+package_files = \
+	debian/changelog \
+	debian/control \
+	debian/copyright \
+	debian/hostmap.docs \
+	debian/hostmap.install \
+	debian/hostmap.lintian-overrides \
+	debian/libapache2-mod-switchboard.README.Debian \
+	debian/libapache2-mod-switchboard.apache2 \
+	debian/libapache2-mod-switchboard.dirs \
+	debian/libapache2-mod-switchboard.docs \
+	debian/libapache2-mod-switchboard.install \
+	debian/libapache2-mod-switchboard.lintian-overrides \
+	debian/libapache2-mod-switchboard.postinst \
+	debian/not-installed \
+	debian/rules \
+	debian/source/format \
+	debian/source/lintian-overrides \
+	debian/tests/control \
+	debian/tests/serve

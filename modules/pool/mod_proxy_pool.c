@@ -195,12 +195,12 @@ static pool_request *request_state(request_rec *r)
 }
 
 /* Do the connections have hooks and filters, as pool_attempt.c needs?  Those
- * of FastCGI and AJP are bare sockets.  mod_proxy writes schemes in lower
+ * of FastCGI, SCGI and AJP are bare sockets.  mod_proxy writes schemes in lower
  * case. */
 static int is_watched(const char *url)
 {
     static const char *const schemes[] = {
-        "http:", "https:", "ws:", "wss:", "h2:", "h2c:", "scgi:", "uwsgi:"
+        "http:", "https:", "ws:", "wss:", "h2:", "h2c:", "uwsgi:"
     };
     apr_size_t i;
 
@@ -274,7 +274,7 @@ static void say_ignored(request_rec *r, const char *reason)
     apr_ssize_t len = APR_HASH_KEY_STRING;
     apr_uint32_t held;
 
-    if (!state || state->words.len == 0) {
+    if (!state || state->words.len == 0 || !state->about) {
         return;
     }
     if (hostmap_limit_pass(&said[apr_hashfunc_default(state->about, &len)

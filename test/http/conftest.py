@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 from backend import Backends, self_signed  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
+import reproxy  # noqa: E402
 
 BACKENDS = ("a", "b", "c", "d")
 
@@ -136,16 +137,24 @@ def backends():
 @pytest.fixture(scope="module")
 def pool_backends():
     """Backends that count the connections of one test file; `tls`, `unix`,
-    `h2c` and `fcgi` are what they are called, `wide` listens on every loopback
+    `h2c`, `fcgi` and `ajp` are what they are called, `wide` listens on every loopback
     address."""
     path = httpd_server.private_folder()
     started = Backends(*BACKENDS, "tls:tls:" + self_signed(path + "/pem"),
                        "unix:unix:" + path + "/socket", "wide:wide",
-                       "h2c:h2c", "fcgi:fcgi")
+                       "h2c:h2c", "fcgi:fcgi", "ajp:ajp")
     started.socket = path + "/socket"
     yield started
     started.stop()
     httpd_server.shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def storages():
+    """The app and the storages of the tests of mod_reproxy."""
+    started = Backends(*reproxy.BACKENDS)
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="session")
