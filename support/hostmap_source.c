@@ -493,19 +493,19 @@ static apr_status_t source_load(source *s, apr_file_t *file)
 static void source_add_double(source *s, const table_entry *e,
                               apr_size_t first)
 {
-    source_double *d = &s->doubles[s->doubled], *last = s->doubles;
+    source_double *d = s->doubles;
     apr_size_t i;
 
-    if (s->doubled++ >= SAID_MAX) {
-        for (i = 1; i < SAID_MAX; i++) {
-            if (s->doubles[i].line > last->line) {
-                last = &s->doubles[i];
-            }
+    if (s->doubled < SAID_MAX) {
+        d += s->doubled;
+    }
+    for (i = 0; s->doubled >= SAID_MAX && i < SAID_MAX; i++) {
+        if (s->doubles[i].line > d->line) {
+            d = &s->doubles[i];
         }
-        if (last->line <= e->line) {
-            return;
-        }
-        d = last;
+    }
+    if (s->doubled++ >= SAID_MAX && d->line <= e->line) {
+        return;
     }
     d->key = source_room(d->key, e->key_len);
     memcpy(d->key, e->key, e->key_len);
