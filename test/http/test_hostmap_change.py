@@ -2,9 +2,11 @@
 """`hostmap set` and `hostmap delete`: a map is changed, all or nothing, and no
 writer loses what another one was told is there."""
 
+import fcntl
 import os
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -128,6 +130,21 @@ def test_many_changes_one_after_the_other(tool, map_type):
                          for name in files_of("map", map_type)))
     assert sizes[-1] < 4 * sizes[0], sizes
     assert tool("check", "map").ok()
+
+
+@pytest.mark.parametrize("map_type", ["sdbm", "gdbm"])
+def test_a_change_waits_for_who_changes_in_place(tool, map_type):
+    """httxt2dbm of httpd holds this lock while it works."""
+    tool.map("map", map_type, "a !\n")
+    with open(tool.path(files_of("map", map_type)[0]), "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with subprocess.Popen([tool.program, "set", "map", "b", "!"],
+                              cwd=tool.folder) as change:
+            time.sleep(0.5)
+            assert change.poll() is None
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert change.wait(TOOL_TIMEOUT) == 0
+    assert tool("list", "map").ok() == "a !\nb !\n"
 
 
 @pytest.mark.parametrize("map_type", ["lmdb", "sdbm"])
