@@ -59,17 +59,6 @@ void sort_beside(const char *map)
     beside = map;
 }
 
-static void *sort_room(void *old, apr_size_t size)
-{
-    void *room = realloc(old, size);
-
-    if (!room) {
-        abort();
-    }
-
-    return room;
-}
-
 static apr_status_t sort_free(void *data)
 {
     sorter *s = data;
@@ -211,7 +200,7 @@ static apr_status_t entries_out(sorter *s)
         }
         if (need > room) {
             room = need > WRITE_BYTES ? need : WRITE_BYTES;
-            buffer = sort_room(buffer, room);
+            buffer = tool_room(buffer, room);
         }
         used += entry_pack(buffer + used, e);
     }
@@ -236,7 +225,7 @@ apr_status_t sort_flush(sorter *s)
     }
     if (s->count == s->room) {
         s->room = s->room ? 2 * s->room : 16;
-        s->runs = sort_room(s->runs, s->room * sizeof(*s->runs));
+        s->runs = tool_room(s->runs, s->room * sizeof(*s->runs));
     }
     r = &s->runs[s->count++];
     memset(r, 0, sizeof(*r));
@@ -266,7 +255,7 @@ static apr_status_t run_fill(sorter *s, run *r, apr_size_t need)
     }
     if (need > r->room) {
         r->room = need > READ_BYTES ? need : READ_BYTES;
-        r->buffer = sort_room(r->buffer, r->room);
+        r->buffer = tool_room(r->buffer, r->room);
     }
     while (r->to - r->from < need) {
         apr_size_t len = r->room - r->to;
@@ -351,7 +340,7 @@ static apr_status_t merge_begin(sorter *s)
     apr_status_t rv;
     apr_size_t i;
 
-    s->heap = sort_room(NULL, s->count * sizeof(*s->heap));
+    s->heap = tool_room(NULL, s->count * sizeof(*s->heap));
     for (i = 0; i < s->count; i++) {
         rv = run_next(s, &s->runs[i]);
         if (rv != APR_SUCCESS) {

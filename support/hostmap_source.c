@@ -93,17 +93,6 @@ struct source {
     apr_pool_t *pool;
 };
 
-static void *source_room(void *old, apr_size_t size)
-{
-    void *room = realloc(old, size);
-
-    if (!room) {
-        abort();
-    }
-
-    return room;
-}
-
 static void source_drop_text(source *s)
 {
     if (s->text_is_own) {
@@ -570,7 +559,7 @@ static apr_status_t source_fill(source *s, apr_file_t *file)
             return APR_STATUS_IS_EOF(rv) ? APR_EOF : rv;
         }
         s->room = 2 * s->room < CHUNK_BYTES ? 2 * s->room : CHUNK_BYTES;
-        s->text = source_room(s->text, s->room);
+        s->text = tool_room(s->text, s->room);
     }
 }
 
@@ -622,7 +611,7 @@ static void source_add_double(source *s, const table_entry *e,
     if (s->doubled++ >= SAID_MAX && d->line <= e->line) {
         return;
     }
-    d->key = source_room(d->key, e->key_len);
+    d->key = tool_room(d->key, e->key_len);
     memcpy(d->key, e->key, e->key_len);
     d->key_len = e->key_len;
     d->line = e->line;
@@ -737,7 +726,7 @@ static void source_hold(source *s, source_entry *entry)
 
     if (len > s->held_room) {
         s->held_room = 2 * len;
-        s->held = source_room(s->held, s->held_room);
+        s->held = tool_room(s->held, s->held_room);
     }
     memcpy(s->held, s->ahead.key, s->ahead.key_len);
     memcpy(s->held + s->ahead.key_len, s->ahead.key + s->ahead.value_at,
@@ -888,7 +877,7 @@ static apr_status_t source_open(apr_file_t **file, source *s,
         /* One more than there is, so that the end shows without growing. */
         s->room = size < CHUNK_BYTES ? (apr_size_t)size + 1 : CHUNK_BYTES;
     }
-    s->text = source_room(NULL, s->room);
+    s->text = tool_room(NULL, s->room);
     s->text_is_own = 1;
     progress_begin(&s->progress, s->name, size);
 

@@ -181,6 +181,18 @@ int tool_read_host(char *key, apr_size_t *len, const char *host)
                       host, bad.reason, bad.pos + 1);
 }
 
+void *tool_room(void *old, apr_size_t size)
+{
+    void *room = realloc(old, size);
+
+    if (!room) {
+        tool_error("out of memory");
+        exit(TOOL_FAILED);
+    }
+
+    return room;
+}
+
 unsigned tool_source_flags(const tool *t)
 {
     return t->flags & TOOL_QUIET ? SOURCE_QUIET : 0;

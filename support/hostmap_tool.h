@@ -154,6 +154,9 @@ int tool_open_map(hostmap_file **file, tool *t, const char *path);
  */
 int tool_read_host(char *key, apr_size_t *len, const char *host);
 
+/** As realloc(); ends the program when there is no memory. */
+void *tool_room(void *old, apr_size_t size);
+
 struct source;
 
 /** The flags of a source that the command line asks for. */

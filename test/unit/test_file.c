@@ -401,6 +401,92 @@ START_TEST(a_map_is_changed)
 }
 END_TEST
 
+/* A key of the text, `!` as its value. */
+static void put(hostmap_writer *writer, const char *key)
+{
+    ck_assert_msg(hostmap_writer_put(writer, key, strlen(key), "!", 1, &why)
+                  == APR_SUCCESS, "%s", why.text);
+}
+
+static void take_out(hostmap_writer *writer, const char *key)
+{
+    ck_assert_int_eq(hostmap_writer_remove(writer, key, strlen(key), &why),
+                     APR_SUCCESS);
+}
+
+START_TEST(paths_of_a_host_that_was_removed_are_found)
+{
+    const char *type = types[_i], *key;
+    hostmap_writer *writer;
+    apr_size_t len;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         0, folder_pool, &why), APR_SUCCESS);
+    put(writer, "a");
+    put(writer, "a.b");
+    put(writer, "a.b/x");
+    put(writer, "c");
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         HOSTMAP_WRITER_CHANGE, folder_pool,
+                                         &why), APR_SUCCESS);
+    take_out(writer, "a");
+    take_out(writer, "c");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_NOTFOUND);
+    take_out(writer, "a.b");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(len, 5);
+    ck_assert_str_eq(key, "a.b/x");
+    put(writer, "a.b");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_NOTFOUND);
+    take_out(writer, "a.b");
+    take_out(writer, "a.b/x");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_NOTFOUND);
+    hostmap_writer_abort(writer);
+}
+END_TEST
+
+START_TEST(a_change_keeps_the_mark_and_cannot_reach_it)
+{
+    const char *type = types[_i], *value;
+    hostmap_writer *writer;
+    hostmap_file *file;
+    apr_size_t len;
+    unsigned marks;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         0, folder_pool, &why), APR_SUCCESS);
+    put(writer, "*.a");
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         HOSTMAP_WRITER_CHANGE, folder_pool,
+                                         &why), APR_SUCCESS);
+    put(writer, "*.a/x");
+    ck_assert_int_eq(hostmap_writer_get(writer, "\xffmarks", 6, &value, &len,
+                                        &why), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_writer_remove(writer, "\xffmarks", 6, &why),
+                     APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_writer_put(writer, "\xffmarks", 6, "!", 1, &why),
+                     APR_EINVAL);
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_marks(file, &marks, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(marks, HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH);
+    hostmap_file_close(file);
+}
+END_TEST
+
 START_TEST(a_change_needs_a_map)
 {
     const char *type = types[_i];
@@ -561,6 +647,10 @@ Suite *file_suite(void)
     tcase_add_checked_fixture(writing, folder_setup, folder_teardown);
     tcase_add_loop_test(writing, an_aborted_writer_changes_nothing, 0, TYPES);
     tcase_add_loop_test(writing, a_map_is_changed, 0, TYPES);
+    tcase_add_loop_test(writing, paths_of_a_host_that_was_removed_are_found,
+                        0, TYPES);
+    tcase_add_loop_test(writing, a_change_keeps_the_mark_and_cannot_reach_it,
+                        0, TYPES);
     tcase_add_loop_test(writing, a_change_needs_a_map, 0, TYPES);
     tcase_add_loop_test(writing, a_cursor_walks_in_the_order_of_bytes, 0,
                         TYPES);
