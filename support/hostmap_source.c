@@ -202,11 +202,14 @@ void source_summary(const source *s)
 
 /* ---- lines ------------------------------------------------------------- */
 
-/* Make every gap between words one blank. */
+/* Make every gap between words one blank.  Most values are one word. */
 static apr_size_t source_squeeze(char *value, apr_size_t len)
 {
     apr_size_t from, to = 0;
 
+    if (!memchr(value, ' ', len) && !memchr(value, '\t', len)) {
+        return len;
+    }
     for (from = 0; from < len; from++) {
         if (value[from] != ' ' && value[from] != '\t') {
             value[to++] = value[from];
