@@ -803,6 +803,10 @@ void source_push(source *s, apr_size_t line, hostmap_str key,
     hostmap_bad bad;
     hostmap_entry entry;
 
+    if (s->status != APR_SUCCESS) {
+        /* source_finish() says so */
+        return;
+    }
     if (hostmap_key_check(key.ptr, key.len, &bad) != APR_SUCCESS) {
         source_fault(s, line, key, bad.reason);
         return;
@@ -824,7 +828,7 @@ void source_push(source *s, apr_size_t line, hostmap_str key,
     if (!source_fits(s, line, &key, &value)) {
         return;
     }
-    if (source_is_full(s) && s->status == APR_SUCCESS) {
+    if (source_is_full(s)) {
         s->status = source_flush(s);
     }
     source_add_copy(s, line, &key, &value);
