@@ -110,6 +110,17 @@ typedef apr_status_t hostmap_each_fn(void *baton,
                                      const char *value, apr_size_t value_len);
 
 /**
+ * What the map holds besides whole names: what its mark says.  The writer of
+ * a map with wildcards or paths stores the mark as an entry of a key that no
+ * host has; it is none of the entries that are listed and counted.  A map
+ * without it, every map of the stock tool, is matched exactly.
+ * @param marks set to HOSTMAP_MARK_ bits
+ * @return as hostmap_file_fetch(), never APR_NOTFOUND
+ */
+apr_status_t hostmap_file_marks(hostmap_file *file, unsigned *marks,
+                                apr_pool_t *pool, hostmap_reason *why);
+
+/**
  * Visit every entry, in the order of the file: sorted by bytes for lmdb, any
  * order for the others (whose writers are locked out meanwhile).
  */
@@ -117,15 +128,51 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
                                void *baton, apr_pool_t *pool,
                                hostmap_reason *why);
 
+/** An entry; the bytes are somebody else's and not terminated. */
+typedef struct hostmap_pair {
+    const char *key;
+    apr_size_t key_len;
+    const char *value;
+    apr_size_t value_len;
+} hostmap_pair;
+
+typedef struct hostmap_cursor hostmap_cursor;
+
+/**
+ * Walk through the entries in the order of their keys' bytes.  One thread.
+ * @param cursor allocated in pool; close it, before the file
+ * @return APR_SUCCESS; APR_ENOTIMPL: the type does not keep them in this order
+ *         (only lmdb does); else a failure with why set
+ */
+apr_status_t hostmap_cursor_open(hostmap_cursor **cursor, hostmap_file *file,
+                                 apr_pool_t *pool, hostmap_reason *why);
+
+/**
+ * The next entry.
+ * @param pair its bytes are valid until the cursor is closed
+ * @return APR_SUCCESS, APR_EOF: there is none, or a failure with why set
+ */
+apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
+                                 hostmap_reason *why);
+
+void hostmap_cursor_close(hostmap_cursor *cursor);
+
 typedef struct hostmap_stat {
     const char *type;
-    /** number of entries, -1 where the type can only count by reading all */
+    /** number of entries, -1 where the type can only count by reading all.
+     *  The mark counts as one until hostmap_file_marks() has found it. */
     apr_int64_t entries;
     /** bytes on disk, both files of sdbm and ndbm */
     apr_off_t size;
     apr_time_t mtime;
+    /** lmdb: levels of the tree, pages of the file, those that are in use;
+     *  0: the type has no such thing */
+    unsigned depth;
+    apr_uint64_t pages;
+    apr_uint64_t pages_used;
 } hostmap_stat;
 
+/** Reads none of the entries. */
 void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat);
 
 /* ---- a path that is served from ---------------------------------------- */

@@ -18,6 +18,7 @@ hostmap_headers = \
 	include/hostmap_entry.h \
 	include/hostmap_guard.h \
 	include/hostmap_key.h \
+	include/hostmap_match.h \
 	include/hostmap_option.h \
 	include/hostmap_pool.h \
 	include/hostmap_text.h \
@@ -26,6 +27,8 @@ hostmap_sources = \
 	modules/hostmap/hostmap.c \
 	modules/hostmap/hostmap_cache.c \
 	modules/hostmap/hostmap_cache.h \
+	modules/hostmap/hostmap_copy.c \
+	modules/hostmap/hostmap_copy.h \
 	modules/hostmap/hostmap_dbm.c \
 	modules/hostmap/hostmap_entry.c \
 	modules/hostmap/hostmap_file.c \
@@ -33,7 +36,10 @@ hostmap_sources = \
 	modules/hostmap/hostmap_key.c \
 	modules/hostmap/hostmap_limit.c \
 	modules/hostmap/hostmap_lmdb.c \
+	modules/hostmap/hostmap_mark.c \
+	modules/hostmap/hostmap_match.c \
 	modules/hostmap/hostmap_option.c \
+	modules/hostmap/hostmap_path.c \
 	modules/hostmap/hostmap_pool.c \
 	modules/hostmap/hostmap_provider.h \
 	modules/hostmap/hostmap_scan.c \
@@ -87,15 +93,35 @@ mod_reproxy_sources = \
 	modules/reproxy/reproxy_slate.c \
 	modules/reproxy/reproxy_timeout.c
 
-# The tool.
+# The tool: the pure part, and the rest.
+tool_core = \
+	support/import_core.c \
+	support/import_core.h
 tool_sources = \
 	support/hostmap.c \
 	support/hostmap_build.c \
+	support/hostmap_change.c \
 	support/hostmap_check.c \
+	support/hostmap_convert.c \
+	support/hostmap_diff.c \
+	support/hostmap_get.c \
 	support/hostmap_httxt2dbm.c \
+	support/hostmap_idn.c \
+	support/hostmap_idn.h \
+	support/hostmap_import.c \
+	support/hostmap_import.h \
+	support/hostmap_json.c \
+	support/hostmap_json.h \
+	support/hostmap_progress.c \
+	support/hostmap_progress.h \
 	support/hostmap_read.c \
+	support/hostmap_sort.c \
+	support/hostmap_sort.h \
 	support/hostmap_source.c \
 	support/hostmap_source.h \
+	support/hostmap_stat.c \
+	support/hostmap_stream.c \
+	support/hostmap_stream.h \
 	support/hostmap_table.c \
 	support/hostmap_table.h \
 	support/hostmap_tool.c \
@@ -111,8 +137,10 @@ unit_sources = \
 	test/unit/test_cache.c \
 	test/unit/test_entry.c \
 	test/unit/test_file.c \
+	test/unit/test_import.c \
 	test/unit/test_key.c \
 	test/unit/test_loop.c \
+	test/unit/test_match.c \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
@@ -131,8 +159,10 @@ unit_sources = \
 # `make check` lies in test/fuzz/corpus/X.
 fuzz_programs = \
 	test/fuzz/fuzz_entry \
+	test/fuzz/fuzz_import \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
+	test/fuzz/fuzz_match \
 	test/fuzz/fuzz_reproxy_headers \
 	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \

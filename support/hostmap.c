@@ -19,24 +19,62 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "hostmap_progress.h"
+
 #define OPTION_HELP  { "help", 'h', 0, NULL }
 #define OPTION_TYPE  { "type", 't', 1, NULL }
+#define OPTION_JSON  { "json", TOOL_OPT_JSON, 0, NULL }
+#define OPTION_QUIET { "quiet", TOOL_OPT_QUIET, 0, NULL }
+#define OPTION_MAX_REMOVED { "max-removed", TOOL_OPT_MAX_REMOVED, 1, NULL }
 #define OPTIONS_END  { NULL, 0, 0, NULL }
 
 static const apr_getopt_option_t reader_options[] = {
     OPTION_HELP, OPTION_TYPE, OPTIONS_END
 };
 
+static const apr_getopt_option_t answer_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_JSON, OPTIONS_END
+};
+
 static const apr_getopt_option_t build_options[] = {
     OPTION_HELP, OPTION_TYPE,
     { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
     { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTION_MAX_REMOVED, OPTION_JSON, OPTION_QUIET,
     OPTIONS_END
+};
+
+static const apr_getopt_option_t check_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t stat_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_JSON, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t convert_options[] = {
+    OPTION_HELP, OPTION_TYPE,
+    { "from", TOOL_OPT_FROM, 1, NULL },
+    { "key", TOOL_OPT_KEY, 1, NULL },
+    { "value", TOOL_OPT_VALUE, 1, NULL },
+    { "value-format", TOOL_OPT_VALUE_FORMAT, 1, NULL },
+    { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTION_MAX_REMOVED, OPTION_QUIET,
+    OPTIONS_END
+};
+
+static const apr_getopt_option_t change_options[] = {
+    OPTION_HELP, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t diff_options[] = {
+    OPTION_HELP, OPTION_JSON, OPTION_QUIET, OPTIONS_END
 };
 
 static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
-      "[-t TYPE] [--dry-run] [--skip-bad] SOURCE MAP",
+      "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json]\n"
+      "      [--quiet] SOURCE MAP",
       "make a map from a text of `key value` lines",
       "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
       "a new file is made beside it and renamed over it.\n"
@@ -44,23 +82,32 @@ static const tool_verb verbs[] = {
       "  -t TYPE      type of a new map: lmdb (also when nothing is said),\n"
       "               sdbm, gdbm, ndbm, db or default (APR's).  A map that\n"
       "               is there keeps its type.\n"
-      "  --dry-run    check everything, write nothing\n"
+      "  --dry-run    check everything and say what would change, write\n"
+      "               nothing\n"
+      "  --max-removed PERCENT\n"
+      "               write nothing if more than this part of the entries of\n"
+      "               the map that is there would go; not given: 50 if that\n"
+      "               has more than 100 entries\n"
       "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
-      "               all but the first; otherwise nothing is written then\n" },
-    { "check", tool_check, reader_options, 1, 1,
-      "[-t TYPE] FILE",
+      "               all but the first; otherwise nothing is written then\n"
+      "  --json       say what was done as one line for programs\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "check", tool_check, check_options, 1, 1,
+      "[-t TYPE] [--quiet] FILE",
       "find what is wrong in a text or a map",
       "FILE is a text, `-` (a text on standard input) or a map.\n"
       "\n"
       "  -t TYPE      FILE is a map of this type; otherwise its own marks\n"
-      "               tell, and a file without any is a text\n" },
-    { "get", tool_get, reader_options, 2, 2,
-      "[-t TYPE] MAP HOST",
-      "show the entry that answers for a host",
-      "HOST may be written as in a URL: WWW.Example.com:8080.  Exit status 2:\n"
-      "the map has no entry for it.\n"
+      "               tell, and a file without any is a text\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "get", tool_get, answer_options, 2, 3,
+      "[-t TYPE] [--json] MAP HOST [PATH]",
+      "show the entry that answers for a host and a path, and why",
+      "HOST and PATH may be written as in a URL: WWW.Example.com:8080\n"
+      "/blog/?page=2.  Exit status 2: the map has no entry for them.\n"
       "\n"
-      "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
+      "  --json       one line for programs\n" },
     { "list", tool_list, reader_options, 1, 2,
       "[-t TYPE] MAP [HOST|*.SUFFIX]",
       "print entries, sorted, as build reads them",
@@ -68,6 +115,74 @@ static const tool_verb verbs[] = {
       "SUFFIX.  Exit status 2: there is none.\n"
       "\n"
       "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+    { "set", tool_set, change_options, 2, INT_MAX,
+      "[--quiet] MAP KEY VALUE... | MAP -",
+      "add or change entries of a map",
+      "The words of VALUE are those of a line that `hostmap build` reads.\n"
+      "`-`: many entries, `key value` lines on standard input.  All or\n"
+      "nothing: when one is wrong, nothing is changed.  A copy of MAP is\n"
+      "changed and renamed over it.\n"
+      "\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "delete", tool_delete, change_options, 2, INT_MAX,
+      "[--quiet] MAP KEY... | MAP -",
+      "take entries out of a map",
+      "`-`: the first word of each line of standard input is a KEY, as\n"
+      "`hostmap list` prints them.  All or nothing.  Exit status 2: MAP has\n"
+      "no entry of one of the keys, and nothing was changed.\n"
+      "\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "diff", tool_diff, diff_options, 2, 2,
+      "[--json] [--quiet] OLD NEW",
+      "show what is different between two maps or texts",
+      "OLD and NEW are maps or texts, `-` is a text on standard input.  An\n"
+      "entry that is in one of them only is a line `-key value` or\n"
+      "`+key value`, one that is different is both; sorted, as `hostmap\n"
+      "apply` reads them.  Exit status 2: they differ.\n"
+      "\n"
+      "  --json       a line for programs for each key\n"
+      "  --quiet      no progress and no notes, only what is wrong\n" },
+    { "apply", tool_apply, change_options, 2, 2,
+      "[--quiet] MAP DIFF",
+      "change a map as `hostmap diff` says",
+      "DIFF is what `hostmap diff` printed, `-` is standard input.  All or\n"
+      "nothing: when MAP has not got an entry that a `-` line names, with its\n"
+      "value, or has one already that a `+` line adds, nothing is changed.\n"
+      "\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "stat", tool_stat, stat_options, 1, 1,
+      "[-t TYPE] [--json] [--quiet] MAP",
+      "show how large a map is, of which type, how old",
+      "Counts by reading all entries, unless MAP is of type lmdb.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
+      "  --json       one line for programs\n"
+      "  --quiet      no progress on the terminal\n" },
+    { "convert", tool_convert, convert_options, 2, 2,
+      "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
+      "      [--value-format TEXT] [--max-removed PERCENT] [--skip-bad]\n"
+      "      [--quiet] SOURCE DEST",
+      "make a map or a text of a map, a text or somebody else's list",
+      "SOURCE is a map or a text, or what --from says; `-` is standard input.\n"
+      "DEST is a map, written as build does, or with -t text a text; `-` is a\n"
+      "text on standard output.\n"
+      "\n"
+      "  -t TYPE      type of DEST, as for build, or text\n"
+      "  --from FORMAT\n"
+      "               SOURCE is a list: csv, tsv, haproxy (a map file) or\n"
+      "               nginx (what a map block includes, or the block)\n"
+      "  --key NAME, --value NAME\n"
+      "               csv, tsv: which columns, by their names in the first\n"
+      "               line, or by number without such a line; 1 and 2\n"
+      "  --value-format TEXT\n"
+      "               the list's values become TEXT, with the value for %s:\n"
+      "               http://%s\n"
+      "  --max-removed PERCENT\n"
+      "               of a map that is there, as for build\n"
+      "  --skip-bad   leave out what cannot be carried over, and of duplicate\n"
+      "               keys all but the first; otherwise nothing is written\n"
+      "               then\n"
+      "  --quiet      say nothing but what is wrong\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",
@@ -95,7 +210,7 @@ static void usage(FILE *to)
     fputs("  hostmap help [VERB]\n"
           "  hostmap --version\n"
           "\n"
-          "Exit status: 0 done, 1 error, 2 not found.\n", to);
+          "Exit status: 0 done, 1 error, 2 not found, or different.\n", to);
 }
 
 static int verb_help(const tool_verb *verb)
@@ -150,6 +265,27 @@ static void take_option(tool *t, int option, const char *value)
     case TOOL_OPT_SKIP_BAD:
         t->flags |= TOOL_SKIP_BAD;
         break;
+    case TOOL_OPT_JSON:
+        t->flags |= TOOL_JSON;
+        break;
+    case TOOL_OPT_QUIET:
+        t->flags |= TOOL_QUIET;
+        break;
+    case TOOL_OPT_FROM:
+        t->from = value;
+        break;
+    case TOOL_OPT_KEY:
+        t->key = value;
+        break;
+    case TOOL_OPT_VALUE:
+        t->value = value;
+        break;
+    case TOOL_OPT_VALUE_FORMAT:
+        t->value_format = value;
+        break;
+    case TOOL_OPT_MAX_REMOVED:
+        t->max_removed = value;
+        break;
     }
 }
 
@@ -196,6 +332,26 @@ static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
     return rv;
 }
 
+static int read_percent(tool *t)
+{
+    const char *text = t->max_removed;
+    char *end;
+    long percent;
+
+    t->percent = -1;
+    if (!text) {
+        return TOOL_DONE;
+    }
+    percent = strtol(text, &end, 10);
+    if (end == text || *end || percent < 0 || percent > 100) {
+        return tool_error("--max-removed %s: expected a number of percent, 0 "
+                          "to 100", text);
+    }
+    t->percent = (int)percent;
+
+    return TOOL_DONE;
+}
+
 static int run_verb(const tool_verb *verb, tool *t)
 {
     int help = 0;
@@ -221,8 +377,9 @@ static int run_verb(const tool_verb *verb, tool *t)
                 verb->synopsis);
         return TOOL_FAILED;
     }
+    progress_enable(!(t->flags & TOOL_QUIET));
 
-    return verb->run(t);
+    return read_percent(t) == TOOL_DONE ? verb->run(t) : TOOL_FAILED;
 }
 
 static int run(tool *t)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_build.c: `hostmap build`, a text becomes a map.  Nothing is written
- * before all of the text has been read and found right.
+ * hostmap_build.c: `hostmap build`, a text becomes a map, which is compared
+ * with the one that it replaces; for `hostmap convert` as well.
  */
 
 #include "hostmap_tool.h"
@@ -10,8 +10,33 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hostmap_json.h"
+#include "hostmap_progress.h"
+#include "hostmap_sort.h"
 #include "hostmap_source.h"
+#include "hostmap_stream.h"
 #include "hostmap_writer.h"
+
+/* A map of more entries than this is not to lose more than this part of them by
+ * accident. */
+#define REMOVED_MAX_FROM    100
+#define REMOVED_MAX_PERCENT 50
+
+typedef struct building {
+    tool *t;
+    const char *path;
+    const char *type;
+    source *s;
+    /** NULL: nothing is written */
+    hostmap_writer *writer;
+    /** with the map that is there */
+    comparison with;
+    /** a map is there, it can be read */
+    int is_there, is_compared;
+    apr_size_t stored;
+} building;
+
+/* ---- the type ---------------------------------------------------------- */
 
 static int is_default(const char *wanted)
 {
@@ -36,8 +61,7 @@ static apr_status_t new_type(const char **type, tool *t, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
-/* The type that the map gets: what is there decides, then -t, then we. */
-static int choose_type(const char **type, tool *t, const char *path)
+int tool_choose_type(const char **type, tool *t, const char *path)
 {
     hostmap_reason why = { "" };
     const char *there;
@@ -74,30 +98,78 @@ static int choose_type(const char **type, tool *t, const char *path)
     return TOOL_DONE;
 }
 
-static apr_status_t store_all(hostmap_writer *writer, source *s,
-                              apr_size_t *stored, hostmap_reason *why)
+/* ---- entries ----------------------------------------------------------- */
+
+/* A map that cannot be read is replaced without being compared. */
+static void compare_with_present(building *b)
+{
+    hostmap_reason why = { "" };
+    stream *old = NULL;
+    const char *there;
+    apr_status_t rv = APR_SUCCESS;
+
+    b->is_there = tool_map_at(&there, b->path, b->t->pool, &why)
+                  == APR_SUCCESS;
+    if (b->is_there) {
+        rv = stream_map(&old, b->path, b->type, b->t->pool, &why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = compare_begin(&b->with, old, NULL, NULL, &why);
+    }
+    b->is_compared = rv == APR_SUCCESS;
+}
+
+static void compare_one(building *b, const source_entry *e)
+{
+    hostmap_pair pair = { e->key, e->key_len, e->value, e->value_len };
+    hostmap_reason why;
+
+    if (b->is_compared
+        && compare_new(&b->with, &pair, &why) != APR_SUCCESS) {
+        b->is_compared = 0;
+    }
+}
+
+static apr_status_t store_all(building *b, hostmap_reason *why)
 {
     source_entry e;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
+    progress p;
 
-    *stored = 0;
-    while (source_next(s, &e)) {
-        rv = hostmap_writer_put(writer, e.key, e.key_len, e.value,
-                                e.value_len, why);
+    progress_begin(&p, b->writer ? "writing" : "comparing",
+                   source_count(b->s));
+    while (source_next(b->s, &e)) {
+        if (b->writer) {
+            rv = hostmap_writer_put(b->writer, e.key, e.key_len, e.value,
+                                    e.value_len, why);
+        }
         if (rv == APR_EINVAL) {
-            source_reject(s, &e, why->text);
+            source_reject(b->s, &e, why->text);
+            rv = APR_SUCCESS;
             continue;
         }
         if (rv != APR_SUCCESS) {
-            return rv;
+            break;
         }
-        ++*stored;
+        b->stored++;
+        compare_one(b, &e);
+        progress_row(&p, b->stored);
     }
+    progress_end(&p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (b->is_compared && compare_end(&b->with, why) != APR_SUCCESS) {
+        b->is_compared = 0;
+    }
+    why->text[0] = '\0';
 
-    return APR_SUCCESS;
+    return source_status(b->s);
 }
 
-static int refuse(const source *s, const char *path)
+/* ---- saying it --------------------------------------------------------- */
+
+int tool_refuse_source(const source *s, const char *path)
 {
     apr_size_t bad = source_bad(s);
 
@@ -108,7 +180,28 @@ static int refuse(const source *s, const char *path)
                       path);
 }
 
-static void say_skipped(const source *s)
+/* Is too much of the map that is there missing in the text? */
+static int removes_too_much(const building *b)
+{
+    const comparison *with = &b->with;
+    apr_size_t before = with->removed + with->changed + with->same;
+    int said = b->t->percent;
+    int most = said < 0 ? REMOVED_MAX_PERCENT : said;
+
+    if (!b->is_compared
+        || (said < 0 && before <= REMOVED_MAX_FROM)
+        || (apr_uint64_t)with->removed * 100 <= (apr_uint64_t)before * most) {
+        return 0;
+    }
+    tool_error("%s: %" APR_SIZE_T_FMT " of %" APR_SIZE_T_FMT " entries would "
+               "be removed, more than %d%%: %s; if that is meant, say "
+               "--max-removed 100", b->path, with->removed, before, most,
+               b->writer ? "it was not written" : "it would not be written");
+
+    return 1;
+}
+
+void tool_say_skipped(const source *s)
 {
     apr_size_t bad = source_bad(s);
 
@@ -119,35 +212,131 @@ static void say_skipped(const source *s)
     }
 }
 
-static int write_map(tool *t, source *s, const char *path, const char *type)
+static void say_as_json(const building *b)
+{
+    const comparison *with = &b->with;
+    json j;
+
+    json_begin(&j);
+    json_string(&j, "map", b->path);
+    json_string(&j, "type", b->type);
+    json_number(&j, "entries", b->stored);
+    json_truth(&j, "compared", b->is_compared);
+    json_number(&j, "added", with->added);
+    json_number(&j, "changed", with->changed);
+    json_number(&j, "removed", with->removed);
+    json_number(&j, "same", with->same);
+    json_number(&j, "skipped", source_bad(b->s));
+    json_truth(&j, "written", b->writer != NULL);
+    json_end(&j);
+}
+
+static void say_done(const building *b)
+{
+    const comparison *with = &b->with;
+    const tool *t = b->t;
+
+    tool_say_skipped(b->s);
+    if (t->flags & TOOL_JSON) {
+        say_as_json(b);
+        return;
+    }
+    tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries", b->path, b->type,
+                b->stored);
+    if (b->is_there && b->is_compared) {
+        tool_report(t, ": %" APR_SIZE_T_FMT " added, %" APR_SIZE_T_FMT
+                    " changed, %" APR_SIZE_T_FMT " removed, %" APR_SIZE_T_FMT
+                    " same", with->added, with->changed, with->removed,
+                    with->same);
+    }
+    else if (b->is_there) {
+        tool_report(t, ", in place of a map that cannot be read");
+    }
+    tool_report(t, b->writer ? "\n" : " (not written)\n");
+}
+
+/* ---- all together ------------------------------------------------------ */
+
+static int open_writer(building *b)
 {
     hostmap_reason why = { "" };
-    hostmap_writer *writer;
-    apr_size_t stored;
     apr_status_t rv;
 
-    rv = hostmap_writer_open(&writer, path, type, source_bytes(s), 0,
-                             t->pool, &why);
+    if (b->t->flags & TOOL_DRY_RUN) {
+        return TOOL_DONE;
+    }
+    rv = hostmap_writer_open(&b->writer, b->path, b->type,
+                             source_bytes(b->s), 0, b->t->pool, &why);
+
+    return rv == APR_SUCCESS ? TOOL_DONE
+                             : tool_file_error(b->path, rv, &why);
+}
+
+/* May what was stored take the map's place? */
+static int judge(const building *b)
+{
+    if (source_bad(b->s) && !(b->t->flags & TOOL_SKIP_BAD)) {
+        return tool_refuse_source(b->s, b->path);
+    }
+
+    return removes_too_much(b) ? TOOL_FAILED : TOOL_DONE;
+}
+
+static int commit(building *b)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    rv = hostmap_writer_commit(b->writer, &why);
     if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
+        return tool_file_error(b->path, rv, &why);
     }
-    rv = store_all(writer, s, &stored, &why);
-    if (rv != APR_SUCCESS) {
-        hostmap_writer_abort(writer);
-        return tool_file_error(path, rv, &why);
-    }
-    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        hostmap_writer_abort(writer);
-        return refuse(s, path);
-    }
-    rv = hostmap_writer_commit(writer, &why);
-    if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
-    }
-    say_skipped(s);
-    printf("%s: %s, %" APR_SIZE_T_FMT " entries\n", path, type, stored);
+    tool_warn_exposed(b->path, b->t->pool);
 
     return TOOL_DONE;
+}
+
+static int write_map(building *b)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+    int status;
+
+    compare_with_present(b);
+    rv = store_all(b, &why);
+    status = rv == APR_SUCCESS ? judge(b) : tool_file_error(b->path, rv, &why);
+    if (b->writer && status == TOOL_DONE) {
+        status = commit(b);
+    }
+    else if (b->writer) {
+        hostmap_writer_abort(b->writer);
+    }
+    if (status == TOOL_DONE) {
+        say_done(b);
+    }
+
+    return status;
+}
+
+/* ---- the interface ----------------------------------------------------- */
+
+int tool_build_source(tool *t, source *s, const char *path, const char *type)
+{
+    building b;
+
+    memset(&b, 0, sizeof(b));
+    b.t = t;
+    b.path = path;
+    b.type = type;
+    b.s = s;
+    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
+        return tool_refuse_source(s, path);
+    }
+    if (open_writer(&b) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+
+    return write_map(&b);
 }
 
 int tool_build(tool *t)
@@ -155,24 +344,14 @@ int tool_build(tool *t)
     const char *path = t->operands[1];
     const char *type;
     source *s;
-    apr_status_t rv;
 
-    if (choose_type(&type, t, path) != TOOL_DONE) {
+    if (tool_choose_type(&type, t, path) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    rv = source_read(&s, t->operands[0], type, 0, t->pool);
-    if (rv != APR_SUCCESS) {
-        return tool_file_error(t->operands[0], rv, NULL);
-    }
-    if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        return refuse(s, path);
-    }
-    if (t->flags & TOOL_DRY_RUN) {
-        say_skipped(s);
-        printf("%s: %s, %" APR_SIZE_T_FMT " entries (not written)\n", path,
-               type, source_count(s));
-        return TOOL_DONE;
+    sort_beside(path);
+    if (tool_read_source(&s, t, t->operands[0], type, 0) != TOOL_DONE) {
+        return TOOL_FAILED;
     }
 
-    return write_map(t, s, path, type);
+    return tool_build_source(t, s, path, type);
 }

@@ -12,22 +12,25 @@
 #include "apr_strings.h"
 
 #include "hostmap_entry.h"
-#include "hostmap_guard.h"
 #include "hostmap_key.h"
+#include "hostmap_progress.h"
 #include "hostmap_source.h"
+#include "hostmap_table.h"
 
 /* So many bad entries are said; a map of something else is full of them. */
 #define SAID_MAX    100
 
-static int report(const char *name, const char *type, apr_size_t entries,
-                  apr_size_t bad)
+static int report(const tool *t, const char *name, const char *type,
+                  apr_size_t entries, apr_size_t bad)
 {
-    printf("%s: %s, %" APR_SIZE_T_FMT " entries, ", name, type, entries);
+    tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries, ", name, type,
+                entries);
     if (bad) {
-        printf("%" APR_SIZE_T_FMT " error%s\n", bad, bad == 1 ? "" : "s");
+        tool_report(t, "%" APR_SIZE_T_FMT " error%s\n", bad,
+                    bad == 1 ? "" : "s");
         return TOOL_FAILED;
     }
-    puts("no errors");
+    tool_report(t, "no errors\n");
 
     return TOOL_DONE;
 }
@@ -36,32 +39,38 @@ static int report(const char *name, const char *type, apr_size_t entries,
 
 static int check_text(tool *t, const char *path)
 {
+    apr_size_t count = 0;
+    source_entry e;
     source *s;
     apr_status_t rv;
 
-    rv = source_read(&s, path, NULL, 0, t->pool);
+    if (tool_read_source(&s, t, path, NULL, 0) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    while (source_next(s, &e)) {
+        count++;
+    }
+    rv = source_status(s);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, NULL);
     }
     source_summary(s);
 
-    return report(source_name(s), "text", source_count(s), source_bad(s));
-}
-
-/* ---- who can write ----------------------------------------------------- */
-
-/* A line in a map leads to any unix socket or port of this machine. */
-static void warn_exposed(void *baton, const char *finding)
-{
-    tool_error("%s: warning: %s", (const char *)baton, finding);
+    return report(t, source_name(s), "text", count, source_bad(s));
 }
 
 /* ---- a map ------------------------------------------------------------- */
 
 typedef struct check_state {
     const char *path;
+    apr_pool_t *pool;
     apr_size_t count;
     apr_size_t bad;
+    /** what the keys ask for, to be compared with the map's mark */
+    unsigned marks;
+    progress p;
+    /** the keys with a path: their host keys are looked up at the end */
+    table *paths;
 } check_state;
 
 static void check_say(check_state *c, const char *key, apr_size_t key_len,
@@ -70,10 +79,22 @@ static void check_say(check_state *c, const char *key, apr_size_t key_len,
     if (++c->bad > SAID_MAX) {
         return;
     }
+    progress_clear();
     fprintf(stderr, "%s: ", c->path);
     tool_write(stderr, key, key_len, 1);
     fprintf(stderr, ": %s, at column %" APR_SIZE_T_FMT " of the %s\n",
             bad->reason, bad->pos + 1, part);
+}
+
+static void check_keep_path(check_state *c, const char *key,
+                            apr_size_t key_len)
+{
+    table_entry entry;
+
+    memset(&entry, 0, sizeof(entry));
+    entry.key = apr_pmemdup(c->pool, key, key_len);
+    entry.key_len = (apr_uint32_t)key_len;
+    table_add(c->paths, &entry);
 }
 
 /* hostmap_each_fn */
@@ -86,6 +107,7 @@ static apr_status_t check_entry(void *baton, const char *key,
     hostmap_bad bad;
 
     c->count++;
+    progress_row(&c->p, c->count);
     if (hostmap_key_check(key, key_len, &bad) != APR_SUCCESS) {
         check_say(c, key, key_len, &bad, "key");
     }
@@ -93,13 +115,76 @@ static apr_status_t check_entry(void *baton, const char *key,
              != APR_SUCCESS) {
         check_say(c, key, key_len, &bad, "value");
     }
+    else {
+        c->marks |= hostmap_key_marks(key, key_len);
+        if (hostmap_key_host_len(key, key_len) < key_len) {
+            check_keep_path(c, key, key_len);
+        }
+    }
 
     return APR_SUCCESS;
 }
 
+/* Has each path its host key? */
+static apr_status_t check_paths(check_state *c, hostmap_file *file,
+                                hostmap_reason *why)
+{
+    hostmap_bad bad = { "a path whose host has no entry of its own", 0 };
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t i;
+
+    for (i = 0; i < c->paths->count && rv == APR_SUCCESS; i++) {
+        const table_entry *e = &c->paths->entries[i];
+        const char *value;
+        apr_size_t value_len;
+
+        rv = hostmap_file_fetch(file, e->key,
+                                hostmap_key_host_len(e->key, e->key_len),
+                                &value, &value_len, c->pool, why);
+        if (rv == APR_NOTFOUND) {
+            check_say(c, e->key, e->key_len, &bad, "key");
+            rv = APR_SUCCESS;
+        }
+    }
+
+    return rv;
+}
+
+/* A map that was not written by this tool may hold `*` as a key like others:
+ * it is not matched as one. */
+static apr_status_t check_mark(check_state *c, hostmap_file *file,
+                               hostmap_reason *why)
+{
+    unsigned marks;
+    apr_status_t rv;
+
+    rv = hostmap_file_marks(file, &marks, c->pool, why);
+    if (rv == APR_SUCCESS && (c->marks & ~marks)) {
+        tool_error("%s: wildcards or paths, but the map is not marked as "
+                   "having them: they match nothing; list it and build it "
+                   "anew", c->path);
+        c->bad++;
+    }
+
+    return rv;
+}
+
+static apr_status_t check_all(check_state *c, hostmap_file *file,
+                              hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = hostmap_file_each(file, check_entry, c, c->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = check_paths(c, file, why);
+    }
+
+    return rv == APR_SUCCESS ? check_mark(c, file, why) : rv;
+}
+
 static int check_map(tool *t, const char *path, const char *type)
 {
-    check_state c = { path, 0, 0 };
+    check_state c;
     hostmap_reason why = { "" };
     hostmap_file *file;
     hostmap_stat stat;
@@ -110,19 +195,25 @@ static int check_map(tool *t, const char *path, const char *type)
         return tool_file_error(path, rv, &why);
     }
     hostmap_file_stat(file, &stat);
-    rv = hostmap_file_each(file, check_entry, &c, t->pool, &why);
+    memset(&c, 0, sizeof(c));
+    c.path = path;
+    c.pool = t->pool;
+    c.paths = table_create(t->pool);
+    progress_begin(&c.p, path, stat.entries > 0 ? stat.entries : 0);
+    rv = check_all(&c, file, &why);
+    progress_end(&c.p);
     hostmap_file_close(file);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }
 
-    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, t->pool);
+    tool_warn_exposed(path, t->pool);
     if (c.bad > SAID_MAX) {
         tool_error("%s: and %" APR_SIZE_T_FMT " more bad entries", path,
                    c.bad - SAID_MAX);
     }
 
-    return report(path, stat.type, c.count, c.bad);
+    return report(t, path, stat.type, c.count, c.bad);
 }
 
 int tool_check(tool *t)

@@ -14,6 +14,7 @@
 
 #include "apr_strings.h"
 
+#include "hostmap_sort.h"
 #include "hostmap_source.h"
 #include "hostmap_writer.h"
 
@@ -156,7 +157,7 @@ static apr_status_t store_all(hostmap_writer *writer, source *s,
         }
     }
 
-    return rv;
+    return rv == APR_SUCCESS ? source_status(s) : rv;
 }
 
 static int refuse(const conversion *c, const source *s)
@@ -175,7 +176,8 @@ static int write_map(const conversion *c, source *s, const char *type)
     apr_status_t rv;
 
     rv = hostmap_writer_open(&writer, c->output, type, source_bytes(s),
-                             HOSTMAP_WRITER_ADD, c->t->pool, &why);
+                             HOSTMAP_WRITER_ADD | HOSTMAP_WRITER_ANY_KEY,
+                             c->t->pool, &why);
     if (rv != APR_SUCCESS) {
         return output_error(c, rv, &why);
     }
@@ -200,6 +202,7 @@ static int convert(const conversion *c)
     if (rv != APR_SUCCESS) {
         return output_error(c, rv, &why);
     }
+    sort_beside(c->output);
     if (c->verbose) {
         fprintf(stderr, "DBM Format: %s\nInput File: %s\nDBM File: %s\n",
                 c->format, c->input, c->output);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostmap_tool.h"
+
 static apr_status_t table_free(void *data)
 {
     table *t = data;
@@ -32,6 +34,20 @@ table *table_create(apr_pool_t *pool)
     return t;
 }
 
+void table_clear(table *t)
+{
+    t->count = 0;
+    t->sorted = 1;
+}
+
+void table_release(table *t)
+{
+    table_clear(t);
+    free(t->entries);
+    t->entries = NULL;
+    t->room = 0;
+}
+
 int table_compare(const table_entry *a, const table_entry *b)
 {
     int diff;
@@ -49,10 +65,7 @@ void table_add(table *t, const table_entry *entry)
 {
     if (t->count == t->room) {
         t->room = t->room ? 2 * t->room : 1024;
-        t->entries = realloc(t->entries, t->room * sizeof(*t->entries));
-        if (!t->entries) {
-            abort();
-        }
+        t->entries = tool_room(t->entries, t->room * sizeof(*t->entries));
     }
     if (t->count && t->sorted
         && table_compare(&t->entries[t->count - 1], entry) > 0) {
@@ -122,17 +135,6 @@ typedef struct table_mark {
     apr_size_t index;
 } table_mark;
 
-static void *table_alloc(apr_size_t count, apr_size_t size)
-{
-    void *room = calloc(count, size);
-
-    if (!room) {
-        abort();
-    }
-
-    return room;
-}
-
 static apr_size_t digit_of(apr_uint64_t head, int pass)
 {
     return (head >> (pass * DIGIT_BITS)) & (DIGITS - 1);
@@ -168,9 +170,9 @@ static int radix_pass(table_mark *to, const table_mark *from,
 /* The entries in the order of their heads. */
 static void table_sort_heads(table *t)
 {
-    table_mark *marks = table_alloc(t->count, sizeof(*marks));
-    table_mark *other = table_alloc(t->count, sizeof(*other));
-    table_entry *sorted = table_alloc(t->count, sizeof(*sorted));
+    table_mark *marks = tool_room(NULL, t->count * sizeof(*marks));
+    table_mark *other = tool_room(NULL, t->count * sizeof(*other));
+    table_entry *sorted = tool_room(NULL, t->count * sizeof(*sorted));
     apr_size_t i;
     int pass;
 

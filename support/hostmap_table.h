@@ -40,6 +40,12 @@ table *table_create(apr_pool_t *pool);
 /** Add an entry; head need not be set. */
 void table_add(table *t, const table_entry *entry);
 
+/** Take all entries out. */
+void table_clear(table *t);
+
+/** The same, and give the memory back. */
+void table_release(table *t);
+
 /** As memcmp(), over the keys. */
 int table_compare(const table_entry *a, const table_entry *b);
 

@@ -9,15 +9,23 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apr_file_info.h"
+#include "apr_file_io.h"
 #include "apr_strings.h"
+
+#include "hostmap_guard.h"
+#include "hostmap_idn.h"
+#include "hostmap_progress.h"
+#include "hostmap_source.h"
 
 int tool_error(const char *format, ...)
 {
     va_list args;
 
+    progress_clear();
     fputs("hostmap: ", stderr);
     va_start(args, format);
     vfprintf(stderr, format, args);
@@ -37,6 +45,16 @@ int tool_file_error(const char *path, apr_status_t rv,
     }
 
     return tool_error("%s: %s", path, apr_strerror(rv, text, sizeof(text)));
+}
+
+static void warn_exposed(void *baton, const char *finding)
+{
+    tool_error("%s: warning: %s", (const char *)baton, finding);
+}
+
+void tool_warn_exposed(const char *path, apr_pool_t *pool)
+{
+    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, pool);
 }
 
 int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
@@ -61,17 +79,35 @@ int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
     return done > 0;
 }
 
-int tool_write_entry(const char *key, apr_size_t key_len,
-                     const char *value, apr_size_t value_len)
+int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
+                        const char *value, apr_size_t value_len)
 {
     int replaced;
 
-    replaced = tool_write(stdout, key, key_len, 1);
-    putc(' ', stdout);
-    replaced |= tool_write(stdout, value, value_len, 0);
-    putc('\n', stdout);
+    replaced = tool_write(to, key, key_len, 1);
+    putc(' ', to);
+    replaced |= tool_write(to, value, value_len, 0);
+    putc('\n', to);
 
     return replaced;
+}
+
+int tool_write_entry(const char *key, apr_size_t key_len,
+                     const char *value, apr_size_t value_len)
+{
+    return tool_write_entry_to(stdout, key, key_len, value, value_len);
+}
+
+void tool_report(const tool *t, const char *format, ...)
+{
+    va_list args;
+
+    if (t->flags & TOOL_QUIET) {
+        return;
+    }
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
 }
 
 int tool_finish(int status)
@@ -110,4 +146,135 @@ apr_status_t tool_map_at(const char **type, const char *path,
     }
 
     return rv;
+}
+
+int tool_open_map(hostmap_file **file, tool *t, const char *path)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    rv = hostmap_file_open(file, path, t->type, t->pool, &why);
+
+    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, &why);
+}
+
+int tool_read_host(char *key, apr_size_t *len, const char *host)
+{
+    char ascii[HOSTMAP_KEY_MAX + 1];
+    apr_size_t ascii_len;
+    const char *reason;
+    hostmap_bad bad;
+
+    if (idn_wanted(host, strlen(host))) {
+        if (idn_key(ascii, &ascii_len, host, strlen(host), &reason)
+            != APR_SUCCESS) {
+            return tool_error("%s: not a host name: %s", host, reason);
+        }
+        host = ascii;
+    }
+    if (hostmap_key_host(key, len, host, strlen(host), &bad)
+        == APR_SUCCESS) {
+        return TOOL_DONE;
+    }
+
+    return tool_error("%s: not a host name: %s, at column %" APR_SIZE_T_FMT,
+                      host, bad.reason, bad.pos + 1);
+}
+
+void *tool_room(void *old, apr_size_t size)
+{
+    void *room = realloc(old, size);
+
+    if (!room) {
+        tool_error("out of memory");
+        exit(TOOL_FAILED);
+    }
+
+    return room;
+}
+
+unsigned tool_source_flags(const tool *t)
+{
+    return t->flags & TOOL_QUIET ? SOURCE_QUIET : 0;
+}
+
+int tool_read_source(source **s, const tool *t, const char *path,
+                     const char *type, unsigned flags)
+{
+    apr_status_t rv;
+
+    rv = source_read(s, path, type, flags | tool_source_flags(t), t->pool);
+
+    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, NULL);
+}
+
+/* ---- a file as a whole ------------------------------------------------- */
+
+static apr_status_t load_free(void *text)
+{
+    free(text);
+
+    return APR_SUCCESS;
+}
+
+static apr_status_t load_bytes(char **text, apr_size_t *len,
+                               apr_file_t *file)
+{
+    apr_finfo_t info;
+    apr_size_t room = 1 << 16, got;
+    apr_status_t rv;
+
+    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    if (rv == APR_SUCCESS && info.size > 0) {
+        /* One more than there is, so that the end shows without growing. */
+        room = (apr_size_t)info.size + 1;
+    }
+
+    *len = 0;
+    *text = malloc(room);
+    for (;;) {
+        char *more;
+
+        if (!*text) {
+            return APR_ENOMEM;
+        }
+        rv = apr_file_read_full(file, *text + *len, room - *len, &got);
+        *len += got;
+        if (rv != APR_SUCCESS) {
+            return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+        }
+        room *= 2;
+        more = realloc(*text, room);
+        if (!more) {
+            free(*text);
+        }
+        *text = more;
+    }
+}
+
+apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
+                       apr_pool_t *pool)
+{
+    apr_file_t *file;
+    apr_status_t rv;
+
+    if (strcmp(path, "-") == 0) {
+        rv = apr_file_open_stdin(&file, pool);
+    }
+    else {
+        rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
+                           pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = load_bytes(text, len, file);
+    apr_file_close(file);
+    if (rv != APR_SUCCESS) {
+        free(*text);
+        return rv;
+    }
+    apr_pool_cleanup_register(pool, *text, load_free, apr_pool_cleanup_null);
+
+    return APR_SUCCESS;
 }

@@ -21,20 +21,36 @@
 #define TOOL_DONE       0
 #define TOOL_FAILED     1
 #define TOOL_NOT_FOUND  2
+#define TOOL_DIFFERS    2
 
 /* Options without a letter. */
 #define TOOL_OPT_DRY_RUN    256
 #define TOOL_OPT_SKIP_BAD   257
+#define TOOL_OPT_JSON       258
+#define TOOL_OPT_QUIET      259
+#define TOOL_OPT_FROM       260
+#define TOOL_OPT_KEY        261
+#define TOOL_OPT_VALUE      262
+#define TOOL_OPT_VALUE_FORMAT 263
+#define TOOL_OPT_MAX_REMOVED 264
 
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
 #define TOOL_SKIP_BAD   0x2
+#define TOOL_JSON       0x4
+#define TOOL_QUIET      0x8
 
 typedef struct tool {
     apr_pool_t *pool;
     /** -t as written, NULL: not given */
     const char *type;
+    /** --max-removed as written, NULL: not given */
+    const char *max_removed;
+    /** the same as a number, -1: not given */
+    int percent;
     unsigned flags;
+    /** convert's; NULL: not given */
+    const char *from, *key, *value, *value_format;
     /** the words that are not options */
     int count;
     const char **operands;
@@ -61,12 +77,17 @@ typedef struct tool_verb {
     const char *help;
 } tool_verb;
 
-/* The verbs: hostmap_build.c, hostmap_read.c, hostmap_check.c,
- * hostmap_httxt2dbm.c */
+/* The verbs: hostmap_VERB.c; list is in hostmap_read.c */
 int tool_build(tool *t);
+int tool_set(tool *t);
+int tool_delete(tool *t);
+int tool_diff(tool *t);
+int tool_apply(tool *t);
 int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);
+int tool_stat(tool *t);
+int tool_convert(tool *t);
 int tool_httxt2dbm(tool *t);
 
 /** Say `hostmap: ...` on standard error.  @return TOOL_FAILED */
@@ -76,6 +97,10 @@ int tool_error(const char *format, ...)
 /** Say why something about a file failed.  @return TOOL_FAILED */
 int tool_file_error(const char *path, apr_status_t rv,
                     const hostmap_reason *why);
+
+/** Say who can write to a map that should not: a line in a map leads to any
+ *  unix socket or port of this machine. */
+void tool_warn_exposed(const char *path, apr_pool_t *pool);
 
 /**
  * Write bytes so that they stay on their line: control bytes, and blanks in a
@@ -89,6 +114,22 @@ int tool_write(FILE *to, const char *bytes, apr_size_t len, int key);
 int tool_write_entry(const char *key, apr_size_t key_len,
                      const char *value, apr_size_t value_len);
 
+/** The same, to another file. */
+int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
+                        const char *value, apr_size_t value_len);
+
+/** Say on standard output what was done, unless --quiet. */
+void tool_report(const tool *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/**
+ * Read a whole file.
+ * @param path "-" is standard input
+ * @param text set to its bytes, freed with the pool
+ */
+apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
+                       apr_pool_t *pool);
+
 /** Flush standard output.  @return status, or TOOL_FAILED when what was
  *  written did not get out */
 int tool_finish(int status);
@@ -101,5 +142,54 @@ int tool_finish(int status);
  */
 apr_status_t tool_map_at(const char **type, const char *path,
                          apr_pool_t *pool, hostmap_reason *why);
+
+/** Open a map for reading, as -t says.  @return TOOL_DONE, or TOOL_FAILED:
+ *  said */
+int tool_open_map(hostmap_file **file, tool *t, const char *path);
+
+/**
+ * Read a host name of the command line, spelled as a client may.
+ * @param key room for HOSTMAP_KEY_MAX + 1 bytes
+ * @return TOOL_DONE, or TOOL_FAILED: said
+ */
+int tool_read_host(char *key, apr_size_t *len, const char *host);
+
+/** As realloc(); ends the program when there is no memory. */
+void *tool_room(void *old, apr_size_t size);
+
+struct source;
+
+/** The flags of a source that the command line asks for. */
+unsigned tool_source_flags(const tool *t);
+
+/**
+ * Read a text.
+ * @param type, flags as for source_read()
+ * @return TOOL_DONE, also when lines are wrong; TOOL_FAILED: said
+ */
+int tool_read_source(struct source **s, const tool *t, const char *path,
+                     const char *type, unsigned flags);
+
+/* ---- making a map of a source: hostmap_build.c ------------------------- */
+
+/**
+ * The type that the map at path is to get: what is there decides, then -t.
+ * @return TOOL_DONE, or TOOL_FAILED: said
+ */
+int tool_choose_type(const char **type, tool *t, const char *path);
+
+/**
+ * Make or replace the map, as the options say, and say what became different.
+ * @return an exit status
+ */
+int tool_build_source(tool *t, struct source *s, const char *path,
+                      const char *type);
+
+/** Say that nothing was written because of wrong lines.
+ *  @return TOOL_FAILED */
+int tool_refuse_source(const struct source *s, const char *path);
+
+/** Say how many wrong lines were left out, if any. */
+void tool_say_skipped(const struct source *s);
 
 #endif /* HOSTMAP_TOOL_H */

@@ -111,6 +111,20 @@ static apr_status_t lock_try(apr_file_t **lock, const hostmap_file *file,
     return APR_SUCCESS;
 }
 
+/* Until the deadline, while somebody else is at the file. */
+static apr_status_t lock_until(apr_file_t **lock, const hostmap_file *file,
+                               apr_time_t deadline, apr_pool_t *pool,
+                               hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    while ((rv = lock_try(lock, file, pool, why)) == HOSTMAP_EBUSY
+           && apr_time_now() + BUSY_POLL < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
+    return rv;
+}
+
 static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
                             hostmap_file *file, int is_new, apr_pool_t *pool,
                             hostmap_reason *why)
@@ -308,10 +322,10 @@ static void dbm_close(hostmap_file *file)
     (void)file;                 /* all of it is in the file's pool */
 }
 
-static apr_int64_t dbm_entries(hostmap_file *file)
+static void dbm_stat(hostmap_file *file, hostmap_stat *stat)
 {
     (void)file;
-    return -1;
+    stat->entries = -1;
 }
 
 /* ---- listing ----------------------------------------------------------- */
@@ -375,6 +389,12 @@ static apr_status_t dbm_each(hostmap_file *file, hostmap_each_fn *fn,
 
 /* ---- writing ----------------------------------------------------------- */
 
+static apr_status_t dbm_hold(apr_file_t **lock, const hostmap_file *file,
+                             apr_pool_t *pool, hostmap_reason *why)
+{
+    return lock_until(lock, file, apr_time_now() + BUSY_WAIT, pool, why);
+}
+
 /* sdbm: PAIRMAX of APR; the others have no limit below the key's and the
  * value's own. */
 #define SDBM_PAIR_MAX 1008
@@ -385,6 +405,8 @@ typedef struct dbm_out {
     apr_pool_t *pool;
     apr_dbm_t *dbm;
     apr_int64_t entries;
+    /* what get gave out */
+    apr_datum_t given;
     /* sdbm: its .dir, and how long that was */
     const char *dir;
     off_t dir_size;
@@ -433,22 +455,146 @@ static apr_status_t sdbm_refresh(dbm_out *out, hostmap_reason *why)
     return out_open(out, APR_DBM_READWRITE, why);
 }
 
-static apr_status_t dbm_create(void **result,
-                               const hostmap_provider *provider,
-                               const char *path, apr_uint64_t bytes,
-                               apr_pool_t *pool, hostmap_reason *why)
+static dbm_out *out_create(const hostmap_provider *provider,
+                           const char *path, apr_pool_t *pool)
 {
     dbm_out *out = apr_pcalloc(pool, sizeof(*out));
 
-    (void)bytes;
     out->provider = provider;
     out->path = path;
     out->pool = pool;
     if (provider == &hostmap_provider_sdbm) {
         out->dir = apr_pstrcat(pool, path, ".dir", NULL);
     }
+    return out;
+}
+
+static apr_status_t dbm_create(void **result,
+                               const hostmap_provider *provider,
+                               const char *path, apr_uint64_t bytes,
+                               apr_pool_t *pool, hostmap_reason *why)
+{
+    dbm_out *out = out_create(provider, path, pool);
+
+    (void)bytes;
     *result = out;
     return out_open(out, APR_DBM_RWTRUNC, why);
+}
+
+static apr_status_t dbm_each_key(void *baton, const char *from,
+                                 apr_size_t from_len, hostmap_key_fn *fn,
+                                 void *fn_baton, hostmap_reason *why)
+{
+    dbm_out *out = baton;
+    apr_datum_t k;
+    apr_status_t rv;
+    int enough = 0;
+
+    (void)from;
+    (void)from_len;
+    rv = apr_dbm_firstkey(out->dbm, &k);
+    if (APR_STATUS_IS_EOF(rv)) {
+        /* an sdbm without a page */
+        return APR_SUCCESS;
+    }
+    while (rv == APR_SUCCESS && k.dptr && !enough) {
+        apr_datum_t last = k;
+
+        enough = fn(fn_baton, k.dptr, k.dsize);
+        rv = apr_dbm_nextkey(out->dbm, &k);
+        apr_dbm_freedatum(out->dbm, last);
+    }
+    if (rv != APR_SUCCESS) {
+        return hostmap_because(why, HOSTMAP_EFORMAT, "cannot list the keys");
+    }
+    if (k.dptr) {
+        apr_dbm_freedatum(out->dbm, k);
+    }
+    return APR_SUCCESS;
+}
+
+/* hostmap_key_fn */
+static int count_key(void *baton, const char *key, apr_size_t key_len)
+{
+    dbm_out *out = baton;
+
+    (void)key;
+    (void)key_len;
+    out->entries++;
+    return 0;
+}
+
+/* The entries are counted, so that dbm_finish can tell whether all got to the
+ * disk. */
+static apr_status_t dbm_change(void **result,
+                               const hostmap_provider *provider,
+                               const char *path, apr_uint64_t bytes,
+                               apr_pool_t *pool, hostmap_reason *why)
+{
+    dbm_out *out = out_create(provider, path, pool);
+    struct stat st;
+    apr_status_t rv;
+
+    (void)bytes;
+    *result = out;
+    if (out->dir && stat(out->dir, &st) == 0) {
+        out->dir_size = st.st_size;
+    }
+    rv = out_open(out, APR_DBM_READWRITE, why);
+    if (rv == APR_SUCCESS) {
+        rv = dbm_each_key(out, NULL, 0, count_key, out, why);
+        if (rv != APR_SUCCESS) {
+            apr_dbm_close(out->dbm);
+        }
+    }
+    return rv;
+}
+
+static void given_free(dbm_out *out)
+{
+    if (out->given.dptr) {
+        apr_dbm_freedatum(out->dbm, out->given);
+        out->given.dptr = NULL;
+    }
+}
+
+static apr_status_t dbm_get(void *baton, const char *key, apr_size_t key_len,
+                            const char **value, apr_size_t *value_len,
+                            hostmap_reason *why)
+{
+    dbm_out *out = baton;
+    apr_datum_t k;
+    apr_status_t rv;
+
+    k.dptr = (char *)key;
+    k.dsize = key_len;
+    given_free(out);
+    rv = apr_dbm_fetch(out->dbm, k, &out->given);
+    if (rv != APR_SUCCESS) {
+        out->given.dptr = NULL;
+        return hostmap_because(why, rv, "cannot look up");
+    }
+    *value = out->given.dptr;
+    *value_len = out->given.dsize;
+    return out->given.dptr ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+static apr_status_t dbm_remove(void *baton, const char *key,
+                               apr_size_t key_len, hostmap_reason *why)
+{
+    dbm_out *out = baton;
+    apr_datum_t k;
+    apr_status_t rv;
+
+    k.dptr = (char *)key;
+    k.dsize = key_len;
+    given_free(out);
+    if (!apr_dbm_exists(out->dbm, k)) {
+        return APR_NOTFOUND;
+    }
+    out->entries--;
+    rv = apr_dbm_delete(out->dbm, k);
+    return rv == APR_SUCCESS ? rv : hostmap_because(why, rv, "cannot remove");
 }
 
 static apr_status_t dbm_put(void *baton, const char *key, apr_size_t key_len,
@@ -463,6 +609,7 @@ static apr_status_t dbm_put(void *baton, const char *key, apr_size_t key_len,
     k.dsize = key_len;
     v.dptr = (char *)value;
     v.dsize = value_len;
+    given_free(out);
     if (!apr_dbm_exists(out->dbm, k)) {
         out->entries++;
     }
@@ -481,7 +628,10 @@ static apr_status_t dbm_finish(void *baton, int keep, hostmap_reason *why)
     apr_int64_t entries = 0;
     apr_status_t rv;
 
-    apr_dbm_close(out->dbm);
+    if (out->dbm) {
+        given_free(out);
+        apr_dbm_close(out->dbm);
+    }
     if (!keep) {
         return APR_SUCCESS;
     }
@@ -506,11 +656,19 @@ const hostmap_provider hostmap_provider_##type = { \
     dbm_open, \
     dbm_fetch, \
     dbm_each, \
-    dbm_entries, \
+    dbm_stat, \
     dbm_close, \
     dbm_recall, \
+    NULL, \
+    NULL, \
+    NULL, \
+    dbm_hold, \
     dbm_create, \
+    dbm_change, \
     dbm_put, \
+    dbm_get, \
+    dbm_each_key, \
+    dbm_remove, \
     dbm_finish \
 }
 

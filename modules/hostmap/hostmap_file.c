@@ -9,6 +9,8 @@
 
 #include "hostmap_provider.h"
 
+#include <string.h>
+
 #include "hostmap_pool.h"
 
 #include "apr_strings.h"
@@ -88,17 +90,92 @@ apr_status_t hostmap_file_fetch(hostmap_file *file,
                                  why);
 }
 
+apr_status_t hostmap_file_marks(hostmap_file *file, unsigned *marks,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    const char *value;
+    apr_size_t value_len;
+    apr_status_t rv;
+
+    *marks = 0;
+    rv = file->provider->fetch(file, HOSTMAP_MARK_KEY, HOSTMAP_MARK_KEY_LEN,
+                               &value, &value_len, pool, why);
+    if (rv == APR_SUCCESS) {
+        *marks = hostmap_mark_read(value, value_len);
+        file->marked = 1;
+    }
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
+typedef struct each_state {
+    hostmap_each_fn *fn;
+    void *baton;
+} each_state;
+
+static apr_status_t each_but_mark(void *baton, const char *key,
+                                  apr_size_t key_len, const char *value,
+                                  apr_size_t value_len)
+{
+    each_state *state = baton;
+
+    if (hostmap_mark_is(key, key_len)) {
+        return APR_SUCCESS;
+    }
+    return state->fn(state->baton, key, key_len, value, value_len);
+}
+
 apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
                                void *baton, apr_pool_t *pool,
                                hostmap_reason *why)
 {
-    return file->provider->each(file, fn, baton, pool, why);
+    each_state state = { fn, baton };
+
+    return file->provider->each(file, each_but_mark, &state, pool, why);
+}
+
+struct hostmap_cursor {
+    const hostmap_provider *provider;
+    void *ctx;
+};
+
+apr_status_t hostmap_cursor_open(hostmap_cursor **out, hostmap_file *file,
+                                 apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_cursor *cursor = apr_palloc(pool, sizeof(*cursor));
+
+    if (!file->provider->cursor_open) {
+        return hostmap_because(why, APR_ENOTIMPL, "type %s has no order",
+                               file->provider->name);
+    }
+    *out = cursor;
+    cursor->provider = file->provider;
+    return file->provider->cursor_open(&cursor->ctx, file, pool, why);
+}
+
+apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
+                                 hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    do {
+        rv = cursor->provider->cursor_next(cursor->ctx, pair, why);
+    } while (rv == APR_SUCCESS && hostmap_mark_is(pair->key, pair->key_len));
+    return rv;
+}
+
+void hostmap_cursor_close(hostmap_cursor *cursor)
+{
+    cursor->provider->cursor_close(cursor->ctx);
 }
 
 void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
 {
+    memset(stat, 0, sizeof(*stat));
     stat->type = file->provider->name;
-    stat->entries = file->provider->entries(file);
     stat->size = file->id.size;
     stat->mtime = file->id.mtime;
+    file->provider->stat(file, stat);
+    if (file->marked && stat->entries > 0) {
+        stat->entries--;
+    }
 }

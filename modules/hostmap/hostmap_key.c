@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Keys: the one spelling of a host name that is stored and looked up, and the
- * check that a key of a text has it already.
+ * Keys: the one spelling of a host name that is stored and looked up, the
+ * check that a key of a text has it already, and what wildcards and paths add.
  */
 
 #include <string.h>
@@ -140,14 +140,13 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len,
     return key_name(key, len, name, &scan);
 }
 
-/** What a byte that no stored key holds is replaced with; NULL: nothing. */
+/* ---- checking ---------------------------------------------------------- */
+
+/** What a byte that no stored name holds is replaced with; NULL: nothing. */
 static const char *key_advice(char c)
 {
     if (c == '*') {
-        return "keys are whole names: `*` is not a pattern";
-    }
-    if (c == '/') {
-        return "keys are names without a path";
+        return "`*` stands alone or first, as in *.example.com";
     }
     if (c == '[' || c == ']') {
         return "write the address without brackets";
@@ -161,51 +160,228 @@ static const char *key_advice(char c)
     return NULL;
 }
 
-/** What to write instead, if a byte of the key tells: 1, with bad set. */
-static int key_advise(const char *key, apr_size_t len,
-                      const hostmap_scan *scan)
+/** What to write instead, if a byte of the name tells: 1, with bad set. */
+static int key_advise(hostmap_str name, const hostmap_scan *scan)
 {
     apr_size_t i;
 
-    for (i = 0; i < len; i++) {
-        const char *advice = key_advice(key[i]);
+    for (i = 0; i < name.len; i++) {
+        const char *advice = key_advice(name.ptr[i]);
 
         if (advice) {
-            hostmap_scan_fail(scan, key + i, advice);
+            hostmap_scan_fail(scan, name.ptr + i, advice);
             return 1;
         }
     }
     return 0;
 }
 
-apr_status_t hostmap_key_check(const char *key, apr_size_t len,
-                               hostmap_bad *bad)
+static apr_status_t check_name(hostmap_str name, const hostmap_scan *scan)
 {
     char stored[HOSTMAP_KEY_MAX + 1];
     const char *colon;
     apr_size_t stored_len;
-    hostmap_scan scan;
+    hostmap_bad own;
     apr_status_t rv;
 
-    rv = hostmap_key_host(stored, &stored_len, key, len, bad);
-    if (rv == APR_SUCCESS && stored_len == len
-        && memcmp(stored, key, len) == 0) {
+    rv = hostmap_key_host(stored, &stored_len, name.ptr, name.len, &own);
+    if (rv == APR_SUCCESS && stored_len == name.len
+        && memcmp(stored, name.ptr, name.len) == 0) {
         return APR_SUCCESS;
     }
-    scan.base = key;
-    scan.bad = bad;
-    if (key_advise(key, len, &scan)) {
+    if (key_advise(name, scan)) {
         return APR_EINVAL;
     }
     if (rv != APR_SUCCESS) {
-        return rv;
+        return hostmap_scan_fail(scan, name.ptr + own.pos, own.reason);
     }
     /* without brackets and capitals only a port or a dot can have been cut */
-    colon = memchr(key, ':', len);
+    colon = memchr(name.ptr, ':', name.len);
     if (colon) {
-        return hostmap_scan_fail(&scan, colon,
-                                 "write the name without a port");
+        return hostmap_scan_fail(scan, colon, "write the name without a port");
     }
-    return hostmap_scan_fail(&scan, key + len - 1,
+    return hostmap_scan_fail(scan, name.ptr + name.len - 1,
                              "write the name without the trailing dot");
+}
+
+/** The parents of an address mean nothing, and longer names than are asked
+ *  for would never answer. */
+static apr_status_t check_suffix(hostmap_str name, const hostmap_scan *scan)
+{
+    unsigned labels = 1;
+    apr_size_t i;
+    apr_status_t rv;
+
+    rv = check_name(name, scan);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; i < name.len; i++) {
+        if (name.ptr[i] == ':') {
+            return hostmap_scan_fail(scan, name.ptr + i,
+                                     "expected a name behind `*.`");
+        }
+        labels += name.ptr[i] == '.';
+    }
+    if (labels > HOSTMAP_PARENTS_MAX) {
+        return hostmap_scan_fail(scan, name.ptr,
+                                 "more than 16 labels behind `*.`");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t check_host(hostmap_str host, const hostmap_scan *scan)
+{
+    if (host.len == 1 && host.ptr[0] == '*') {
+        return APR_SUCCESS;
+    }
+    if (host.len >= 2 && memcmp(host.ptr, "*.", 2) == 0) {
+        host.ptr += 2;
+        host.len -= 2;
+        return check_suffix(host, scan);
+    }
+    return check_name(host, scan);
+}
+
+static apr_status_t check_segment(hostmap_str segment,
+                                  const hostmap_scan *scan)
+{
+    apr_size_t i;
+
+    if ((segment.len == 1 && segment.ptr[0] == '.')
+        || (segment.len == 2 && memcmp(segment.ptr, "..", 2) == 0)) {
+        return hostmap_scan_fail(scan, segment.ptr,
+                                 "write the path without dot segments");
+    }
+    for (i = 0; i < segment.len; i++) {
+        char c = segment.ptr[i];
+
+        if (c == '%') {
+            return hostmap_scan_fail(scan, segment.ptr + i,
+                                     "write the path decoded, without `%`");
+        }
+        if (c == '*') {
+            return hostmap_scan_fail(scan, segment.ptr + i, "`*` is no "
+                                     "pattern in a path: a path stands for "
+                                     "all below it");
+        }
+        if (hostmap_scan_is(c, HOSTMAP_SCAN_BLANK | HOSTMAP_SCAN_CONTROL
+                               | HOSTMAP_SCAN_QUERY)) {
+            return hostmap_scan_fail(scan, segment.ptr + i,
+                                     "expected a path without blanks, "
+                                     "control bytes, `?` and `#`");
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/** From the slash behind the host key on. */
+static apr_status_t check_path(hostmap_str path, const hostmap_scan *scan)
+{
+    const char *at = path.ptr;
+    const char *end = path.ptr + path.len;
+    unsigned segments = 0;
+
+    if (path.len == 1) {
+        return hostmap_scan_fail(scan, at, "write the host alone: it stands "
+                                 "for all paths");
+    }
+    while (at < end) {
+        const char *slash = memchr(at + 1, '/', (apr_size_t)(end - at - 1));
+        hostmap_str segment;
+        apr_status_t rv;
+
+        segment.ptr = at + 1;
+        segment.len = (apr_size_t)((slash ? slash : end) - segment.ptr);
+        if (segment.len == 0 && !slash) {
+            return hostmap_scan_fail(scan, at, "write the path without a "
+                                     "slash at its end");
+        }
+        if (segment.len == 0) {
+            return hostmap_scan_fail(scan, segment.ptr,
+                                     "expected one slash between segments");
+        }
+        rv = check_segment(segment, scan);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (++segments > HOSTMAP_SEGMENTS_MAX) {
+            return hostmap_scan_fail(scan, segment.ptr,
+                                     "a path of more than 16 segments");
+        }
+        at = segment.ptr + segment.len;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_key_check(const char *key, apr_size_t len,
+                               hostmap_bad *bad)
+{
+    hostmap_str host, path;
+    hostmap_scan scan;
+    apr_status_t rv;
+
+    scan.base = key;
+    scan.bad = bad;
+    host.ptr = key;
+    host.len = hostmap_key_host_len(key, len);
+    if (host.len > 0 && host.len + 1 < len && key[host.len - 1] == ':'
+        && key[host.len + 1] == '/') {
+        return hostmap_scan_fail(&scan, key,
+                                 "write the host alone, not a URL");
+    }
+    rv = check_host(host, &scan);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (len > HOSTMAP_KEY_MAX) {
+        return hostmap_scan_fail(&scan, key + HOSTMAP_KEY_MAX,
+                                 "the key is longer than 511 bytes");
+    }
+    path.ptr = key + host.len;
+    path.len = len - host.len;
+    return path.len > 0 ? check_path(path, &scan) : APR_SUCCESS;
+}
+
+/* ---- keys of more than one name ---------------------------------------- */
+
+apr_size_t hostmap_key_host_len(const char *key, apr_size_t len)
+{
+    const char *slash = len > 0 ? memchr(key, '/', len) : NULL;
+
+    return slash ? (apr_size_t)(slash - key) : len;
+}
+
+unsigned hostmap_key_marks(const char *key, apr_size_t len)
+{
+    unsigned marks = 0;
+
+    if (len > 0 && key[0] == '*') {
+        marks |= HOSTMAP_MARK_WILDCARD;
+    }
+    if (hostmap_key_host_len(key, len) < len) {
+        marks |= HOSTMAP_MARK_PATH;
+    }
+    return marks;
+}
+
+int hostmap_key_order_add(hostmap_key_order *order,
+                          const char *key, apr_size_t len)
+{
+    apr_size_t host_len = hostmap_key_host_len(key, len);
+    apr_size_t same = 0;
+
+    if (len > HOSTMAP_KEY_MAX) {
+        return 0;
+    }
+    while (same < len && same < order->len && order->key[same] == key[same]) {
+        same++;
+    }
+    memcpy(order->key + same, key + same, len - same);
+    if (order->len > same) {
+        memset(order->seen + same + 1, 0, order->len - same);
+    }
+    order->len = len;
+    order->seen[len] = 1;
+    return host_len == len || order->seen[host_len];
 }

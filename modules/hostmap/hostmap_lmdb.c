@@ -17,10 +17,12 @@
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,8 +30,10 @@
 #define WRITE_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC)
 
 /* So many stores to a transaction: LMDB keeps the pages that one has changed
- * in memory, at most 512 MB of them. */
-#define PUTS_PER_TXN 100000
+ * in memory, at most 512 MB of them.  Keys in order fill a page before the
+ * next one; changes hit one each. */
+#define PUTS_PER_TXN    100000
+#define CHANGES_PER_TXN 5000
 
 typedef struct lmdb_reader {
     MDB_txn *txn;
@@ -40,6 +44,9 @@ typedef struct lmdb_ctx {
     MDB_env *env;
     MDB_dbi dbi;
     apr_int64_t entries;
+    unsigned depth;
+    apr_uint64_t pages;         /* of the file */
+    apr_uint64_t pages_used;
     apr_thread_mutex_t *mutex;  /* guards idle */
     lmdb_reader *idle;
 } lmdb_ctx;
@@ -93,10 +100,36 @@ static apr_status_t same_file(lmdb_ctx *ctx, hostmap_file *file,
     return APR_SUCCESS;
 }
 
-static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
+/* Entries, and the pages of both trees: the unnamed database's and that of
+ * free pages, and the two meta pages.  From the meta page alone: httpd's parent
+ * does this with any map, and a damaged tree can end the process. */
+static int stat_read(lmdb_ctx *ctx, MDB_txn *txn)
+{
+    MDB_envinfo info;
+    MDB_stat st, meta;
+    int rc;
+
+    rc = mdb_stat(txn, ctx->dbi, &st);
+    if (rc == 0) {
+        /* LMDB's handle of the tree of free pages */
+        rc = mdb_stat(txn, 0, &meta);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    mdb_env_info(ctx->env, &info);
+    ctx->entries = st.ms_entries;
+    ctx->depth = st.ms_depth;
+    ctx->pages = info.me_last_pgno + 1;
+    ctx->pages_used = st.ms_branch_pages + st.ms_leaf_pages
+                      + st.ms_overflow_pages + meta.ms_branch_pages
+                      + meta.ms_leaf_pages + meta.ms_overflow_pages + 2;
+    return 0;
+}
+
+static apr_status_t lmdb_stat_read(lmdb_ctx *ctx, hostmap_reason *why)
 {
     MDB_txn *txn;
-    MDB_stat st;
     unsigned int flags = 0;
     int rc;
 
@@ -104,10 +137,10 @@ static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
     if (rc == 0) {
         rc = mdb_dbi_open(txn, NULL, 0, &ctx->dbi);
         if (rc == 0) {
-            rc = mdb_stat(txn, ctx->dbi, &st);
-        }
-        if (rc == 0) {
             rc = mdb_dbi_flags(txn, ctx->dbi, &flags);
+        }
+        if (rc == 0 && flags == 0) {
+            rc = stat_read(ctx, txn);
         }
         mdb_txn_abort(txn);
     }
@@ -118,7 +151,6 @@ static apr_status_t lmdb_entries_read(lmdb_ctx *ctx, hostmap_reason *why)
         return hostmap_because(why, HOSTMAP_EFORMAT, "an LMDB file with flags "
                                "0x%x, expected a plain one", flags);
     }
-    ctx->entries = st.ms_entries;
     return APR_SUCCESS;
 }
 
@@ -156,7 +188,7 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
         rv = length_check(ctx, file, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = lmdb_entries_read(ctx, why);
+        rv = lmdb_stat_read(ctx, why);
     }
     if (rv != APR_SUCCESS) {
         mdb_env_close(ctx->env);
@@ -249,45 +281,144 @@ static apr_status_t lmdb_fetch(hostmap_file *file,
     return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot look up");
 }
 
+/* ---- listing ----------------------------------------------------------- */
+
+/* A walk through a map touches every page of it.  What lies behind is unmapped
+ * again after so many entries (it stays in the system's cache), so that a map
+ * of any size can be read with little memory. */
+#define FORGET_ENTRIES 65536
+
+typedef struct lmdb_walk {
+    lmdb_ctx *ctx;
+    lmdb_reader *reader;
+    MDB_cursor *cursor;
+    MDB_cursor_op op;
+    /* entries since the last time, and where they lie */
+    unsigned entries;
+    char *low, *high;
+} lmdb_walk;
+
+static void walk_forget(lmdb_walk *walk)
+{
+    apr_size_t page = (apr_size_t)sysconf(_SC_PAGESIZE);
+    char *low = walk->low - (apr_size_t)walk->low % page;
+
+    /* advice: nothing depends on its being taken */
+    madvise(low, walk->high - low, MADV_DONTNEED);
+    walk->entries = 0;
+}
+
+/* All that a reader sees lies in the one mapping of the file. */
+static void walk_note(lmdb_walk *walk, char *at)
+{
+    if (walk->entries == 0 || at < walk->low) {
+        walk->low = at;
+    }
+    if (walk->entries == 0 || at > walk->high) {
+        walk->high = at;
+    }
+    if (++walk->entries == FORGET_ENTRIES) {
+        walk_forget(walk);
+    }
+}
+
+static apr_status_t lmdb_cursor_open(void **result, hostmap_file *file,
+                                     apr_pool_t *pool, hostmap_reason *why)
+{
+    lmdb_walk *walk = apr_pcalloc(pool, sizeof(*walk));
+    int rc;
+
+    walk->ctx = file->ctx;
+    walk->op = MDB_FIRST;
+    rc = reader_take(&walk->reader, walk->ctx);
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot begin to read");
+    }
+    rc = mdb_cursor_open(walk->reader->txn, walk->ctx->dbi, &walk->cursor);
+    if (rc != 0) {
+        reader_give(walk->ctx, walk->reader);
+        return lmdb_because(why, rc, "cannot list");
+    }
+    *result = walk;
+    return APR_SUCCESS;
+}
+
+static apr_status_t lmdb_cursor_next(void *baton, hostmap_pair *pair,
+                                     hostmap_reason *why)
+{
+    lmdb_walk *walk = baton;
+    MDB_val k, v;
+    int rc = mdb_cursor_get(walk->cursor, &k, &v, walk->op);
+
+    walk->op = MDB_NEXT;
+    if (rc == MDB_NOTFOUND) {
+        return APR_EOF;
+    }
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot list");
+    }
+    walk_note(walk, k.mv_data);
+    pair->key = k.mv_data;
+    pair->key_len = k.mv_size;
+    pair->value = v.mv_data;
+    pair->value_len = v.mv_size;
+    return APR_SUCCESS;
+}
+
+static void lmdb_cursor_close(void *baton)
+{
+    lmdb_walk *walk = baton;
+
+    mdb_cursor_close(walk->cursor);
+    reader_give(walk->ctx, walk->reader);
+}
+
 static apr_status_t lmdb_each(hostmap_file *file, hostmap_each_fn *fn,
                               void *baton, apr_pool_t *pool,
                               hostmap_reason *why)
 {
-    lmdb_ctx *ctx = file->ctx;
-    lmdb_reader *reader;
-    MDB_cursor *cursor;
-    MDB_val k, v;
-    apr_status_t rv = APR_SUCCESS;
-    int rc;
+    hostmap_pair pair;
+    void *walk;
+    apr_status_t rv;
 
-    (void)pool;
-    rc = reader_take(&reader, ctx);
-    if (rc != 0) {
-        return lmdb_because(why, rc, "cannot begin to read");
+    rv = lmdb_cursor_open(&walk, file, pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    rc = mdb_cursor_open(reader->txn, ctx->dbi, &cursor);
-    if (rc == 0) {
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
-        while (rc == 0 && rv == APR_SUCCESS) {
-            rv = fn(baton, k.mv_data, k.mv_size, v.mv_data, v.mv_size);
-            rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    while ((rv = lmdb_cursor_next(walk, &pair, why)) == APR_SUCCESS) {
+        rv = fn(baton, pair.key, pair.key_len, pair.value, pair.value_len);
+        if (rv != APR_SUCCESS) {
+            lmdb_cursor_close(walk);
+            return rv;
         }
-        mdb_cursor_close(cursor);
     }
-    reader_give(ctx, reader);
-    if (rv == APR_SUCCESS && rc != 0 && rc != MDB_NOTFOUND) {
-        return lmdb_because(why, rc, "cannot list");
-    }
-    return rv;
+    lmdb_cursor_close(walk);
+    return rv == APR_EOF ? APR_SUCCESS : rv;
 }
 
-static apr_int64_t lmdb_entries(hostmap_file *file)
+static void lmdb_stat(hostmap_file *file, hostmap_stat *stat)
 {
-    return ((lmdb_ctx *)file->ctx)->entries;
+    const lmdb_ctx *ctx = file->ctx;
+
+    stat->entries = ctx->entries;
+    stat->depth = ctx->depth;
+    stat->pages = ctx->pages;
+    stat->pages_used = ctx->pages_used;
 }
 
 /* The file stays mapped when its name is gone: all of it is still known. */
 #define lmdb_recall lmdb_fetch
+
+/* Nobody changes an LMDB map in place. */
+static apr_status_t lmdb_hold(apr_file_t **lock, const hostmap_file *file,
+                              apr_pool_t *pool, hostmap_reason *why)
+{
+    (void)file;
+    (void)pool;
+    (void)why;
+    *lock = NULL;
+    return APR_SUCCESS;
+}
 
 /* ---- writing ----------------------------------------------------------- */
 
@@ -296,6 +427,7 @@ typedef struct lmdb_out {
     MDB_txn *txn;
     MDB_dbi dbi;
     apr_uint64_t puts;
+    apr_uint64_t puts_per_txn;
     /* keys have come in order so far, and the last one is in last */
     int append;
     apr_size_t last_len;
@@ -313,20 +445,16 @@ static apr_size_t map_size(apr_uint64_t bytes)
     return (apr_size_t)((size + 0xfffff) & ~(apr_uint64_t)0xfffff);
 }
 
-static apr_status_t lmdb_create(void **result,
-                                const hostmap_provider *provider,
-                                const char *path, apr_uint64_t bytes,
-                                apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t out_open(lmdb_out *out, const char *path,
+                             apr_size_t size, hostmap_reason *why)
 {
-    lmdb_out *out = apr_pcalloc(pool, sizeof(*out));
     int rc;
 
-    (void)provider;
     rc = mdb_env_create(&out->env);
     if (rc != 0) {
         return lmdb_because(why, rc, "cannot make an LMDB environment");
     }
-    rc = mdb_env_set_mapsize(out->env, map_size(bytes));
+    rc = mdb_env_set_mapsize(out->env, size);
     if (rc == 0) {
         rc = mdb_env_open(out->env, path, WRITE_FLAGS, 0600);
     }
@@ -343,9 +471,38 @@ static apr_status_t lmdb_create(void **result,
         mdb_env_close(out->env);
         return lmdb_because(why, rc, "cannot write");
     }
+    return APR_SUCCESS;
+}
+
+static apr_status_t lmdb_create(void **result,
+                                const hostmap_provider *provider,
+                                const char *path, apr_uint64_t bytes,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    lmdb_out *out = apr_pcalloc(pool, sizeof(*out));
+
+    (void)provider;
+    out->puts_per_txn = PUTS_PER_TXN;
     out->append = 1;
     *result = out;
-    return APR_SUCCESS;
+    return out_open(out, path, map_size(bytes), why);
+}
+
+static apr_status_t lmdb_change(void **result,
+                                const hostmap_provider *provider,
+                                const char *path, apr_uint64_t bytes,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    lmdb_out *out = apr_pcalloc(pool, sizeof(*out));
+    struct stat st;
+
+    (void)provider;
+    if (stat(path, &st) != 0) {
+        return hostmap_because(why, errno, "cannot open %s", path);
+    }
+    out->puts_per_txn = CHANGES_PER_TXN;
+    *result = out;
+    return out_open(out, path, (apr_size_t)st.st_size + map_size(bytes), why);
 }
 
 /* MDB_APPEND packs pages full and needs no search; it is for keys that are
@@ -371,31 +528,102 @@ static unsigned int put_flags(lmdb_out *out, const char *key,
     return MDB_APPEND;
 }
 
-static apr_status_t lmdb_put(void *baton, const char *key, apr_size_t key_len,
-                             const char *value, apr_size_t value_len,
-                             hostmap_reason *why)
+/* Begin another transaction when the one that is open has changed enough. */
+static int out_turn(lmdb_out *out)
 {
-    lmdb_out *out = baton;
-    MDB_val k, v;
     int rc = 0;
 
-    if (out->puts > 0 && out->puts % PUTS_PER_TXN == 0) {
+    if (out->puts > 0 && out->puts % out->puts_per_txn == 0) {
         rc = mdb_txn_commit(out->txn);
         out->txn = NULL;
         if (rc == 0) {
             rc = mdb_txn_begin(out->env, NULL, 0, &out->txn);
         }
     }
+    out->puts++;
+    return rc;
+}
+
+static apr_status_t lmdb_put(void *baton, const char *key, apr_size_t key_len,
+                             const char *value, apr_size_t value_len,
+                             hostmap_reason *why)
+{
+    lmdb_out *out = baton;
+    unsigned int flags = put_flags(out, key, key_len);
+    MDB_val k, v;
+    int rc = out_turn(out);
+
     if (rc == 0) {
         k.mv_data = (void *)key;
         k.mv_size = key_len;
         v.mv_data = (void *)value;
         v.mv_size = value_len;
-        rc = mdb_put(out->txn, out->dbi, &k, &v,
-                     put_flags(out, key, key_len));
-        out->puts++;
+        rc = mdb_put(out->txn, out->dbi, &k, &v, flags);
     }
     return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot store");
+}
+
+static apr_status_t lmdb_get(void *baton, const char *key, apr_size_t key_len,
+                             const char **value, apr_size_t *value_len,
+                             hostmap_reason *why)
+{
+    lmdb_out *out = baton;
+    MDB_val k, v;
+    int rc;
+
+    k.mv_data = (void *)key;
+    k.mv_size = key_len;
+    rc = mdb_get(out->txn, out->dbi, &k, &v);
+    if (rc == MDB_NOTFOUND) {
+        return APR_NOTFOUND;
+    }
+    if (rc != 0) {
+        return lmdb_because(why, rc, "cannot look up");
+    }
+    *value = v.mv_data;
+    *value_len = v.mv_size;
+    return APR_SUCCESS;
+}
+
+static apr_status_t lmdb_each_key(void *baton, const char *from,
+                                  apr_size_t from_len, hostmap_key_fn *fn,
+                                  void *fn_baton, hostmap_reason *why)
+{
+    lmdb_out *out = baton;
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    int rc;
+
+    rc = mdb_cursor_open(out->txn, out->dbi, &cursor);
+    if (rc == 0) {
+        k.mv_data = (void *)from;
+        k.mv_size = from_len;
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        while (rc == 0 && !fn(fn_baton, k.mv_data, k.mv_size)) {
+            rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+        }
+        mdb_cursor_close(cursor);
+    }
+    return rc == 0 || rc == MDB_NOTFOUND ? APR_SUCCESS
+                                         : lmdb_because(why, rc, "cannot list");
+}
+
+static apr_status_t lmdb_remove(void *baton, const char *key,
+                                apr_size_t key_len, hostmap_reason *why)
+{
+    lmdb_out *out = baton;
+    MDB_val k;
+    int rc = out_turn(out);
+
+    if (rc == 0) {
+        k.mv_data = (void *)key;
+        k.mv_size = key_len;
+        rc = mdb_del(out->txn, out->dbi, &k, NULL);
+    }
+    if (rc == MDB_NOTFOUND) {
+        return APR_NOTFOUND;
+    }
+    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot remove");
 }
 
 static apr_status_t lmdb_finish(void *baton, int keep, hostmap_reason *why)
@@ -422,10 +650,18 @@ const hostmap_provider hostmap_provider_lmdb = {
     lmdb_open,
     lmdb_fetch,
     lmdb_each,
-    lmdb_entries,
+    lmdb_stat,
     lmdb_close,
     lmdb_recall,
+    lmdb_cursor_open,
+    lmdb_cursor_next,
+    lmdb_cursor_close,
+    lmdb_hold,
     lmdb_create,
+    lmdb_change,
     lmdb_put,
+    lmdb_get,
+    lmdb_each_key,
+    lmdb_remove,
     lmdb_finish
 };

@@ -15,6 +15,7 @@
 #include "hostmap.h"
 
 #include "apr_file_info.h"
+#include "apr_file_io.h"
 
 /** Which file a path leads to: two that are equal hold the same entries. */
 typedef struct hostmap_id {
@@ -43,10 +44,15 @@ struct hostmap_file {
     const char *path;
     hostmap_names names;
     hostmap_id id;
+    /** hostmap_file_marks() has seen a mark: one entry is none */
+    int marked;
     /** hostmap_set's: those who use it, and the list of open files */
     unsigned refs;
     hostmap_file *next;
 };
+
+/** A key; the bytes are valid during the call only.  @return 1: enough */
+typedef int hostmap_key_fn(void *baton, const char *key, apr_size_t key_len);
 
 struct hostmap_provider {
     const char *name;
@@ -68,8 +74,9 @@ struct hostmap_provider {
     apr_status_t (*each)(hostmap_file *file, hostmap_each_fn *fn, void *baton,
                          apr_pool_t *pool, hostmap_reason *why);
 
-    /** -1: not known without reading all */
-    apr_int64_t (*entries)(hostmap_file *file);
+    /** Fill what only the provider knows; the rest is set.  entries: -1, not
+     *  known without reading all; the mark is counted. */
+    void (*stat)(hostmap_file *file, hostmap_stat *stat);
 
     /** What pools do not free. */
     void (*close)(hostmap_file *file);
@@ -82,17 +89,60 @@ struct hostmap_provider {
                            const char **value, apr_size_t *value_len,
                            apr_pool_t *pool, hostmap_reason *why);
 
+    /** Entries in the order of their keys' bytes, for hostmap_cursor; NULL: the
+     *  type does not keep them so.  next: APR_EOF at the end. */
+    apr_status_t (*cursor_open)(void **cursor, hostmap_file *file,
+                                apr_pool_t *pool, hostmap_reason *why);
+    apr_status_t (*cursor_next)(void *cursor, hostmap_pair *pair,
+                                hostmap_reason *why);
+    void (*cursor_close)(void *cursor);
+
+    /** Keep those out who change a file in place, while it is copied; as long
+     *  as *lock is open.  NULL in *lock where the type has no such lock. */
+    apr_status_t (*hold)(apr_file_t **lock, const hostmap_file *file,
+                         apr_pool_t *pool, hostmap_reason *why);
+
     /** Writers: begin an empty file under the name that a reader gives; an
      *  empty file may be there already.  bytes: see hostmap_writer_open. */
     apr_status_t (*create)(void **out, const hostmap_provider *provider,
                            const char *path, apr_uint64_t bytes,
                            apr_pool_t *pool, hostmap_reason *why);
+    /** The same with the file that is there, a copy of a map. */
+    apr_status_t (*change)(void **out, const hostmap_provider *provider,
+                           const char *path, apr_uint64_t bytes,
+                           apr_pool_t *pool, hostmap_reason *why);
     apr_status_t (*put)(void *out, const char *key, apr_size_t key_len,
                         const char *value, apr_size_t value_len,
                         hostmap_reason *why);
+    /** What the file holds now; the value is valid until the next call.
+     *  APR_NOTFOUND. */
+    apr_status_t (*get)(void *out, const char *key, apr_size_t key_len,
+                        const char **value, apr_size_t *value_len,
+                        hostmap_reason *why);
+    /** Visit keys: from this one on in their order, or, where the type has
+     *  none (cursor_open is NULL), all. */
+    apr_status_t (*each_key)(void *out, const char *from, apr_size_t from_len,
+                             hostmap_key_fn *fn, void *baton,
+                             hostmap_reason *why);
+    /** APR_NOTFOUND. */
+    apr_status_t (*remove)(void *out, const char *key, apr_size_t key_len,
+                           hostmap_reason *why);
     /** Close it; keep: all entries have to be in the file then. */
     apr_status_t (*finish)(void *out, int keep, hostmap_reason *why);
 };
+
+/** The key of the mark: no host name, and behind all keys in their order. */
+#define HOSTMAP_MARK_KEY        "\xffmarks"
+#define HOSTMAP_MARK_KEY_LEN    6
+
+/** Is this the key of the mark? */
+int hostmap_mark_is(const char *key, apr_size_t len);
+
+/** The mark's value for HOSTMAP_MARK_ bits: words, static. */
+const char *hostmap_mark_value(unsigned marks);
+
+/** The bits of a mark's value; words of later versions are passed over. */
+unsigned hostmap_mark_read(const char *value, apr_size_t len);
 
 /** NULL at the end. */
 extern const hostmap_provider *const hostmap_providers[];

@@ -10,9 +10,11 @@
  */
 
 #include "hostmap_writer.h"
+#include "hostmap_copy.h"
 #include "hostmap_provider.h"
 
 #include "apr_file_io.h"
+#include "apr_hash.h"
 #include "apr_strings.h"
 
 #include <errno.h>
@@ -26,6 +28,10 @@
 
 #define SUFFIX ".hostmap-new"
 
+/* How long a program that changes the map in place is waited for. */
+#define BUSY_WAIT apr_time_from_sec(10)
+#define BUSY_POLL apr_time_from_msec(20)
+
 struct hostmap_writer {
     const hostmap_provider *provider;
     apr_pool_t *pool;
@@ -34,6 +40,9 @@ struct hostmap_writer {
     hostmap_names names;        /* of the map */
     const char *work;           /* PATH.hostmap-new */
     hostmap_names work_names;
+    unsigned flags;
+    unsigned marks;             /* of the keys so far */
+    apr_hash_t *gone;           /* host keys that were removed; values: any */
     int lock_fd;                /* the lock's, on work_names.main */
     void *out;                  /* the provider's, NULL when closed */
 };
@@ -106,7 +115,7 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
-/* ---- beginning --------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------- */
 
 /* The file that a symbolic link names is replaced, not the link. */
 static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
@@ -165,6 +174,8 @@ static apr_status_t writer_names(hostmap_writer *writer, hostmap_reason *why)
     return rv;
 }
 
+/* ---- the entries of the present map ------------------------------------ */
+
 static apr_status_t add_entry(void *baton, const char *key,
                               apr_size_t key_len, const char *value,
                               apr_size_t value_len)
@@ -178,22 +189,123 @@ static apr_status_t add_entry(void *baton, const char *key,
 static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
                                 hostmap_reason *why)
 {
+    apr_status_t rv;
+
     if (!present) {
         return APR_SUCCESS;
     }
     why->text[0] = '\0';
+    rv = hostmap_file_marks(present, &writer->marks, writer->pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     return hostmap_file_each(present, add_entry, writer, writer->pool, why);
 }
 
+/* A program that changes the map in place is waited for. */
 static apr_status_t present_open(hostmap_file **present,
                                  hostmap_writer *writer, hostmap_reason *why)
 {
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
 
     *present = NULL;
-    rv = hostmap_file_open(present, writer->path, writer->provider->name,
-                           writer->pool, why);
-    return APR_STATUS_IS_ENOENT(rv) ? APR_SUCCESS : rv;
+    while ((rv = hostmap_file_open(present, writer->path,
+                                   writer->provider->name, writer->pool, why))
+           == HOSTMAP_EBUSY && apr_time_now() < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
+    return rv;
+}
+
+/* ---- a copy of the present map ----------------------------------------- */
+
+static apr_status_t copy_file(int to, const char *to_name,
+                              const char *from_name, hostmap_reason *why)
+{
+    int from = open(from_name, O_RDONLY | O_CLOEXEC);
+    apr_status_t rv;
+
+    if (from < 0) {
+        return system_because(why, "open", from_name);
+    }
+    rv = hostmap_copy_bytes(to, from, to_name, why);
+    close(from);
+    return rv;
+}
+
+static apr_status_t copy_second(hostmap_writer *writer, hostmap_reason *why)
+{
+    const char *name = writer->work_names.second;
+    apr_status_t rv;
+    int fd;
+
+    fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return system_because(why, "make", name);
+    }
+    rv = copy_file(fd, name, writer->names.second, why);
+    close(fd);
+    return rv;
+}
+
+/* Under the lock of those who change it in place; db has none, but its change
+ * shows afterwards. */
+static apr_status_t copy_present(hostmap_writer *writer,
+                                 const hostmap_file *present,
+                                 hostmap_reason *why)
+{
+    apr_file_t *lock = NULL;
+    hostmap_id id;
+    apr_status_t rv;
+
+    rv = writer->provider->hold(&lock, present, writer->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = copy_file(writer->lock_fd, writer->work_names.main,
+                       writer->names.main, why);
+    }
+    if (rv == APR_SUCCESS && writer->work_names.second) {
+        rv = copy_second(writer, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_id_of(&id, &writer->names, writer->pool, why);
+    }
+    if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &present->id)) {
+        rv = hostmap_because(why, HOSTMAP_ESTALE, "it was changed by another "
+                             "program at the same time, try again");
+    }
+    if (lock) {
+        apr_file_close(lock);
+    }
+    return rv;
+}
+
+/* ---- beginning --------------------------------------------------------- */
+
+static apr_status_t writer_change(hostmap_writer *writer, apr_uint64_t bytes,
+                                  hostmap_reason *why)
+{
+    hostmap_file *present;
+    apr_status_t rv;
+    void *out;
+
+    rv = present_open(&present, writer, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = hostmap_file_marks(present, &writer->marks, writer->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = copy_present(writer, present, why);
+    }
+    hostmap_file_close(present);
+    if (rv == APR_SUCCESS) {
+        rv = writer->provider->change(&out, writer->provider, writer->work,
+                                      bytes, writer->pool, why);
+    }
+    if (rv == APR_SUCCESS) {
+        writer->out = out;
+    }
+    return rv;
 }
 
 static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
@@ -203,8 +315,14 @@ static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
     apr_status_t rv = APR_SUCCESS;
     void *out;
 
+    if (flags & HOSTMAP_WRITER_CHANGE) {
+        return writer_change(writer, bytes, why);
+    }
     if (flags & HOSTMAP_WRITER_ADD) {
         rv = present_open(&present, writer, why);
+        if (APR_STATUS_IS_ENOENT(rv)) {
+            rv = APR_SUCCESS;
+        }
     }
     if (rv != APR_SUCCESS) {
         return rv;
@@ -257,6 +375,8 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
     apr_status_t rv;
 
     writer->pool = pool;
+    writer->flags = flags;
+    writer->gone = apr_hash_make(pool);
     writer->lock_fd = -1;
     apr_pool_cleanup_register(pool, writer, writer_cleanup,
                               apr_pool_cleanup_null);
@@ -301,43 +421,140 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer,
                                key_len + value_len, writer->provider->name,
                                pair_max);
     }
+    if (hostmap_mark_is(key, key_len)) {
+        return hostmap_because(why, APR_EINVAL, "this key is the map's own");
+    }
+    if (!(writer->flags & HOSTMAP_WRITER_ANY_KEY)) {
+        writer->marks |= hostmap_key_marks(key, key_len);
+    }
+    if (apr_hash_count(writer->gone) > 0) {
+        apr_hash_set(writer->gone, key, key_len, NULL);
+    }
     return writer->provider->put(writer->out, key, key_len, value, value_len,
                                  why);
 }
 
-/* ---- putting it in place ----------------------------------------------- */
-
-/* Owner before mode: chown takes the set-id bits away.  Only root can give a
- * file away; who cannot keeps at least the group and the mode, and a group
- * that he is not in must not get the rights of the old one. */
-static apr_status_t file_dress(const char *name, const char *like,
-                               hostmap_reason *why)
+/* The mark is no entry. */
+static int can_be_there(const hostmap_writer *writer, const char *key,
+                        apr_size_t key_len)
 {
-    mode_t mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
-    struct stat st;
-    apr_status_t rv = APR_SUCCESS;
-    int fd;
+    apr_size_t key_max = writer->provider->key_max;
 
-    fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return system_because(why, "open", name);
+    return key_len > 0 && (!key_max || key_len <= key_max)
+           && !hostmap_mark_is(key, key_len);
+}
+
+apr_status_t hostmap_writer_get(hostmap_writer *writer,
+                                const char *key, apr_size_t key_len,
+                                const char **value, apr_size_t *value_len,
+                                hostmap_reason *why)
+{
+    if (!can_be_there(writer, key, key_len)) {
+        return APR_NOTFOUND;
     }
-    if (stat(like, &st) == 0) {
-        mode = st.st_mode & 0777;
-        if (fchown(fd, st.st_uid, st.st_gid) != 0
-            && fchown(fd, (uid_t)-1, st.st_gid) != 0) {
-            mode &= ~S_IRWXG | ((mode & S_IRWXO) << 3);
-        }
+    return writer->provider->get(writer->out, key, key_len, value, value_len,
+                                 why);
+}
+
+apr_status_t hostmap_writer_remove(hostmap_writer *writer,
+                                   const char *key, apr_size_t key_len,
+                                   hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    if (!can_be_there(writer, key, key_len)) {
+        return APR_NOTFOUND;
     }
-    if (fchmod(fd, mode) != 0) {
-        rv = system_because(why, "set the mode of", name);
+    rv = writer->provider->remove(writer->out, key, key_len, why);
+    if (rv == APR_SUCCESS && (writer->marks & HOSTMAP_MARK_PATH)
+        && hostmap_key_host_len(key, key_len) == key_len) {
+        apr_hash_set(writer->gone, apr_pmemdup(writer->pool, key, key_len),
+                     key_len, writer);
     }
-    else if (fsync(fd) != 0) {
-        rv = system_because(why, "write", name);
-    }
-    close(fd);
     return rv;
 }
+
+/* ---- paths whose host has gone ----------------------------------------- */
+
+typedef struct orphan {
+    hostmap_writer *writer;
+    /* that begin with these bytes; NULL: with any host that has gone */
+    const char *begin;
+    apr_size_t begin_len;
+    /* the key that was found */
+    const char *key;
+    apr_size_t key_len;
+} orphan;
+
+/* hostmap_key_fn */
+static int orphan_look(void *baton, const char *key, apr_size_t key_len)
+{
+    orphan *o = baton;
+    apr_size_t host_len = hostmap_key_host_len(key, key_len);
+    int found;
+
+    if (o->begin) {
+        found = key_len >= o->begin_len
+                && memcmp(key, o->begin, o->begin_len) == 0;
+    }
+    else {
+        found = host_len < key_len
+                && apr_hash_get(o->writer->gone, key, host_len);
+    }
+    if (found) {
+        o->key = apr_pstrmemdup(o->writer->pool, key, key_len);
+        o->key_len = key_len;
+    }
+    /* in order, what does not begin so is behind all that does */
+    return found || o->begin;
+}
+
+/* A type without an order is searched once, whatever has gone. */
+static apr_status_t orphan_search(orphan *o, hostmap_reason *why)
+{
+    const hostmap_provider *provider = o->writer->provider;
+    apr_hash_index_t *at;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!provider->cursor_open) {
+        return provider->each_key(o->writer->out, NULL, 0, orphan_look, o,
+                                  why);
+    }
+    for (at = apr_hash_first(o->writer->pool, o->writer->gone);
+         at && !o->key && rv == APR_SUCCESS; at = apr_hash_next(at)) {
+        const void *host;
+        apr_ssize_t len;
+
+        apr_hash_this(at, &host, &len, NULL);
+        o->begin = apr_pstrcat(o->writer->pool,
+                               apr_pstrmemdup(o->writer->pool, host, len),
+                               "/", NULL);
+        o->begin_len = len + 1;
+        rv = provider->each_key(o->writer->out, o->begin, o->begin_len,
+                                orphan_look, o, why);
+    }
+    return rv;
+}
+
+apr_status_t hostmap_writer_orphan(hostmap_writer *writer, const char **key,
+                                   apr_size_t *key_len, hostmap_reason *why)
+{
+    orphan o = { writer, NULL, 0, NULL, 0 };
+    apr_status_t rv;
+
+    if (apr_hash_count(writer->gone) == 0) {
+        return APR_NOTFOUND;
+    }
+    rv = orphan_search(&o, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *key = o.key;
+    *key_len = o.key_len;
+    return o.key ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+/* ---- putting it in place ----------------------------------------------- */
 
 static apr_status_t rename_over(const char *from, const char *to,
                                 hostmap_reason *why)
@@ -348,33 +565,56 @@ static apr_status_t rename_over(const char *from, const char *to,
     return APR_SUCCESS;
 }
 
-/* Two renames cannot be one.  Readers of sdbm hold the lock on the .dir while
- * they read, and ours look whether the .dir that they locked is still the one
- * that is called so: under the exclusive lock on the old one they see both
- * old files or both new ones. */
-static apr_status_t rename_pair(hostmap_writer *writer, hostmap_reason *why)
+/* NULL in *lock when there is no such file. */
+static apr_status_t dir_lock(apr_file_t **lock, const char *name,
+                             hostmap_writer *writer, hostmap_reason *why)
 {
-    apr_file_t *lock = NULL;
     apr_status_t rv;
 
-    if (apr_file_open(&lock, writer->names.second,
-                      APR_FOPEN_READ | APR_FOPEN_WRITE, APR_OS_DEFAULT,
-                      writer->pool) == APR_SUCCESS) {
-        rv = apr_file_lock(lock, APR_FLOCK_EXCLUSIVE);
-        if (rv != APR_SUCCESS) {
-            apr_file_close(lock);
-            return hostmap_because(why, rv, "cannot lock %s",
-                                   writer->names.second);
-        }
+    *lock = NULL;
+    if (apr_file_open(lock, name, APR_FOPEN_READ | APR_FOPEN_WRITE,
+                      APR_OS_DEFAULT, writer->pool) != APR_SUCCESS) {
+        return APR_SUCCESS;
     }
-    rv = rename_over(writer->work_names.main, writer->names.main, why);
+    rv = apr_file_lock(*lock, APR_FLOCK_EXCLUSIVE);
+    if (rv != APR_SUCCESS) {
+        apr_file_close(*lock);
+        *lock = NULL;
+        return hostmap_because(why, rv, "cannot lock %s", name);
+    }
+    return APR_SUCCESS;
+}
+
+static void dir_unlock(apr_file_t *lock)
+{
+    if (lock) {
+        apr_file_close(lock);
+    }
+}
+
+/* Two renames cannot be one.  Readers of sdbm hold the lock on the .dir while
+ * they read, and ours look whether the .dir that they locked is still the one
+ * that is called so: under the exclusive locks on the old one and on the new
+ * one they see both old files or both new ones.  The main file goes last: the
+ * next writer begins as soon as its name is free. */
+static apr_status_t rename_pair(hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_file_t *old = NULL, *new = NULL;
+    apr_status_t rv;
+
+    rv = dir_lock(&old, writer->names.second, writer, why);
+    if (rv == APR_SUCCESS) {
+        rv = dir_lock(&new, writer->work_names.second, writer, why);
+    }
     if (rv == APR_SUCCESS) {
         rv = rename_over(writer->work_names.second, writer->names.second,
                          why);
     }
-    if (lock) {
-        apr_file_close(lock);
+    if (rv == APR_SUCCESS) {
+        rv = rename_over(writer->work_names.main, writer->names.main, why);
     }
+    dir_unlock(new);
+    dir_unlock(old);
     return rv;
 }
 
@@ -392,18 +632,37 @@ static apr_status_t folder_sync(hostmap_writer *writer, hostmap_reason *why)
     return rv;
 }
 
+static apr_status_t put_mark(hostmap_writer *writer, hostmap_reason *why)
+{
+    const char *value;
+
+    if (!writer->marks) {
+        return APR_SUCCESS;
+    }
+    value = hostmap_mark_value(writer->marks);
+    return writer->provider->put(writer->out, HOSTMAP_MARK_KEY,
+                                 HOSTMAP_MARK_KEY_LEN, value, strlen(value),
+                                 why);
+}
+
 static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
 {
     void *out = writer->out;
     apr_status_t rv;
 
+    rv = put_mark(writer, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     writer->out = NULL;
     rv = writer->provider->finish(out, 1, why);
     if (rv == APR_SUCCESS) {
-        rv = file_dress(writer->work_names.main, writer->names.main, why);
+        rv = hostmap_copy_rights(writer->work_names.main, writer->names.main,
+                                 why);
     }
     if (rv == APR_SUCCESS && writer->work_names.second) {
-        rv = file_dress(writer->work_names.second, writer->names.second, why);
+        rv = hostmap_copy_rights(writer->work_names.second,
+                                 writer->names.second, why);
     }
     if (rv != APR_SUCCESS) {
         return rv;

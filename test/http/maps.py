@@ -58,7 +58,8 @@ class MapTools:
 
     def build(self, path, entries, dbm_type="lmdb"):
         """Build or replace a map with `hostmap build`; its path."""
-        self.run("build", "-t", dbm_type, "-", path, text=text_of(entries))
+        self.run("build", "-t", dbm_type, "--max-removed", "100", "-", path,
+                 text=text_of(entries))
         return path
 
     def add_raw(self, path, entries, dbm_type="lmdb"):

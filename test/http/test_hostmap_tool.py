@@ -161,10 +161,10 @@ def test_build_takes_a_mark_of_utf8_before_the_first_key(tool):
 def test_build_keeps_the_type_of_the_map(tool, map_type):
     tool.map("map", map_type, "a.example.com !\n")
     made = tool("build", "-", "map", text="b.example.com !\n").ok()
-    assert made == "map: %s, 1 entries\n" % map_type
+    assert made.startswith("map: %s, 1 entries" % map_type)
     made = tool("build", "-t", map_type.upper(), "-", "map",
                 text="c.example.com !\n").ok()
-    assert made == "map: %s, 1 entries\n" % map_type
+    assert made.startswith("map: %s, 1 entries" % map_type)
     assert sorted(tool.files()) == sorted(files_of("map", map_type))
 
 
@@ -202,8 +202,8 @@ nothing.example.com
   port.example.com:80   http://10.0.0.1
 scheme.example.com gopher://10.0.0.1
 option.example.com http://10.0.0.1 timeout=soon
-*.example.com http://10.0.0.1
-www.example.org/path http://10.0.0.1
+www.*.example.com http://10.0.0.1
+www.example.org/path/ http://10.0.0.1
 dot.example.com. http://10.0.0.1
 good.example.com http://10.0.0.1
 """
@@ -316,7 +316,8 @@ def test_a_pair_too_big_for_sdbm_is_a_wrong_line(tool):
             "map was not written")
     tool("build", "-t", "lmdb", "-", "other", text=text).ok()
     done = tool("build", "--skip-bad", "-", "map", text=text)
-    assert (done.status, done.out) == (0, "map: sdbm, 1 entries\n")
+    assert (done.status, done.out) == (
+        0, "map: sdbm, 1 entries: 0 added, 0 changed, 1 removed, 1 same\n")
 
 
 def test_dry_run_checks_and_writes_nothing(tool):
@@ -327,7 +328,8 @@ def test_dry_run_checks_and_writes_nothing(tool):
     tool.map("map", "sdbm", "a !\n")
     before = tool.read("map.pag")
     assert tool("build", "--dry-run", "-", "map", text=SORTED).ok() \
-        == "map: sdbm, 10 entries (not written)\n"
+        == ("map: sdbm, 10 entries: 10 added, 0 changed, 1 removed, 0 same "
+            "(not written)\n")
     assert tool.read("map.pag") == before
 
 
@@ -488,8 +490,8 @@ def test_builds_at_the_same_time_wait_for_each_other(tool):
                                cwd=tool.folder, stdout=subprocess.PIPE)
               for n in range(len(texts))]
     for build in builds:
-        assert build.communicate(timeout=TOOL_TIMEOUT)[0] \
-            == b"map: lmdb, 5000 entries\n"
+        said = build.communicate(timeout=TOOL_TIMEOUT)[0]
+        assert said.startswith(b"map: lmdb, 5000 entries"), said
         assert build.returncode == 0
     assert tool("list", "map").ok() in texts
 
@@ -722,7 +724,8 @@ def test_check_warns_about_both_files_of_sdbm(tool):
 
 # ---- the command line ------------------------------------------------------
 
-VERBS = ["build", "check", "get", "list", "httxt2dbm"]
+VERBS = ["build", "check", "get", "list", "set", "delete", "diff", "apply",
+         "stat", "convert", "httxt2dbm"]
 
 
 def test_help_names_every_verb(tool):

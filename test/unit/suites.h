@@ -19,6 +19,8 @@ Suite *entry_suite(void);
 Suite *text_suite(void);
 Suite *reverse_suite(void);
 Suite *loop_suite(void);
+Suite *match_suite(void);
+Suite *import_suite(void);
 Suite *cache_suite(void);
 Suite *file_suite(void);
 Suite *serve_suite(void);

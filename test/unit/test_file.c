@@ -338,6 +338,209 @@ START_TEST(adding_keeps_what_is_there)
 }
 END_TEST
 
+/* The value that a changing writer sees; NULL: none. */
+static const char *seen_by(hostmap_writer *writer, const char *key)
+{
+    const char *value;
+    apr_size_t len;
+    apr_status_t rv;
+
+    rv = hostmap_writer_get(writer, key, strlen(key), &value, &len, &why);
+    if (rv == APR_NOTFOUND) {
+        return NULL;
+    }
+    ck_assert_int_eq(rv, APR_SUCCESS);
+    return apr_pstrmemdup(folder_pool, value, len);
+}
+
+START_TEST(a_map_is_changed)
+{
+    const char *type = types[_i], *value;
+    hostmap_writer *writer;
+    hostmap_file *file;
+    apr_size_t len;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 1000, "a");
+    ck_assert_msg(hostmap_writer_open(&writer, folder_file("map"), NULL, 100,
+                                      HOSTMAP_WRITER_CHANGE, folder_pool,
+                                      &why) == APR_SUCCESS, "%s", why.text);
+    ck_assert_str_eq(seen_by(writer, "h7.example.com"), "http://a/7");
+    ck_assert_ptr_null(seen_by(writer, "new"));
+    ck_assert_ptr_null(seen_by(writer, ""));
+    ck_assert_int_eq(hostmap_writer_put(writer, "new", 3, "value", 5, &why),
+                     APR_SUCCESS);
+    ck_assert_str_eq(seen_by(writer, "new"), "value");
+    ck_assert_int_eq(hostmap_writer_put(writer, "h8.example.com", 14, "8", 1,
+                                        &why), APR_SUCCESS);
+    ck_assert_str_eq(seen_by(writer, "h8.example.com"), "8");
+    ck_assert_int_eq(hostmap_writer_remove(writer, "h7.example.com", 14,
+                                           &why), APR_SUCCESS);
+    ck_assert_ptr_null(seen_by(writer, "h7.example.com"));
+    ck_assert_int_eq(hostmap_writer_remove(writer, "h7.example.com", 14,
+                                           &why), APR_NOTFOUND);
+
+    /* readers have the old one until it is committed */
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_fetch(file, "h7.example.com", 14, &value,
+                                        &len, folder_pool, &why),
+                     APR_SUCCESS);
+    hostmap_file_close(file);
+    ck_assert_msg(hostmap_writer_commit(writer, &why) == APR_SUCCESS, "%s",
+                  why.text);
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_fetch(file, "h7.example.com", 14, &value,
+                                        &len, folder_pool, &why),
+                     APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_file_fetch(file, "new", 3, &value, &len,
+                                        folder_pool, &why), APR_SUCCESS);
+    ck_assert_str_eq(value, "value");
+    hostmap_file_close(file);
+}
+END_TEST
+
+/* A key of the text, `!` as its value. */
+static void put(hostmap_writer *writer, const char *key)
+{
+    ck_assert_msg(hostmap_writer_put(writer, key, strlen(key), "!", 1, &why)
+                  == APR_SUCCESS, "%s", why.text);
+}
+
+static void take_out(hostmap_writer *writer, const char *key)
+{
+    ck_assert_int_eq(hostmap_writer_remove(writer, key, strlen(key), &why),
+                     APR_SUCCESS);
+}
+
+START_TEST(paths_of_a_host_that_was_removed_are_found)
+{
+    const char *type = types[_i], *key;
+    hostmap_writer *writer;
+    apr_size_t len;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         0, folder_pool, &why), APR_SUCCESS);
+    put(writer, "a");
+    put(writer, "a.b");
+    put(writer, "a.b/x");
+    put(writer, "c");
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         HOSTMAP_WRITER_CHANGE, folder_pool,
+                                         &why), APR_SUCCESS);
+    take_out(writer, "a");
+    take_out(writer, "c");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_NOTFOUND);
+    take_out(writer, "a.b");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(len, 5);
+    ck_assert_str_eq(key, "a.b/x");
+    put(writer, "a.b");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_NOTFOUND);
+    take_out(writer, "a.b");
+    take_out(writer, "a.b/x");
+    ck_assert_int_eq(hostmap_writer_orphan(writer, &key, &len, &why),
+                     APR_NOTFOUND);
+    hostmap_writer_abort(writer);
+}
+END_TEST
+
+START_TEST(a_change_keeps_the_mark_and_cannot_reach_it)
+{
+    const char *type = types[_i], *value;
+    hostmap_writer *writer;
+    hostmap_file *file;
+    apr_size_t len;
+    unsigned marks;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         0, folder_pool, &why), APR_SUCCESS);
+    put(writer, "*.a");
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         HOSTMAP_WRITER_CHANGE, folder_pool,
+                                         &why), APR_SUCCESS);
+    put(writer, "*.a/x");
+    ck_assert_int_eq(hostmap_writer_get(writer, "\xffmarks", 6, &value, &len,
+                                        &why), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_writer_remove(writer, "\xffmarks", 6, &why),
+                     APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_writer_put(writer, "\xffmarks", 6, "!", 1, &why),
+                     APR_EINVAL);
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    file = open_map("map", type);
+    ck_assert_int_eq(hostmap_file_marks(file, &marks, folder_pool, &why),
+                     APR_SUCCESS);
+    ck_assert_int_eq(marks, HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH);
+    hostmap_file_close(file);
+}
+END_TEST
+
+START_TEST(a_change_needs_a_map)
+{
+    const char *type = types[_i];
+    hostmap_writer *writer;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type, 0,
+                                         HOSTMAP_WRITER_CHANGE, folder_pool,
+                                         &why), APR_ENOENT);
+    ck_assert_int_eq(access(folder_file("map.hostmap-new"), F_OK), -1);
+}
+END_TEST
+
+/* More entries than are unmapped at once. */
+START_TEST(a_cursor_walks_in_the_order_of_bytes)
+{
+    const char *type = types[_i];
+    hostmap_cursor *cursor;
+    hostmap_file *file;
+    hostmap_pair pair;
+    char last[64] = "";
+    apr_status_t rv;
+    int seen = 0;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, strcmp(type, "lmdb") == 0 ? 150000 : 10, "a");
+    file = open_map("map", type);
+    rv = hostmap_cursor_open(&cursor, file, folder_pool, &why);
+    if (strcmp(type, "lmdb") != 0) {
+        ck_assert_int_eq(rv, APR_ENOTIMPL);
+        hostmap_file_close(file);
+        return;
+    }
+    ck_assert_int_eq(rv, APR_SUCCESS);
+    while ((rv = hostmap_cursor_next(cursor, &pair, &why)) == APR_SUCCESS) {
+        char key[64];
+
+        snprintf(key, sizeof(key), "%.*s", (int)pair.key_len, pair.key);
+        ck_assert_int_lt(strcmp(last, key), 0);
+        memcpy(last, key, sizeof(last));
+        ck_assert_mem_eq(pair.value, "http://a/", 9);
+        seen++;
+    }
+    ck_assert_int_eq(rv, APR_EOF);
+    ck_assert_int_eq(seen, 150000);
+    hostmap_cursor_close(cursor);
+    hostmap_file_close(file);
+}
+END_TEST
+
 START_TEST(the_mode_is_kept_and_a_new_map_is_readable)
 {
     const char *type = types[_i];
@@ -443,6 +646,14 @@ Suite *file_suite(void)
 
     tcase_add_checked_fixture(writing, folder_setup, folder_teardown);
     tcase_add_loop_test(writing, an_aborted_writer_changes_nothing, 0, TYPES);
+    tcase_add_loop_test(writing, a_map_is_changed, 0, TYPES);
+    tcase_add_loop_test(writing, paths_of_a_host_that_was_removed_are_found,
+                        0, TYPES);
+    tcase_add_loop_test(writing, a_change_keeps_the_mark_and_cannot_reach_it,
+                        0, TYPES);
+    tcase_add_loop_test(writing, a_change_needs_a_map, 0, TYPES);
+    tcase_add_loop_test(writing, a_cursor_walks_in_the_order_of_bytes, 0,
+                        TYPES);
     tcase_add_loop_test(writing, adding_keeps_what_is_there, 0, TYPES);
     tcase_add_loop_test(writing, the_mode_is_kept_and_a_new_map_is_readable,
                         0, TYPES);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_match.h
+ * @brief Which entry of a map answers for a host and a path.
+ *
+ * Pure: no allocation, no I/O of its own, any thread.  How entries are looked
+ * up is the caller's, so that the tool and a module decide by the same code.
+ *
+ * The host: the exact key; then `*.` and ever shorter parents, the most
+ * specific first; then `*`.  Under the host key that matched, the longest key
+ * `HOSTKEY/prefix` that ends at a segment boundary of the path.  A map without
+ * marks is asked for the exact key and nothing else.
+ */
+
+#ifndef HOSTMAP_MATCH_H
+#define HOSTMAP_MATCH_H
+
+#include "apr.h"
+#include "apr_errno.h"
+
+#include "hostmap_key.h"
+
+/** Most look-ups that one question costs: the exact key, its parents, `*`,
+ *  paths. */
+#define HOSTMAP_MATCH_LOOKUPS \
+    (2 + HOSTMAP_PARENTS_MAX + HOSTMAP_SEGMENTS_MAX)
+
+/**
+ * Look a key up.
+ * @param baton the caller's
+ * @return APR_SUCCESS; APR_NOTFOUND; anything else ends the search and is its
+ *         result
+ */
+typedef apr_status_t hostmap_match_fn(void *baton,
+                                      const char *key, apr_size_t key_len,
+                                      const char **value,
+                                      apr_size_t *value_len);
+
+/** Why a host key answers. */
+typedef enum {
+    HOSTMAP_MATCH_EXACT,
+    HOSTMAP_MATCH_WILDCARD,
+    HOSTMAP_MATCH_DEFAULT
+} hostmap_match_kind;
+
+typedef struct hostmap_matched {
+    hostmap_match_kind kind;
+    /** the key of the entry, terminated with NUL */
+    char key[HOSTMAP_KEY_MAX + 1];
+    apr_size_t key_len;
+    /** length of the key's host part; shorter than key_len: a path matched */
+    apr_size_t host_len;
+    /** as the look-up gave it */
+    const char *value;
+    apr_size_t value_len;
+    /** look-ups done, for the curious */
+    unsigned lookups;
+} hostmap_matched;
+
+/**
+ * Find the entry.
+ * @param m set when the result is APR_SUCCESS; m->lookups always
+ * @param marks the map's HOSTMAP_MARK_ bits
+ * @param host a key as hostmap_key_host() writes it
+ * @param path decoded and normalised, as httpd has it in r->uri; NULL: none
+ * @return APR_SUCCESS; APR_NOTFOUND; else what the look-up returned
+ *
+ * At most HOSTMAP_MATCH_LOOKUPS look-ups, whatever host and path are: of a name
+ * with more parents the HOSTMAP_PARENTS_MAX shortest are asked for, of a path
+ * with more segments the first HOSTMAP_SEGMENTS_MAX count.  No key is lost by
+ * that: hostmap_key_check() refuses longer ones.
+ */
+apr_status_t hostmap_match(hostmap_matched *m, unsigned marks,
+                           const char *host, apr_size_t host_len,
+                           const char *path, apr_size_t path_len,
+                           hostmap_match_fn *lookup, void *baton);
+
+#endif /* HOSTMAP_MATCH_H */

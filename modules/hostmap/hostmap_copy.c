@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_copy.c
+ * @brief What a new file takes over from the one that it replaces.
+ */
+
+#include "hostmap_copy.h"
+#include "hostmap_provider.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <linux/fs.h>
+
+/* The disk begins to write after so many bytes: at the end, when fsync waits
+ * for it, most are there. */
+#define STRIDE ((size_t)8 << 20)
+
+static apr_status_t copy_failed(hostmap_reason *why, const char *what,
+                                const char *name)
+{
+    return hostmap_because(why, errno, "cannot %s %s", what, name);
+}
+
+/* ---- bytes ------------------------------------------------------------- */
+
+static ssize_t write_all(int to, const char *bytes, size_t len, off_t at)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t put = pwrite(to, bytes + done, len - done, at + done);
+
+        if (put < 0 && errno != EINTR) {
+            return -1;
+        }
+        done += put > 0 ? put : 0;
+    }
+    return (ssize_t)len;
+}
+
+/* For file systems that cannot copy by themselves. */
+static ssize_t copy_through_memory(int to, int from, off_t at, size_t len)
+{
+    char bytes[1 << 16];
+    ssize_t got;
+
+    do {
+        got = pread(from, bytes, len < sizeof(bytes) ? len : sizeof(bytes),
+                    at);
+    } while (got < 0 && errno == EINTR);
+    return got > 0 ? write_all(to, bytes, got, at) : got;
+}
+
+static ssize_t copy_some(int to, int from, off_t at, size_t len)
+{
+    loff_t in = at, out = at;
+    ssize_t copied = copy_file_range(from, &in, to, &out, len, 0);
+
+    if (copied < 0 && (errno == EXDEV || errno == ENOSYS || errno == EINVAL
+                       || errno == EOPNOTSUPP || errno == EPERM)) {
+        return copy_through_memory(to, from, at, len);
+    }
+    return copied;
+}
+
+static int copy_extent(int to, int from, off_t at, off_t end)
+{
+    while (at < end) {
+        off_t left = end - at;
+        ssize_t copied = copy_some(to, from, at, left < (off_t)STRIDE
+                                   ? (size_t)left : STRIDE);
+
+        if (copied < 0 && errno == EINTR) {
+            continue;
+        }
+        if (copied <= 0) {
+            /* the file has become shorter */
+            errno = copied == 0 ? EIO : errno;
+            return -1;
+        }
+        sync_file_range(to, at, copied, SYNC_FILE_RANGE_WRITE);
+        at += copied;
+    }
+    return 0;
+}
+
+/* An sdbm file has more holes than data. */
+static int copy_extents(int to, int from, off_t size)
+{
+    off_t at = 0, end;
+
+    while (at < size) {
+        at = lseek(from, at, SEEK_DATA);
+        if (at < 0) {
+            return errno == ENXIO ? 0 : -1;
+        }
+        end = lseek(from, at, SEEK_HOLE);
+        if (end < 0 || copy_extent(to, from, at, end) != 0) {
+            return -1;
+        }
+        at = end;
+    }
+    return 0;
+}
+
+apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
+                                hostmap_reason *why)
+{
+    struct stat st;
+
+    if (ioctl(to, FICLONE, from) == 0) {
+        return APR_SUCCESS;
+    }
+    if (fstat(from, &st) != 0 || ftruncate(to, st.st_size) != 0
+        || copy_extents(to, from, st.st_size) != 0) {
+        return copy_failed(why, "write", name);
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- rights ------------------------------------------------------------ */
+
+/* Longest attribute of the kernel's file systems. */
+#define XATTR_MAX 65536
+
+#define ACL     "system.posix_acl_access"
+#define CONTEXT "security.selinux"
+
+static int has_none(int error)
+{
+    return error == ENODATA || error == EOPNOTSUPP;
+}
+
+/* Both files have the same attribute afterwards, or both have none. */
+static int xattr_copy(int fd, const char *like, const char *what)
+{
+    char *wanted = malloc(2 * XATTR_MAX), *there;
+    ssize_t wanted_len, there_len;
+    int rc = 0, error;
+
+    if (!wanted) {
+        return -1;
+    }
+    there = wanted + XATTR_MAX;
+    there_len = fgetxattr(fd, what, there, XATTR_MAX);
+    wanted_len = getxattr(like, what, wanted, XATTR_MAX);
+    if (wanted_len < 0) {
+        rc = !has_none(errno) ? -1
+             : there_len >= 0 ? fremovexattr(fd, what) : 0;
+    }
+    else if (wanted_len != there_len
+             || memcmp(wanted, there, wanted_len) != 0) {
+        rc = fsetxattr(fd, what, wanted, wanted_len, 0);
+    }
+    error = errno;
+    free(wanted);
+    errno = error;
+    return rc;
+}
+
+/* May the file be read by those who could read the old one?  Root always
+ * may; owner and group of the old one only if they are still its own, or if
+ * everybody may. */
+static int is_still_readable(const struct stat *old, int owner_kept,
+                             int group_kept, int has_acl)
+{
+    if (!group_kept && has_acl) {
+        return 0;
+    }
+    if (old->st_mode & S_IROTH) {
+        return 1;
+    }
+    return (owner_kept || old->st_uid == 0 || !(old->st_mode & S_IRUSR))
+           && (group_kept || !(old->st_mode & S_IRGRP));
+}
+
+/* Owner before mode: chown takes the set-id bits away.  Only root can give a
+ * file away; who cannot keeps at least the group and the mode. */
+static apr_status_t rights_of(int fd, const char *name, const char *like,
+                              const struct stat *old, hostmap_reason *why)
+{
+    mode_t mode = old->st_mode & 0777;
+    int owner_kept, group_kept, has_acl;
+    struct stat now;
+
+    owner_kept = fchown(fd, old->st_uid, old->st_gid) == 0;
+    group_kept = owner_kept || fchown(fd, (uid_t)-1, old->st_gid) == 0;
+    if (fstat(fd, &now) != 0) {
+        return copy_failed(why, "open", name);
+    }
+    has_acl = getxattr(like, ACL, NULL, 0) > 0;
+    if (!is_still_readable(old, now.st_uid == old->st_uid, group_kept,
+                           has_acl)) {
+        return hostmap_because(why, EPERM, "only its owner or root can "
+                               "keep the owner %u and the group %u of %s, "
+                               "and others could not read it then",
+                               (unsigned)old->st_uid, (unsigned)old->st_gid,
+                               like);
+    }
+    if (!group_kept) {
+        mode = (mode & ~S_IRWXG) | ((mode & S_IRWXO) << 3);
+    }
+    /* Who may not relabel files gets the context that the folder gives, most
+     * often the same.  The ACL last: its mask is the group's part of the
+     * mode. */
+    if (fchmod(fd, mode) != 0
+        || (xattr_copy(fd, like, CONTEXT) != 0
+            && errno != EPERM && errno != EACCES)
+        || xattr_copy(fd, like, ACL) != 0) {
+        return copy_failed(why, "set the rights of", name);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_copy_rights(const char *name, const char *like,
+                                 hostmap_reason *why)
+{
+    apr_status_t rv = APR_SUCCESS;
+    struct stat old;
+    int fd;
+
+    fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return copy_failed(why, "open", name);
+    }
+    if (stat(like, &old) == 0) {
+        rv = rights_of(fd, name, like, &old, why);
+    }
+    else if (fchmod(fd, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH) != 0) {
+        rv = copy_failed(why, "set the mode of", name);
+    }
+    if (rv == APR_SUCCESS && fsync(fd) != 0) {
+        rv = copy_failed(why, "write", name);
+    }
+    close(fd);
+    return rv;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Which entry answers for a host and a path: the order of look-ups, and the
+ * bound on them.
+ */
+
+#include "hostmap_match.h"
+
+#include <string.h>
+
+/** What one search needs at every step. */
+typedef struct match_search {
+    hostmap_matched *m;
+    hostmap_match_fn *lookup;
+    void *baton;
+} match_search;
+
+/** Ask for the key that stands in m->key. */
+static apr_status_t match_ask(match_search *s, apr_size_t key_len)
+{
+    hostmap_matched *m = s->m;
+    const char *value;
+    apr_size_t value_len;
+    apr_status_t rv;
+
+    m->key[key_len] = '\0';
+    m->lookups++;
+    rv = s->lookup(s->baton, m->key, key_len, &value, &value_len);
+    if (rv == APR_SUCCESS) {
+        m->key_len = key_len;
+        m->value = value;
+        m->value_len = value_len;
+    }
+    return rv;
+}
+
+/** Ask for `*` and the bytes from a dot of the name on: "*.example.com". */
+static apr_status_t match_below(match_search *s, const char *suffix,
+                                apr_size_t len)
+{
+    if (1 + len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    s->m->key[0] = '*';
+    memcpy(s->m->key + 1, suffix, len);
+    return match_ask(s, 1 + len);
+}
+
+static apr_status_t match_wildcard(match_search *s, const char *host,
+                                   apr_size_t host_len)
+{
+    const char *dots[HOSTMAP_PARENTS_MAX];
+    const char *at = host + host_len;
+    apr_status_t rv = APR_NOTFOUND;
+    unsigned count = 0;
+
+    /* from the end of the name: the shortest parents are those that count */
+    while (at > host && count < HOSTMAP_PARENTS_MAX) {
+        if (*--at == '.') {
+            dots[count++] = at;
+        }
+    }
+    s->m->kind = HOSTMAP_MATCH_WILDCARD;
+    while (rv == APR_NOTFOUND && count > 0) {
+        at = dots[--count];
+        rv = match_below(s, at, (apr_size_t)(host + host_len - at));
+    }
+    if (rv == APR_NOTFOUND) {
+        s->m->kind = HOSTMAP_MATCH_DEFAULT;
+        rv = match_below(s, "", 0);
+    }
+    return rv;
+}
+
+/** Find the longest path below the host key that stands in m->key.  The path's
+ *  bytes are put behind it once: each shorter prefix is their beginning. */
+static apr_status_t match_path(match_search *s, const char *path,
+                               apr_size_t path_len)
+{
+    apr_size_t ends[HOSTMAP_SEGMENTS_MAX];
+    apr_size_t host_len = s->m->host_len;
+    apr_size_t room = HOSTMAP_KEY_MAX - host_len;
+    apr_size_t i;
+    apr_status_t rv = APR_NOTFOUND;
+    unsigned count = 0;
+
+    for (i = 1; i <= path_len && i <= room
+                && count < HOSTMAP_SEGMENTS_MAX; i++) {
+        /* a slash at the end begins no segment: /blog/ is /blog here */
+        if ((i == path_len || path[i] == '/') && path[i - 1] != '/') {
+            ends[count++] = i;
+        }
+    }
+    if (count > 0) {
+        memcpy(s->m->key + host_len, path, ends[count - 1]);
+    }
+    while (rv == APR_NOTFOUND && count > 0) {
+        rv = match_ask(s, host_len + ends[--count]);
+    }
+    return rv;
+}
+
+apr_status_t hostmap_match(hostmap_matched *m, unsigned marks,
+                           const char *host, apr_size_t host_len,
+                           const char *path, apr_size_t path_len,
+                           hostmap_match_fn *lookup, void *baton)
+{
+    match_search s = { m, lookup, baton };
+    apr_status_t rv;
+
+    m->lookups = 0;
+    if (host_len == 0 || host_len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    m->kind = HOSTMAP_MATCH_EXACT;
+    memcpy(m->key, host, host_len);
+    rv = match_ask(&s, host_len);
+    if (rv == APR_NOTFOUND && (marks & HOSTMAP_MARK_WILDCARD)) {
+        rv = match_wildcard(&s, host, host_len);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    m->host_len = m->key_len;
+    if ((marks & HOSTMAP_MARK_PATH) && path && path_len > 0
+        && path[0] == '/') {
+        rv = match_path(&s, path, path_len);
+        m->key[m->key_len] = '\0';
+    }
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
