@@ -20,12 +20,13 @@ extern "C" {
 
 /**
  * Give the options of the pool that is to serve this request, over those of
- * ProxyPoolSet.  Before mod_proxy's handler runs, on the request's thread.
+ * ProxyPoolSet, in place of those given before.  Before mod_proxy's handler
+ * runs, on the request's thread.
  * @param words key=value words with ProxyPass's names; checked already, must
  *        live as long as the request; not terminated
- * @param len their length
- * @param about what they belong to, for a message: lives as long as the
- *        request
+ * @param len their length, 0: none
+ * @param about what they belong to, for a message when they have no effect:
+ *        lives as long as the request; NULL: say nothing
  */
 APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
                         (request_rec *r, const char *words, apr_size_t len,

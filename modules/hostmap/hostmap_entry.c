@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The grammar of values.  The limits of host and socket are those of the
- * fields of mod_proxy's worker: a longer one would be refused by every request
- * instead of once by the tool.
+ * The grammar of values.  The limit of a socket is that of the field of
+ * mod_proxy's worker, as the limit of a host is: a longer one would be refused
+ * by every request instead of once by the tool.
  */
 
 #include <string.h>
@@ -12,8 +12,7 @@
 
 #include "hostmap_scan.h"
 
-/** mod_proxy's 256 and 96 with the terminating NUL */
-#define ENTRY_HOST_MAX 255
+/** mod_proxy's 96 with the terminating NUL */
 #define ENTRY_SOCKET_MAX 95
 
 #define ENTRY_FIRST_WORD "expected a URL, `!` or a status"
@@ -43,14 +42,6 @@ static const entry_scheme entry_schemes[] = {
 
 #define SCHEMES (sizeof(entry_schemes) / sizeof(entry_schemes[0]))
 
-/** Scheme, host and port of a URL, and the bytes behind them. */
-typedef struct entry_url {
-    hostmap_str scheme;
-    hostmap_str host;
-    apr_port_t port;
-    hostmap_str rest;
-} entry_url;
-
 static const entry_scheme *entry_scheme_find(hostmap_str scheme)
 {
     apr_size_t i;
@@ -73,117 +64,14 @@ apr_port_t hostmap_scheme_port(hostmap_str scheme)
     return known ? known->port : 0;
 }
 
-/** Length of the bytes before the first such one. */
-static apr_size_t entry_span(hostmap_str str, char stop)
-{
-    const char *at = str.len > 0 ? memchr(str.ptr, stop, str.len) : NULL;
-
-    return at ? (apr_size_t)(at - str.ptr) : str.len;
-}
-
-static hostmap_str entry_behind(hostmap_str str, apr_size_t len)
-{
-    str.ptr += len;
-    str.len -= len;
-    return str;
-}
-
-/** Reads `[v6]` or a name; tail: what is left of the authority. */
-static apr_status_t entry_host(hostmap_str *host, hostmap_str *tail,
-                               hostmap_str authority,
-                               const hostmap_scan *scan)
-{
-    if (authority.len > 0 && authority.ptr[0] == '[') {
-        *host = entry_behind(authority, 1);
-        host->len = entry_span(*host, ']');
-        if (host->len + 1 == authority.len || !hostmap_scan_ipv6(*host)) {
-            return hostmap_scan_fail(scan, host->ptr,
-                                     "expected an IPv6 address and `]`");
-        }
-        *tail = entry_behind(authority, host->len + 2);
-        return APR_SUCCESS;
-    }
-
-    *host = authority;
-    host->len = hostmap_scan_while(authority, HOSTMAP_SCAN_NAME);
-    *tail = entry_behind(authority, host->len);
-    if (tail->len > 0 && tail->ptr[0] != ':') {
-        return hostmap_scan_fail(scan, tail->ptr,
-                                 "expected letters, digits, `.`, `_` or "
-                                 "`-` in the host");
-    }
-    if (host->len == 0) {
-        return hostmap_scan_fail(scan, host->ptr, "expected a host");
-    }
-    if (host->len > ENTRY_HOST_MAX) {
-        return hostmap_scan_fail(scan, host->ptr + ENTRY_HOST_MAX,
-                                 "the host is longer than 255 bytes");
-    }
-    return APR_SUCCESS;
-}
-
-static apr_status_t entry_authority(entry_url *url, hostmap_str authority,
-                                    const hostmap_scan *scan)
-{
-    hostmap_str tail;
-    apr_status_t rv = entry_host(&url->host, &tail, authority, scan);
-
-    if (rv != APR_SUCCESS || tail.len == 0) {
-        return rv;
-    }
-    if (tail.ptr[0] != ':') {
-        return hostmap_scan_fail(scan, tail.ptr,
-                                 "expected a port or a path behind `]`");
-    }
-    tail = entry_behind(tail, 1);
-    if (!hostmap_scan_port(&url->port, tail)) {
-        return hostmap_scan_fail(scan, tail.ptr,
-                                 "the port is not a number of 1 to 65535");
-    }
-    return APR_SUCCESS;
-}
-
-/** Takes scheme://host[:port] off a URL. */
-static apr_status_t entry_split(entry_url *url, hostmap_str text,
-                                const char *no_scheme,
-                                const hostmap_scan *scan)
-{
-    hostmap_str authority, tail;
-    const char *user;
-    apr_status_t rv;
-
-    url->scheme = text;
-    url->scheme.len = hostmap_scan_until(text, HOSTMAP_SCAN_COLON
-                                         | HOSTMAP_SCAN_SLASH);
-    url->port = 0;
-    tail = entry_behind(text, url->scheme.len);
-    if (url->scheme.len == 0 || tail.len < 3
-        || memcmp(tail.ptr, "://", 3) != 0) {
-        return hostmap_scan_fail(scan, text.ptr, no_scheme);
-    }
-
-    authority = entry_behind(tail, 3);
-    authority.len = hostmap_scan_until(authority, HOSTMAP_SCAN_SLASH
-                                       | HOSTMAP_SCAN_QUERY);
-    url->rest = entry_behind(tail, 3 + authority.len);
-    rv = entry_authority(url, authority, scan);
-    if (rv == APR_SUCCESS) {
-        return APR_SUCCESS;
-    }
-    /* no host and no port holds an @: it explains whatever is wrong */
-    user = memchr(authority.ptr, '@', authority.len);
-    return user ? hostmap_scan_fail(scan, user,
-                                    "a user name in a URL is refused") : rv;
-}
-
 /** `unix:/path|` in front of a URL; *url is moved behind it. */
 static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
                                  const hostmap_scan *scan)
 {
-    hostmap_str path = entry_behind(*url, strlen("unix:"));
+    hostmap_str path = hostmap_scan_behind(*url, strlen("unix:"));
     apr_size_t i;
 
-    path.len = entry_span(path, '|');
+    path.len = hostmap_scan_before(path, '|');
     if (path.ptr + path.len == url->ptr + url->len) {
         return hostmap_scan_fail(scan, path.ptr + path.len,
                                  "expected `|` and a URL behind the socket");
@@ -205,7 +93,7 @@ static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
                                  "the socket is longer than 95 bytes");
     }
     entry->socket = path;
-    *url = entry_behind(*url, strlen("unix:") + path.len + 1);
+    *url = hostmap_scan_behind(*url, strlen("unix:") + path.len + 1);
     return APR_SUCCESS;
 }
 
@@ -213,7 +101,7 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
                                   const hostmap_scan *scan)
 {
     hostmap_str text = word;
-    entry_url url;
+    hostmap_url url;
     apr_size_t i;
     apr_status_t rv;
 
@@ -226,9 +114,9 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
             return rv;
         }
     }
-    rv = entry_split(&url, text, entry->socket.len > 0
-                     ? "expected scheme://host behind the socket"
-                     : ENTRY_FIRST_WORD, scan);
+    rv = hostmap_scan_url(&url, text, entry->socket.len > 0
+                          ? "expected scheme://host behind the socket"
+                          : ENTRY_FIRST_WORD, scan);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -298,7 +186,7 @@ static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
                                  hostmap_str rest, const hostmap_scan *scan)
 {
     apr_int64_t number;
-    entry_url url;
+    hostmap_url url;
     apr_status_t rv;
 
     if (!hostmap_scan_number(&number, word)) {
@@ -317,9 +205,9 @@ static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
     else {
         entry->kind = HOSTMAP_ENTRY_REDIRECT;
         entry->url = hostmap_scan_word(&rest);
-        rv = entry_split(&url, entry->url,
-                         "expected an http or https URL behind the status",
-                         scan);
+        rv = hostmap_scan_url(&url, entry->url,
+                              "expected an http or https URL behind the "
+                              "status", scan);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -360,7 +248,7 @@ apr_status_t hostmap_entry_parse(hostmap_entry *entry,
     word = rest = hostmap_scan_trim(rest);
     word.len = hostmap_scan_until(word, HOSTMAP_SCAN_BLANK
                                   | HOSTMAP_SCAN_CONTROL);
-    rest = entry_behind(rest, word.len);
+    rest = hostmap_scan_behind(rest, word.len);
     i = hostmap_scan_until(rest, HOSTMAP_SCAN_CONTROL);
     if (i < rest.len) {
         return hostmap_scan_fail(&scan, rest.ptr + i,

@@ -2,9 +2,9 @@
 
 /**
  * @file hostmap_scan.h
- * @brief What the parsers of keys, values and lines have in common.
+ * @brief What the parsers of keys, values, lines and URLs have in common.
  *
- * Internal to the map library.  ASCII only: nothing here asks the locale.
+ * Internal to the tree.  ASCII only: nothing here asks the locale.
  * Pure: no allocation, no I/O, any thread.
  */
 
@@ -96,6 +96,12 @@ hostmap_str hostmap_scan_trim(hostmap_str str);
 /** Take the next word off the front of rest; empty when there is none. */
 hostmap_str hostmap_scan_word(hostmap_str *rest);
 
+/** Length of the bytes before the first such one. */
+apr_size_t hostmap_scan_before(hostmap_str str, char stop);
+
+/** What follows the first len bytes. */
+hostmap_str hostmap_scan_behind(hostmap_str str, apr_size_t len);
+
 /** Digits and nothing else, that fit: 1; else 0. */
 int hostmap_scan_number(apr_int64_t *number, hostmap_str str);
 
@@ -104,6 +110,25 @@ int hostmap_scan_port(apr_port_t *port, hostmap_str str);
 
 /** An IPv6 address without brackets and zone: 1; else 0. */
 int hostmap_scan_ipv6(hostmap_str str);
+
+/** Longest name of a host: mod_proxy's field of 256 with its NUL. */
+#define HOSTMAP_SCAN_HOST_MAX 255
+
+/** Scheme, host and port of a URL, and the bytes behind them. */
+typedef struct hostmap_url {
+    hostmap_str scheme;
+    hostmap_str host;   /**< IPv6 without brackets */
+    apr_port_t port;    /**< 0: none written */
+    hostmap_str rest;   /**< from `/`, `?` or `#` on; not looked at */
+} hostmap_url;
+
+/**
+ * Take scheme://host[:port] off a URL.  Any scheme; userinfo is refused.
+ * @param no_scheme the reason when text does not begin with scheme://
+ */
+apr_status_t hostmap_scan_url(hostmap_url *url, hostmap_str text,
+                              const char *no_scheme,
+                              const hostmap_scan *scan);
 
 /** The HOSTMAP_ENTRY_NO* bit of a flag, 0 for any other word. */
 unsigned hostmap_option_flag(hostmap_str word);

@@ -274,7 +274,7 @@ static void say_ignored(request_rec *r, const char *reason)
     apr_ssize_t len = APR_HASH_KEY_STRING;
     apr_uint32_t held;
 
-    if (!state || state->words.len == 0) {
+    if (!state || state->words.len == 0 || !state->about) {
         return;
     }
     if (hostmap_limit_pass(&said[apr_hashfunc_default(state->about, &len)
