@@ -51,8 +51,20 @@ mod_proxy_express_core = \
 	modules/express/loop_core.c \
 	modules/express/loop_core.h \
 	modules/express/reverse_core.c \
-	modules/express/reverse_core.h
+	modules/express/reverse_core.h \
+	modules/express/target_core.c \
+	modules/express/target_core.h
 mod_proxy_express_sources = \
+	modules/express/express_loop.c \
+	modules/express/express_loop.h \
+	modules/express/express_request.c \
+	modules/express/express_request.h \
+	modules/express/express_response.c \
+	modules/express/express_response.h \
+	modules/express/express_route.c \
+	modules/express/express_route.h \
+	modules/express/express_value.c \
+	modules/express/express_value.h \
 	modules/express/mod_proxy_express.c
 
 # mod_proxy_pool.
