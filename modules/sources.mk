@@ -116,6 +116,7 @@ unit_sources = \
 	test/unit/test_pool_options.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
+	test/unit/test_target.c \
 	test/unit/test_text.c \
 	test/unit/unit.c \
 	test/unit/vectors.c \

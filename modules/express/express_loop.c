@@ -52,7 +52,7 @@ int express_loop_is(request_rec *r)
 
 /* mod_proxy's hook: headers_in is its own copy here, what goes to the
  * backend. */
-static int loop_proxy_fixups(request_rec *r)
+static int express_proxy_fixups(request_rec *r)
 {
     if (!express_request_mapped(r)) {
         return DECLINED;
@@ -63,6 +63,6 @@ static int loop_proxy_fixups(request_rec *r)
 
 void express_loop_register(void)
 {
-    APR_OPTIONAL_HOOK(proxy, fixups, loop_proxy_fixups, NULL, NULL,
+    APR_OPTIONAL_HOOK(proxy, fixups, express_proxy_fixups, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }

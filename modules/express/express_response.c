@@ -21,7 +21,7 @@
 
 static ap_filter_rec_t *reverse_filter_handle;
 
-static void response_insert_filter(request_rec *r)
+static void express_insert_filter(request_rec *r)
 {
     if (express_request_mapped(r)) {
         ap_add_output_filter_handle(reverse_filter_handle, NULL, r,
@@ -86,7 +86,7 @@ static void reverse_headers(request_rec *r, const express_request *state,
     }
 }
 
-static apr_status_t reverse_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+static apr_status_t express_reverse_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     const express_request *state = express_request_mapped(f->r);
     reverse_map map;
@@ -102,8 +102,8 @@ static apr_status_t reverse_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
 void express_response_register(void)
 {
-    ap_hook_insert_filter(response_insert_filter, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_filter(express_insert_filter, NULL, NULL, APR_HOOK_LAST);
     reverse_filter_handle =
-        ap_register_output_filter(REVERSE_FILTER, reverse_filter, NULL,
+        ap_register_output_filter(REVERSE_FILTER, express_reverse_filter, NULL,
                                   AP_FTYPE_RESOURCE);
 }
