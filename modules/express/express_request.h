@@ -23,6 +23,7 @@ typedef enum {
     EXPRESS_SAID_BAD,
     EXPRESS_SAID_OPTION,
     EXPRESS_SAID_LOOP,
+    EXPRESS_SAID_BALANCER,
     EXPRESS_SAID_KINDS
 } express_said;
 

@@ -86,7 +86,8 @@ static void reverse_headers(request_rec *r, const express_request *state,
     }
 }
 
-static apr_status_t express_reverse_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+static apr_status_t express_reverse_filter(ap_filter_t *f,
+                                           apr_bucket_brigade *bb)
 {
     const express_request *state = express_request_mapped(f->r);
     reverse_map map;

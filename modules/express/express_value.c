@@ -138,6 +138,49 @@ static char *backend_url(request_rec *r, const hostmap_entry *entry,
     return url;
 }
 
+/* mod_proxy would say that it has no handler for the scheme. */
+static int lacks_balancer(request_rec *r, const hostmap_entry *entry,
+                          const char *url)
+{
+    static const char name[] = "balancer";
+    proxy_server_conf *conf;
+
+    if (entry->scheme.len != sizeof(name) - 1
+        || ap_cstr_casecmpn(entry->scheme.ptr, name, sizeof(name) - 1)) {
+        return 0;
+    }
+    conf = ap_get_module_config(r->server->module_config, &proxy_module);
+    return ap_proxy_get_balancer(r->pool, conf, url, 0) == NULL;
+}
+
+static int refuse_balancer(request_rec *r, express_map *map,
+                           const hostmap_matched *found,
+                           const hostmap_entry *entry)
+{
+    const char *more;
+
+    if (express_may_say(map, EXPRESS_SAID_BALANCER, found, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0015: map %s: entry "
+                      "%s: the configuration of this virtual host has no "
+                      "<Proxy \"balancer://%.*s\">%s", map->path, found->key,
+                      (int)entry->host.len, entry->host.ptr, more);
+    }
+    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
+}
+
+static int refuse_loop(request_rec *r, express_map *map,
+                       const hostmap_matched *found)
+{
+    const char *more;
+
+    if (express_may_say(map, EXPRESS_SAID_LOOP, found, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
+                      "%s: loop: its backend sends requests back "
+                      "here%s", map->path, found->key, more);
+    }
+    return express_refuse(r, HTTP_LOOP_DETECTED);
+}
+
 static int serve_backend(request_rec *r, express_map *map,
                          const hostmap_matched *found,
                          const hostmap_entry *entry, const char *prefix)
@@ -145,18 +188,13 @@ static int serve_backend(request_rec *r, express_map *map,
     apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
     int noquery = entry->flags & HOSTMAP_ENTRY_NOQUERY;
     const char *raw = NULL;
-    const char *rest, *backend, *more;
+    const char *rest, *backend;
     express_request *state;
     char *url;
     int rc;
 
     if (express_loop_is(r)) {
-        if (express_may_say(map, EXPRESS_SAID_LOOP, found, r, &more)) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
-                          "%s: loop: its backend sends requests back "
-                          "here%s", map->path, found->key, more);
-        }
-        return express_refuse(r, HTTP_LOOP_DETECTED);
+        return refuse_loop(r, map, found);
     }
     if (entry->words.len > 0) {
         hand_options(r, map, found, entry);
@@ -167,6 +205,9 @@ static int serve_backend(request_rec *r, express_map *map,
     rest = raw ? raw : r->uri + taken;
     url = backend_url(r, entry, rest, noquery && raw ? strcspn(rest, "?")
                                                      : strlen(rest), &backend);
+    if (lacks_balancer(r, entry, url + strlen("proxy:"))) {
+        return refuse_balancer(r, map, found, entry);
+    }
     /* as ProxyPass does: a ws:// backend wants upgrade requests only */
     rc = proxy_run_check_trans(r, url + strlen("proxy:"));
     if (rc != OK && rc != DECLINED) {

@@ -23,8 +23,9 @@ A request tells its backend how to misbehave with an X-Backend header, JSON:
     stats            true: answer with the backend's counters
 
 A request for an upgrade to websocket is granted: from then on every byte is
-sent back.  Backends for HTTP/2 and FastCGI say no more than name and connection
-and take no orders.
+sent back.  Backends for HTTP/2, FastCGI, SCGI, uwsgi and AJP take no orders:
+they say name, connection and what they were asked for, the CGI-like ones their
+environment besides.
 """
 
 import asyncio
@@ -40,6 +41,8 @@ import sys
 import h2.config
 import h2.connection
 import h2.events
+
+import gateways
 
 READY_TIMEOUT = 15
 
@@ -59,10 +62,11 @@ class Counted(asyncio.Protocol):
     def connection_lost(self, _):
         self.backend["open"] -= 1
 
-    def brief(self):
+    def brief(self, **more):
         """The answer of those who take no orders."""
         return json.dumps({"backend": self.backend["name"],
-                           "connection": self.number}).encode("ascii")
+                           "connection": self.number,
+                           **more}).encode("ascii")
 
 
 class Connection(Counted):
@@ -195,8 +199,10 @@ class Http2Connection(Counted):
 
     def data_received(self, data):
         for event in self.state.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived):
+                self.target = dict(event.headers)[b":path"].decode("ascii")
             if isinstance(event, h2.events.StreamEnded):
-                body = self.brief()
+                body = self.brief(target=self.target)
                 self.state.send_headers(event.stream_id, [
                     (":status", "200"), ("content-length", str(len(body)))])
                 self.state.send_data(event.stream_id, body, True)
@@ -207,7 +213,7 @@ class FastCgiConnection(Counted):
     """A FastCGI responder; httpd says whether it keeps the connection."""
 
     HEADER = struct.Struct(">BBHHBx")
-    BEGIN, END, STDIN, STDOUT = 1, 3, 5, 6
+    BEGIN, END, PARAMS, STDIN, STDOUT = 1, 3, 4, 5, 6
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -228,19 +234,49 @@ class FastCgiConnection(Counted):
                 return
             if kind == self.BEGIN:
                 self.keep = self.buffer[self.HEADER.size + 2] & 1
+                self.params = b""
+            elif kind == self.PARAMS:
+                self.params += self.buffer[self.HEADER.size:end - padding]
             elif kind == self.STDIN and length == 0:
                 self.answer(number)
             self.buffer = self.buffer[end:]
 
     def answer(self, number):
-        self.record(self.STDOUT, number, b"Status: 200\r\n\r\n" + self.brief())
+        body = self.brief(env=gateways.fcgi_pairs(self.params))
+        self.record(self.STDOUT, number, b"Status: 200\r\n\r\n" + body)
         self.record(self.STDOUT, number, b"")
         self.record(self.END, number, bytes(8))
         if not self.keep:
             self.transport.close()
 
 
-PROTOCOLS = {"h2c": Http2Connection, "fcgi": FastCgiConnection}
+class GatewayConnection(Counted):
+    """One request and its answer, by a gateway's protocol."""
+
+    def __init__(self, backend, read, answer):
+        super().__init__(backend)
+        self.buffer = b""
+        self.read = read
+        self.answer = answer
+
+    def data_received(self, data):
+        self.buffer += data
+        seen = self.read(self.buffer)
+        if seen is not None:
+            self.transport.write(self.answer(self.brief(**seen)))
+            self.transport.close()
+
+
+PROTOCOLS = {
+    "h2c": Http2Connection,
+    "fcgi": FastCgiConnection,
+    "scgi": lambda backend: GatewayConnection(
+        backend, gateways.read_scgi, gateways.answer_cgi),
+    "uwsgi": lambda backend: GatewayConnection(
+        backend, gateways.read_uwsgi, gateways.answer_uwsgi),
+    "ajp": lambda backend: GatewayConnection(
+        backend, gateways.read_ajp, gateways.answer_ajp),
+}
 
 
 def tls_context(file):
@@ -314,7 +350,8 @@ class Backends:
     they end: its standard input closes.
 
     A name may say more: name:unix:SOCKET, name:tls:FILE (certificate and
-    key), name:wide (all loopback addresses), name:h2c, name:fcgi."""
+    key), name:wide (all loopback addresses), name:h2c, name:fcgi, name:scgi,
+    name:uwsgi, name:ajp."""
 
     def __init__(self, *names):
         self.process = subprocess.Popen(

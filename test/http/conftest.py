@@ -136,12 +136,13 @@ def backends():
 @pytest.fixture(scope="module")
 def pool_backends():
     """Backends that count the connections of one test file; `tls`, `unix`,
-    `h2c` and `fcgi` are what they are called, `wide` listens on every loopback
-    address."""
+    `h2c`, `fcgi`, `scgi`, `uwsgi` and `ajp` are what they are called, `wide`
+    listens on every loopback address."""
     path = httpd_server.private_folder()
     started = Backends(*BACKENDS, "tls:tls:" + self_signed(path + "/pem"),
                        "unix:unix:" + path + "/socket", "wide:wide",
-                       "h2c:h2c", "fcgi:fcgi")
+                       "h2c:h2c", "fcgi:fcgi", "scgi:scgi", "uwsgi:uwsgi",
+                       "ajp:ajp")
     started.socket = path + "/socket"
     yield started
     started.stop()
