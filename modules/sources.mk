@@ -130,6 +130,7 @@ fuzz_programs = \
 	test/fuzz/fuzz_loop \
 	test/fuzz/fuzz_match \
 	test/fuzz/fuzz_reverse \
+	test/fuzz/fuzz_target \
 	test/fuzz/fuzz_text
 
 # Small scripts that `make check` runs over the sources and what was built.
