@@ -268,6 +268,7 @@ class GatewayConnection(Counted):
 
 
 PROTOCOLS = {
+    "h2": Http2Connection,
     "h2c": Http2Connection,
     "fcgi": FastCgiConnection,
     "scgi": lambda backend: GatewayConnection(
@@ -279,14 +280,19 @@ PROTOCOLS = {
 }
 
 
-def tls_context(file):
-    """From a file with certificate and key."""
+def tls_context(kind, file):
+    """From a file with certificate and key; None for what speaks no TLS."""
+    if kind not in ("tls", "h2"):
+        return None
+
     def note_name(tls, name, _):
         tls.asked_for = name or ""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     context.sni_callback = note_name
+    if kind == "h2":
+        context.set_alpn_protocols(["h2"])
     return context
 
 
@@ -329,7 +335,7 @@ async def listen(name, kind, file):
     else:
         server = await loop.create_server(
             protocol, "127.0.0.1", 0, backlog=1024,
-            ssl=tls_context(file) if kind == "tls" else None)
+            ssl=tls_context(kind, file))
     backend["port"] = server.sockets[0].getsockname()[1]
     return backend["port"]
 
@@ -350,7 +356,7 @@ class Backends:
     they end: its standard input closes.
 
     A name may say more: name:unix:SOCKET, name:tls:FILE (certificate and
-    key), name:wide (all loopback addresses), name:h2c, name:fcgi, name:scgi,
+    key), name:h2:FILE, name:wide (all loopback addresses), name:h2c, name:fcgi, name:scgi,
     name:uwsgi, name:ajp."""
 
     def __init__(self, *names):

@@ -24,7 +24,7 @@ def schemes(request, make_module_httpd, pool_backends, maps, module_folder,
     """A server with an entry for each scheme, with and without
     mod_proxy_pool."""
     urls = {scheme: "%s://127.0.0.1:%d" % (scheme, pool_backends.port[scheme])
-            for scheme in ("h2c", "fcgi", "scgi", "uwsgi", "ajp")}
+            for scheme in ("h2", "h2c", "fcgi", "scgi", "uwsgi", "ajp")}
     urls["https"] = "https://127.0.0.1:%d" % pool_backends.port["tls"]
     urls["wss"] = "wss://127.0.0.1:%d" % pool_backends.port["tls"]
     urls["ws"] = "ws://127.0.0.1:%d" % pool_backends.port["a"]
@@ -66,12 +66,14 @@ def test_scheme_is_asked_for_the_path(schemes, scheme, backend, asked,
 
 
 @PATHS
-def test_h2c_is_asked_for_the_path(schemes, settings, asked, received):
+@pytest.mark.parametrize("scheme", ["h2", "h2c"])
+def test_http2_is_asked_for_the_path(schemes, settings, scheme, asked,
+                                     received):
     if settings.mpm == "prefork":
         pytest.skip("mod_http2, which mod_proxy_http2 needs, does not serve "
                     "under prefork")
-    response = schemes.get("h2c.example.com", asked)
-    assert (response.status, response.backend) == (200, "h2c")
+    response = schemes.get(scheme + ".example.com", asked)
+    assert (response.status, response.backend) == (200, scheme)
     assert response.target == received
 
 

@@ -12,6 +12,7 @@ import client
 from backend import self_signed
 from httpd import wait_for
 from maps import express
+from test_docs import TOP, text_of
 
 
 # ---- redirects ------------------------------------------------------------
@@ -400,11 +401,13 @@ def test_unknown_host_has_no_such_environment(make_httpd, maps, folder):
 
 # ---- what the client used -------------------------------------------------
 
-RECIPE = """
-RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}
-RequestHeader set X-Forwarded-Port expr=%{SERVER_PORT}
-"""
-"""As docs/mod_proxy_express.md has it."""
+def documented(word):
+    """The block of configuration in the module's page with this word."""
+    blocks = re.findall(r"```apache\n(.*?)```", text_of(
+        TOP + "/docs/mod_proxy_express.md"), re.DOTALL)
+    found = [block for block in blocks if word in block]
+    assert len(found) == 1, word
+    return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -414,7 +417,8 @@ def forwarded(make_module_httpd, backends, maps, module_folder):
         "www.example.com/blog": backends.url("b")})
     httpd = make_module_httpd(modules=["headers", "ssl"], children=1)
     httpd.tls = httpd.listen()
-    return httpd.start(express(path) + RECIPE + """
+    return httpd.start(express(path)
+                       + documented("X-Forwarded-Proto") + """
 <VirtualHost *:%d>
     ServerName main.example.net:443
     SSLEngine On
