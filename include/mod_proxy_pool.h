@@ -35,7 +35,7 @@ APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
 /** How a request got its connection. */
 typedef enum {
     /** no pool of ours (a configured worker, ...), or a scheme whose
-     *  connections cannot be watched (fcgi, ajp) */
+     *  connections cannot be watched (fcgi, scgi, ajp) */
     PROXY_POOL_NONE,
     PROXY_POOL_GENERIC,     /**< all pools in use: mod_proxy's own worker */
     PROXY_POOL_NEW,         /**< a pool, over a new connection */

@@ -6,7 +6,7 @@
 switchboard_version = 0.1.0
 
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
-switchboard_modules = mod_proxy_express mod_proxy_pool
+switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy
 
 # What modules of others may include: installed.
 module_headers = \
@@ -80,6 +80,29 @@ mod_proxy_pool_sources = \
 	modules/pool/pool_worker.c \
 	modules/pool/pool_worker.h
 
+# mod_reproxy.
+mod_reproxy_core = \
+	modules/reproxy/allow_core.c \
+	modules/reproxy/allow_core.h \
+	modules/reproxy/cache_core.c \
+	modules/reproxy/cache_core.h \
+	modules/reproxy/headers_core.c \
+	modules/reproxy/headers_core.h \
+	modules/reproxy/url_core.c \
+	modules/reproxy/url_core.h
+mod_reproxy_sources = \
+	modules/reproxy/mod_reproxy.c \
+	modules/reproxy/reproxy.h \
+	modules/reproxy/reproxy_access.c \
+	modules/reproxy/reproxy_answer.c \
+	modules/reproxy/reproxy_attempt.c \
+	modules/reproxy/reproxy_file.c \
+	modules/reproxy/reproxy_gate.c \
+	modules/reproxy/reproxy_gather.c \
+	modules/reproxy/reproxy_request.c \
+	modules/reproxy/reproxy_slate.c \
+	modules/reproxy/reproxy_timeout.c
+
 # The tool.
 tool_sources = \
 	support/hostmap.c \
@@ -114,6 +137,10 @@ unit_sources = \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
+	test/unit/test_reproxy_allow.c \
+	test/unit/test_reproxy_cache.c \
+	test/unit/test_reproxy_headers.c \
+	test/unit/test_reproxy_url.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_target.c \
@@ -129,6 +156,8 @@ fuzz_programs = \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
 	test/fuzz/fuzz_match \
+	test/fuzz/fuzz_reproxy_headers \
+	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \
 	test/fuzz/fuzz_target \
 	test/fuzz/fuzz_text

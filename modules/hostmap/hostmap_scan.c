@@ -80,7 +80,9 @@ int hostmap_scan_number(apr_int64_t *number, hostmap_str str)
         int digit = str.ptr[i] - '0';
 
         if (!hostmap_scan_is_digit(str.ptr[i])
-            || value > (APR_INT64_MAX - 9) / 10) {
+            || value > APR_INT64_MAX / 10
+            || (value == APR_INT64_MAX / 10
+                && digit > APR_INT64_MAX % 10)) {
             return 0;
         }
         value = value * 10 + digit;

@@ -195,12 +195,12 @@ static pool_request *request_state(request_rec *r)
 }
 
 /* Do the connections have hooks and filters, as pool_attempt.c needs?  Those
- * of FastCGI and AJP are bare sockets.  mod_proxy writes schemes in lower
+ * of FastCGI, SCGI and AJP are bare sockets.  mod_proxy writes schemes in lower
  * case. */
 static int is_watched(const char *url)
 {
     static const char *const schemes[] = {
-        "http:", "https:", "ws:", "wss:", "h2:", "h2c:", "scgi:", "uwsgi:"
+        "http:", "https:", "ws:", "wss:", "h2:", "h2c:", "uwsgi:"
     };
     apr_size_t i;
 

@@ -99,6 +99,7 @@ static apr_status_t worker_make(void **thing, const char *key, void *arg,
 {
     const pool_worker_want *want = arg;
     pool_worker *made = apr_pcalloc(pool, sizeof(*made));
+    const proxy_server_conf *conf;
     proxy_worker_shared *s;
     const char *wrong;
     apr_status_t rv;
@@ -112,6 +113,9 @@ static apr_status_t worker_make(void **thing, const char *key, void *arg,
         return APR_EINVAL;
     }
     s = made->worker->s;
+    /* ProxyTimeout, ProxyReceiveBufferSize, ProxyIOBufferSize */
+    conf = ap_get_module_config(want->server->module_config, &proxy_module);
+    PROXY_COPY_CONF_PARAMS(made->worker, conf);
     s->ttl = TTL_DEFAULT;
     /* idle connections above smax are closed after ttl: all of them */
     s->smax = 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other servers with a map of hosts: what their configuration files need, and
-whether they are installed (Debian: support/install-packages bench)."""
+"""Other servers, with a map of hosts or with an application that says where the
+bytes are: what their configuration files need, and whether they are installed
+(Debian: support/install-packages bench)."""
 
 import os
 import re
@@ -9,13 +10,20 @@ import shutil
 from common import BACKENDS, HERE, Started
 
 # name: program (in PATH or where Debian puts it), its configuration file,
-# arguments around that file, processes that serve (0: the only one), whether
-# its map has names of backends, or their addresses; the end of a line of it
+# arguments around that file, processes that serve (0: the only one)
 PEERS = {
-    "nginx": ("nginx", "nginx.conf", ["-c"], 2, False, ";"),
-    "nginx-keepalive": ("nginx", "nginx-keepalive.conf", ["-c"], 2, True,
-                        ";"),
-    "haproxy": ("haproxy", "haproxy.cfg", ["-db", "-f"], 0, True, ""),
+    "nginx": ("nginx", "nginx.conf", ["-c"], 2),
+    "nginx-keepalive": ("nginx", "nginx-keepalive.conf", ["-c"], 2),
+    "haproxy": ("haproxy", "haproxy.cfg", ["-db", "-f"], 0),
+    "nginx-accel": ("nginx", "nginx-accel.conf", ["-c"], 2),
+    "perlbal": ("perlbal", "perlbal.conf", ["--config"], 0),
+}
+# of those with a map: whether it has names of backends, or their addresses;
+# the end of a line of it
+MAPS = {
+    "nginx": (False, ";"),
+    "nginx-keepalive": (True, ";"),
+    "haproxy": (True, ""),
 }
 
 
@@ -47,18 +55,20 @@ def peer_map(bench, text, by_name, end):
 
 
 class Peer(Started):
-    """One of PEERS."""
+    """One of PEERS; text: of the map, for those that have one."""
 
-    def __init__(self, bench, name, text):
-        _, conf, arguments, children, by_name, end = PEERS[name]
+    def __init__(self, bench, name, text=None):
+        _, conf, arguments, children = PEERS[name]
         super().__init__(bench, name)
         self.children = children
         self.single = children == 0
         path = self.path(conf)
         words = {
             "ROOT": self.root, "PORT": str(self.port),
-            "MAP": peer_map(bench, text, by_name, end),
+            "MAP": peer_map(bench, text, *MAPS[name]) if text else "",
             "HASH_SIZE": str(bench.settings.hosts + 1000),
+            "APP": str(bench.backends()[0]),
+            "STORAGE": str(bench.backends()[-1]),
             "USER": "" if os.getuid() == 0 else "# ",
             "USER_NAME": "www-data",
         }

@@ -5,12 +5,26 @@
 answer is JSON that says which backend it came from, what it received and on
 which connection, so a test can tell what httpd did with a request.
 
-A request tells its backend how to misbehave with an X-Backend header, JSON:
+A request tells its backend how to misbehave with an X-Backend header, JSON,
+or, where it brings no such header, with `order=` and the JSON, percent-encoded,
+in the query of its target:
 
     status, reason   the status line (200 OK)
     headers          list of [name, value] to add to the answer
     body             text instead of the JSON
     size             so many bytes instead of the JSON
+    content          so many bytes of content() instead of the JSON
+    file             true: as a static file: ranges and conditions are
+                     answered, with etag and modified as validators
+    chunked          true: in chunks
+    pieces           write the body in so many pieces
+    pause            seconds to wait behind each piece
+    length           the Content-Length that is said; null: none, the answer
+                     ends with the connection
+    cut              close behind so many bytes of the body
+    raw              text instead of a whole answer; then close
+    times            repeat raw or body so often
+    methods          {METHOD: more of an order for requests of this method}
     delay            seconds to wait before answering
     close            "before": close without an answer; "half": close within
                      the body; "after": close behind the answer; "silent": as
@@ -23,50 +37,41 @@ A request tells its backend how to misbehave with an X-Backend header, JSON:
     stats            true: answer with the backend's counters
 
 A request for an upgrade to websocket is granted: from then on every byte is
-sent back.  Backends for HTTP/2, FastCGI, SCGI, uwsgi and AJP take no orders:
-they say name, connection and what they were asked for, the CGI-like ones their
-environment besides.
+sent back.  Backends for HTTP/2 take no orders: they say name, connection and
+what they were asked for; see gateways.py for FastCGI and its like.
 """
 
 import asyncio
 import collections
+import email.utils
+import functools
 import json
 import os
+import re
 import socket
 import ssl
 import struct
 import subprocess
 import sys
+import urllib.parse
 
 import h2.config
 import h2.connection
 import h2.events
 
-import gateways
+from gateways import (AjpConnection, Counted, FastCgiConnection,
+                      ScgiConnection, UwsgiConnection)
 
 READY_TIMEOUT = 15
+PIECE = 65536
 
 
-class Counted(asyncio.Protocol):
-    """A connection that its backend counts."""
-
-    def __init__(self, backend):
-        self.backend = backend
-        backend["connections"] += 1
-        self.number = backend["connections"]
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.backend["open"] += 1
-
-    def connection_lost(self, _):
-        self.backend["open"] -= 1
-
-    def brief(self, **more):
-        """The answer of those who take no orders."""
-        return json.dumps({"backend": self.backend["name"],
-                           "connection": self.number,
-                           **more}).encode("ascii")
+@functools.lru_cache(maxsize=32)
+def content(name, size):
+    """So many bytes that tell whose they are and where they belong."""
+    lines = b"".join(b"%-6.6s%09d\n" % (name.encode("ascii"), number)
+                     for number in range(4096))
+    return (lines * (size // len(lines) + 1))[:size]
 
 
 class Connection(Counted):
@@ -79,6 +84,18 @@ class Connection(Counted):
         self.served = 0
         self.continued = False
         self.echoes = False
+        self.paused = False
+        self.pause = 0
+        self.pieces = iter(())
+        self.ends = None
+
+    @staticmethod
+    def order_of(target, headers):
+        """What the request orders."""
+        query = urllib.parse.urlsplit(target).query
+        text = headers.get("x-backend") \
+            or urllib.parse.parse_qs(query).get("order", ["{}"])[0]
+        return json.loads(text)
 
     def close(self, reset):
         if reset:
@@ -111,8 +128,12 @@ class Connection(Counted):
         if lower.get("upgrade", "").lower() == "websocket":
             self.upgrade()
             return
-        length = int(lower.get("content-length", 0))
-        if len(rest) < length:
+        if lower.get("transfer-encoding", "").lower() == "chunked":
+            length, body = dechunked(rest)
+        else:
+            length = int(lower.get("content-length", 0))
+            body = rest[:length]
+        if length is None or len(rest) < length:
             if "expect" in lower and not self.continued:
                 self.continued = True
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -122,17 +143,19 @@ class Connection(Counted):
         self.backend["requests"] += 1
         self.served += 1
         method, target, version = lines[0].split(" ")
-        order = json.loads(lower.get("x-backend", "{}"))
+        order = self.order_of(target, lower)
+        order.update(order.get("methods", {}).get(method, {}))
         seen = {
             "backend": self.backend["name"],
             "port": self.backend["port"],
+            "address": self.transport.get_extra_info("sockname"),
             "connection": self.number,
             "served": self.served,
             "method": method,
             "target": target,
             "version": version,
             "headers": headers,
-            "body": rest[:length].decode("latin-1"),
+            "body": body.decode("latin-1"),
             "name": self.tls_name(),
         }
         if order.get("count"):
@@ -161,30 +184,141 @@ class Connection(Counted):
         if close == "before":
             self.close(order.get("reset"))
             return
-        if order.get("stats"):
-            seen = {key: self.backend[key]
-                    for key in ("connections", "requests", "open", "counts")}
-        body = order.get("body", json.dumps(seen)).encode("latin-1")
-        if order.get("size"):
-            body = b"x" * order["size"]
-        status = order.get("status", 200)
+        if "raw" in order:
+            self.transport.write(order["raw"].encode("latin-1")
+                                 * order.get("times", 1))
+            self.close(order.get("reset"))
+            return
+        status, headers, body = self.whole(order, seen)
+        if close == "half":
+            order["cut"] = len(body) // 2
         lines = ["HTTP/1.1 %d %s" % (status, order.get("reason", "Tested"))]
-        lines += ["%s: %s" % (name, value)
-                  for name, value in order.get("headers", [])]
-        if status == 304:
-            body = b""
-        else:
-            lines.append("Content-Length: %d" % len(body))
+        lines += ["%s: %s" % (name, value) for name, value in headers]
+        length = order.get("length", len(body))
+        if order.get("chunked"):
+            lines.append("Transfer-Encoding: chunked")
+        elif length is not None and status != 304:
+            lines.append("Content-Length: %d" % length)
+        last = last or length is None
         if last or close in ("half", "after"):
             lines.append("Connection: close")
-        if seen.get("method") == "HEAD":
+        self.transport.write(("\r\n".join(lines) + "\r\n\r\n")
+                             .encode("latin-1"))
+        if seen["method"] == "HEAD" or status == 304:
             body = b""
-        if close == "half":
-            body = body[:len(body) // 2]
-        head = "\r\n".join(lines) + "\r\n\r\n"
-        self.transport.write(head.encode("latin-1") + body)
-        if last or close:
-            self.close(order.get("reset"))
+        self.pieces = self.split(body, order)
+        self.pause = order.get("pause", 0)
+        self.ends = functools.partial(self.close, order.get("reset")) \
+            if last or close or "cut" in order else None
+        self.write_on()
+
+    def whole(self, order, seen):
+        """Status, headers and body of the answer."""
+        if order.get("stats"):
+            counts = {key: self.backend[key] for key in
+                      ("connections", "requests", "open", "counts")}
+            return 200, [], json.dumps(counts).encode("ascii")
+        body = order.get("body", json.dumps(seen)).encode("latin-1") \
+            * order.get("times", 1)
+        if "size" in order:
+            body = b"x" * order["size"]
+        if "content" in order:
+            body = content(self.backend["name"], order["content"])
+        headers = order.get("headers", [])
+        if order.get("file"):
+            asked = {name.lower(): value for name, value in seen["headers"]}
+            return as_file(order, headers, body, asked)
+        return order.get("status", 200), headers, body
+
+    @staticmethod
+    def split(body, order):
+        """The body as it is written, piece by piece."""
+        body = memoryview(body)[:order.get("cut", len(body))]
+        size = PIECE
+        if "pieces" in order:
+            size = max(1, len(body) // order["pieces"])
+        for start in range(0, len(body), size):
+            piece = body[start:start + size]
+            if order.get("chunked"):
+                yield b"%x\r\n%s\r\n" % (len(piece), bytes(piece))
+            else:
+                yield piece
+        if order.get("chunked") and "cut" not in order:
+            yield b"0\r\n\r\n"
+
+    def write_on(self):
+        """Write until the client reads no faster, or all is written."""
+        for piece in self.pieces:
+            self.transport.write(piece)
+            if self.pause:
+                asyncio.get_running_loop().call_later(self.pause,
+                                                      self.write_on)
+            if self.pause or self.paused:
+                return
+        ends, self.ends = self.ends, None
+        if ends:
+            ends()
+
+    def pause_writing(self):
+        self.paused = True
+
+    def resume_writing(self):
+        self.paused = False
+        if not self.pause:
+            # Not from within the transport: it may not be closed there.
+            asyncio.get_running_loop().call_soon(self.write_on)
+
+
+def dechunked(data):
+    """Length on the wire and text of a chunked body; None, None: there is
+    more to come."""
+    body, at = b"", 0
+    while True:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return None, None
+        size = int(data[at:end], 16)
+        at = end + 2 + size + 2
+        if at > len(data):
+            return None, None
+        if size == 0:
+            return at, body
+        body += data[end + 2:end + 2 + size]
+
+
+def as_file(order, headers, body, asked):
+    """Status, headers and body as a server of static files answers."""
+    etag, modified = order.get("etag"), order.get("modified")
+    headers = headers + [["Accept-Ranges", "bytes"]]
+    headers += [["ETag", etag]] if etag else []
+    headers += [["Last-Modified", modified]] if modified else []
+
+    def time(text):
+        return email.utils.parsedate_to_datetime(text)
+
+    if "if-match" in asked and asked["if-match"] not in ("*", etag):
+        return 412, headers, b"precondition"
+    if "if-none-match" in asked:
+        if asked["if-none-match"] in ("*", etag):
+            return 304, headers, b""
+    elif modified and "if-modified-since" in asked:
+        if time(modified) <= time(asked["if-modified-since"]):
+            return 304, headers, b""
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", asked.get("range", ""))
+    if not found or asked.get("if-range", etag) not in (etag, modified):
+        return 200, headers, body
+    first, last = found.groups()
+    if first == "":
+        first, last = max(0, len(body) - int(last)), len(body) - 1
+    else:
+        first, last = int(first), int(last or len(body) - 1)
+    last = min(last, len(body) - 1)
+    if first > last:
+        headers += [["Content-Range", "bytes */%d" % len(body)]]
+        return 416, headers, b"no such range"
+    headers += [["Content-Range", "bytes %d-%d/%d" % (first, last,
+                                                      len(body))]]
+    return 206, headers, body[first:last + 1]
 
 
 class Http2Connection(Counted):
@@ -209,75 +343,9 @@ class Http2Connection(Counted):
         self.transport.write(self.state.data_to_send())
 
 
-class FastCgiConnection(Counted):
-    """A FastCGI responder; httpd says whether it keeps the connection."""
-
-    HEADER = struct.Struct(">BBHHBx")
-    BEGIN, END, PARAMS, STDIN, STDOUT = 1, 3, 4, 5, 6
-
-    def connection_made(self, transport):
-        super().connection_made(transport)
-        self.buffer = b""
-        self.keep = False
-
-    def record(self, kind, number, data):
-        self.transport.write(
-            self.HEADER.pack(1, kind, number, len(data), 0) + data)
-
-    def data_received(self, data):
-        self.buffer += data
-        while len(self.buffer) >= self.HEADER.size:
-            _, kind, number, length, padding = self.HEADER.unpack_from(
-                self.buffer)
-            end = self.HEADER.size + length + padding
-            if len(self.buffer) < end:
-                return
-            if kind == self.BEGIN:
-                self.keep = self.buffer[self.HEADER.size + 2] & 1
-                self.params = b""
-            elif kind == self.PARAMS:
-                self.params += self.buffer[self.HEADER.size:end - padding]
-            elif kind == self.STDIN and length == 0:
-                self.answer(number)
-            self.buffer = self.buffer[end:]
-
-    def answer(self, number):
-        body = self.brief(env=gateways.fcgi_pairs(self.params))
-        self.record(self.STDOUT, number, b"Status: 200\r\n\r\n" + body)
-        self.record(self.STDOUT, number, b"")
-        self.record(self.END, number, bytes(8))
-        if not self.keep:
-            self.transport.close()
-
-
-class GatewayConnection(Counted):
-    """One request and its answer, by a gateway's protocol."""
-
-    def __init__(self, backend, read, answer):
-        super().__init__(backend)
-        self.buffer = b""
-        self.read = read
-        self.answer = answer
-
-    def data_received(self, data):
-        self.buffer += data
-        seen = self.read(self.buffer)
-        if seen is not None:
-            self.transport.write(self.answer(self.brief(**seen)))
-            self.transport.close()
-
-
-PROTOCOLS = {
-    "h2": Http2Connection,
-    "h2c": Http2Connection,
-    "fcgi": FastCgiConnection,
-    "scgi": lambda backend: GatewayConnection(
-        backend, gateways.read_scgi, gateways.answer_cgi),
-    "uwsgi": lambda backend: GatewayConnection(
-        backend, gateways.read_uwsgi, gateways.answer_uwsgi),
-    "ajp": lambda backend: GatewayConnection(
-        backend, gateways.read_ajp, gateways.answer_ajp),
-}
+PROTOCOLS = {"h2": Http2Connection, "h2c": Http2Connection,
+             "fcgi": FastCgiConnection, "scgi": ScgiConnection,
+             "uwsgi": UwsgiConnection, "ajp": AjpConnection}
 
 
 def tls_context(kind, file):
@@ -316,9 +384,38 @@ def any_loopback():
     return listener
 
 
+HELD = []
+"""Sockets that live as long as this process."""
+
+
+def refused():
+    """A port that nobody else can have, and that refuses connections."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    HELD.append(holder)
+    return holder.getsockname()[1]
+
+
+def silent():
+    """A port that answers no connection, as one behind a firewall: its queue
+    is full."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    HELD.append(listener)
+    for _ in range(4):
+        queued = socket.socket()
+        queued.setblocking(False)
+        queued.connect_ex(listener.getsockname())
+        HELD.append(queued)
+    return listener.getsockname()[1]
+
+
 async def listen(name, kind, file):
     """Listen as one backend; its port."""
     loop = asyncio.get_running_loop()
+    if kind in ("refused", "silent"):
+        return refused() if kind == "refused" else silent()
     backend = {"name": name, "connections": 0, "requests": 0, "open": 0,
                "counts": collections.Counter(), "port": 0}
 
@@ -356,8 +453,9 @@ class Backends:
     they end: its standard input closes.
 
     A name may say more: name:unix:SOCKET, name:tls:FILE (certificate and
-    key), name:h2:FILE, name:wide (all loopback addresses), name:h2c, name:fcgi, name:scgi,
-    name:uwsgi, name:ajp."""
+    key), name:h2:FILE, name:wide (all loopback addresses), name:h2c, name:fcgi,
+    name:scgi, name:uwsgi, name:ajp, name:refused, name:silent (no connection
+    comes to be)."""
 
     def __init__(self, *names):
         self.process = subprocess.Popen(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP clients that send exactly the bytes a test names.
 
-`Connection` is HTTP/1 on one socket; `KeepAlive` reuses one as a browser does;
-`Hammer` is many of those for as long as a test wants; `H2Connection` is HTTP/2
-over cleartext with prior knowledge.
+`Connection` is HTTP/1 on one socket, `H2Connection` HTTP/2 over cleartext with
+prior knowledge; `KeepAlive` and `H2KeepAlive` reuse one as a browser does;
+`Hammer` is many of those for as long as a test wants.
 """
 
 import json
@@ -13,9 +13,13 @@ import time
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
+import h2.exceptions
 
 TIMEOUT = 20
+H2_GOAWAY = 7
+H2_TRIES = 4
 
 
 class Response:
@@ -91,10 +95,21 @@ def request_bytes(method, target, host=None, headers=(), body=None,
     return head.encode("latin-1") + (body or b"")
 
 
+def connect(port, address, timeout):
+    """To a port of an address, or to a unix socket: the port is its path."""
+    if isinstance(port, str):
+        connected = socket.socket(socket.AF_UNIX)
+        connected.settimeout(timeout)
+        connected.connect(port)
+    else:
+        connected = socket.create_connection((address, port), timeout)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
 class Connection:
     def __init__(self, port, address="127.0.0.1", timeout=TIMEOUT):
-        self.socket = socket.create_connection((address, port), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = connect(port, address, timeout)
         self.buffer = b""
         self.served = 0
 
@@ -262,16 +277,188 @@ def burst(port, hosts, headers=()):
             connection.close()
 
 
+class Refused(Closed):
+    """An HTTP/2 stream that the server says it has not looked at."""
+
+    def __init__(self, why):
+        super().__init__(0, why)
+
+
+class H2Connection:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        config = h2.config.H2Configuration(header_encoding="latin-1")
+        self.state = h2.connection.H2Connection(config)
+        self.buffer = b""
+        self.last_stream = None
+        self.served = 0
+        self.state.initiate_connection()
+        try:
+            self._flush()
+            # Its limit of streams comes with the server's settings.
+            known = False
+            while not known:
+                known = any(isinstance(event, h2.events.RemoteSettingsChanged)
+                            for event in self._events())
+            self._flush()
+        except Exception:
+            self.socket.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    @property
+    def going(self):
+        """The server wants no more streams (GOAWAY)."""
+        return self.last_stream is not None
+
+    def _flush(self):
+        try:
+            self.socket.sendall(self.state.data_to_send())
+        except ConnectionError as error:
+            raise Closed(0, str(error)) from None
+
+    def _frames(self):
+        """What the socket has, as whole frames; GOAWAY is kept back, as
+        python-h2 reads nothing behind it, not even begun answers."""
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionError as error:
+            raise Closed(0, str(error)) from None
+        if not data:
+            raise Closed(0, "closed")
+        self.buffer += data
+        frames = b""
+        while len(self.buffer) >= 9:
+            end = 9 + int.from_bytes(self.buffer[:3], "big")
+            if len(self.buffer) < end:
+                break
+            if self.buffer[3] == H2_GOAWAY:
+                self.last_stream = int.from_bytes(self.buffer[9:13], "big")
+            else:
+                frames += self.buffer[:end]
+            self.buffer = self.buffer[end:]
+        return frames
+
+    def _events(self):
+        return self.state.receive_data(self._frames())
+
+    def _open(self, host, target, headers, method="GET", body=None):
+        stream = self.state.get_next_available_stream_id()
+        fields = [(":method", method), (":scheme", "http"),
+                  (":authority", host), (":path", target)]
+        fields += [(name.lower(), value) for name, value in headers]
+        self.state.send_headers(stream, fields, end_stream=body is None)
+        if body is not None:
+            self.state.send_data(stream, body, end_stream=True)
+        return stream
+
+    def _take(self, event, streams):
+        if isinstance(event, h2.events.ResponseReceived):
+            status = int(dict(event.headers)[":status"])
+            fields = [(name, value) for name, value in event.headers
+                      if not name.startswith(":")]
+            streams[event.stream_id] = Response(status, "", fields, b"")
+        elif isinstance(event, h2.events.DataReceived):
+            streams[event.stream_id].body += event.data
+            self.state.acknowledge_received_data(
+                event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamEnded):
+            self.served += 1
+            return 1
+        elif isinstance(event, h2.events.StreamReset):
+            if event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM:
+                raise Refused(repr(event))
+            raise Closed(1, repr(event))
+        return 0
+
+    def requests(self, wanted):
+        """Send (host, target, headers), or more: a method and a body that is
+        not longer than a frame, as concurrent streams, as many at a time as
+        the server allows.  Responses come in the order of wanted.
+        Closed: with how many there was a part of an answer."""
+        streams = {}
+        ids = []
+        waiting = list(wanted)
+        ended = 0
+        while ended < len(wanted):
+            limit = self.state.remote_settings.max_concurrent_streams
+            while waiting and not self.going \
+                    and self.state.open_outbound_streams < limit:
+                ids.append(self._open(*waiting.pop(0)))
+            self._flush()
+            if self.going and (waiting or ids[-1] > self.last_stream):
+                raise Refused("GOAWAY after stream %d" % self.last_stream)
+            try:
+                for event in self._events():
+                    ended += self._take(event, streams)
+            except Refused:
+                raise
+            except Closed as closed:
+                raise Closed(closed.received + len(streams),
+                             str(closed)) from None
+        self._flush()
+        return [streams[stream] for stream in ids]
+
+    def get(self, host, target="/", headers=()):
+        return self.requests([(host, target, headers)])[0]
+
+
+class H2KeepAlive:
+    """As KeepAlive, over HTTP/2, one stream at a time.
+
+    A server may also send GOAWAY.  mod_http2 does so on a new connection too,
+    when its child is about to end, and the reset behind it may come first:
+    what saw no byte of a response is sent again on any connection, and counted.
+    """
+
+    def __init__(self, port):
+        self.port = port
+        self.connection = None
+        self.resent = 0
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+    def get(self, host, target="/", headers=()):
+        for left in reversed(range(H2_TRIES)):
+            try:
+                if self.connection is None:
+                    self.connection = H2Connection(self.port)
+                response = self.connection.get(host, target, headers)
+                break
+            except Closed as closed:
+                self.close()
+                if closed.received or left == 0:
+                    raise
+                self.resent += 1
+        if self.connection.going:
+            self.close()
+        return response
+
+
 class Hammer:
     """Keep-alive clients that ask for known hosts until the block ends:
 
         with Hammer(port, {host: backend}) as hammer:
             ...
         assert hammer.wrong == []
+
+    kind: the clients' class, KeepAlive or H2KeepAlive.
     """
 
-    def __init__(self, port, expected, clients=4):
+    def __init__(self, port, expected, clients=4, kind=KeepAlive):
         self.port = port
+        self.kind = kind
         self.expected = expected
         self.wrong = []
         self.served = 0
@@ -300,7 +487,7 @@ class Hammer:
         return self.served >= goal
 
     def _run(self, number):
-        keep = KeepAlive(self.port)
+        keep = self.kind(self.port)
         hosts = list(self.expected)
         count = number
         while not self.over.is_set():
@@ -309,7 +496,7 @@ class Hammer:
             count += 1
             try:
                 response = keep.get(host, target)
-            except (Closed, OSError) as error:
+            except (Closed, OSError, h2.exceptions.H2Error) as error:
                 self.wrong.append("%s: %r" % (host, error))
                 keep.close()
                 continue
@@ -319,78 +506,3 @@ class Hammer:
             self.served += 1
         self.resent += keep.resent
         keep.close()
-
-
-class H2Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
-        config = h2.config.H2Configuration(header_encoding="latin-1")
-        self.state = h2.connection.H2Connection(config)
-        self.state.initiate_connection()
-        self._flush()
-        # Its limit of streams comes with the server's settings.
-        known = False
-        while not known:
-            known = any(isinstance(event, h2.events.RemoteSettingsChanged)
-                        for event in self._events())
-        self._flush()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def _flush(self):
-        self.socket.sendall(self.state.data_to_send())
-
-    def _events(self):
-        data = self.socket.recv(65536)
-        if not data:
-            raise Closed(0, "closed")
-        return self.state.receive_data(data)
-
-    def _open(self, host, target, headers):
-        stream = self.state.get_next_available_stream_id()
-        fields = [(":method", "GET"), (":scheme", "http"),
-                  (":authority", host), (":path", target)]
-        fields += [(name.lower(), value) for name, value in headers]
-        self.state.send_headers(stream, fields, end_stream=True)
-        return stream
-
-    def _take(self, event, streams):
-        if isinstance(event, h2.events.ResponseReceived):
-            status = int(dict(event.headers)[":status"])
-            fields = [(name, value) for name, value in event.headers
-                      if not name.startswith(":")]
-            streams[event.stream_id] = Response(status, "", fields, b"")
-        elif isinstance(event, h2.events.DataReceived):
-            streams[event.stream_id].body += event.data
-            self.state.acknowledge_received_data(
-                event.flow_controlled_length, event.stream_id)
-        elif isinstance(event, h2.events.StreamEnded):
-            return 1
-        elif isinstance(event, (h2.events.StreamReset,
-                                h2.events.ConnectionTerminated)):
-            raise Closed(0, repr(event))
-        return 0
-
-    def requests(self, wanted):
-        """Send (host, target, headers) as concurrent streams, as many at a
-        time as the server allows.  Responses come in the order of wanted."""
-        streams = {}
-        ids = []
-        waiting = list(wanted)
-        ended = 0
-        while ended < len(wanted):
-            limit = self.state.remote_settings.max_concurrent_streams
-            while waiting and self.state.open_outbound_streams < limit:
-                ids.append(self._open(*waiting.pop(0)))
-            self._flush()
-            for event in self._events():
-                ended += self._take(event, streams)
-        self._flush()
-        return [streams[stream] for stream in ids]
-
-    def get(self, host, target="/", headers=()):
-        return self.requests([(host, target, headers)])[0]

@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 from backend import Backends, self_signed  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
+import reproxy  # noqa: E402
 
 BACKENDS = ("a", "b", "c", "d")
 
@@ -148,6 +149,14 @@ def pool_backends():
     yield started
     started.stop()
     httpd_server.shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def storages():
+    """The app and the storages of the tests of mod_reproxy."""
+    started = Backends(*reproxy.BACKENDS)
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="session")

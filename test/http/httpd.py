@@ -24,6 +24,7 @@ HTTPD = "/usr/sbin/apache2"
 STOCK_MODULES = "/usr/lib/apache2/modules"
 OUR_MODULE = "mod_proxy_express.so"
 OUR_POOL = "mod_proxy_pool.so"
+OUR_REPROXY = "mod_reproxy.so"
 START_TIMEOUT = 30
 STOP_TIMEOUT = 20
 
@@ -99,12 +100,12 @@ class Httpd:
     """One server.  Make it, give it ports and a configuration, start it."""
 
     def __init__(self, settings, modules=(), stock=False, children=2,
-                 threads=25, pool=False):
+                 threads=25, pool=False, reproxy=False):
         """modules: names (alias for mod_alias.so) beyond the least; stock:
         httpd's own mod_proxy_express instead of ours; children: how many
         processes serve (1: one, whose log and cache a test can count on);
         threads: of each child (with prefork, one each); pool: with
-        mod_proxy_pool."""
+        mod_proxy_pool; reproxy: with mod_reproxy."""
         self.settings = settings
         self.root = private_folder()
         self.log_path = os.path.join(self.root, "error.log")
@@ -112,11 +113,16 @@ class Httpd:
         self.express = os.path.join(
             STOCK_MODULES if stock else settings.modules, OUR_MODULE)
         self.pool = os.path.join(settings.modules, OUR_POOL) if pool else None
+        self.reproxy = (os.path.join(settings.modules, OUR_REPROXY)
+                        if reproxy else None)
         self.children = children
         self.threads = threads
         self.ports = []
         self.port = self.listen()
         self.text = ""
+        self.libraries = []
+        self.variables = {}
+        self.runner = []
         self.process = None
         self.read_to = 0
         self.expected = []
@@ -149,6 +155,15 @@ class Httpd:
         self.text = text
         return self
 
+    def preload(self, library, **variables):
+        """Load this library before its others, with these variables."""
+        self.libraries.append(library)
+        self.variables.update(variables)
+
+    def run_by(self, *command):
+        """Let this command run it: valgrind."""
+        self.runner = list(command)
+
     def _mpm_lines(self):
         count = self.children
         if self.settings.mpm == "prefork":
@@ -174,6 +189,8 @@ class Httpd:
         lines += ["LoadModule proxy_express_module %s" % self.express]
         if self.pool:
             lines += ["LoadModule proxy_pool_module %s" % self.pool]
+        if self.reproxy:
+            lines += ["LoadModule reproxy_module %s" % self.reproxy]
         if os.getuid() == 0:
             lines += ["User #%d" % unprivileged_user()[0],
                       "Group #%d" % unprivileged_user()[1]]
@@ -201,6 +218,11 @@ class Httpd:
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         if self.settings.asan:
             env.update(sanitizer_environment())
+        # the sanitizers' own have to come first
+        libraries = env.get("LD_PRELOAD", "").split() + self.libraries
+        if libraries:
+            env["LD_PRELOAD"] = ":".join(libraries)
+        env.update(self.variables)
         return env
 
     def check_config(self):
@@ -220,7 +242,7 @@ class Httpd:
         with open(self.log_path, "a", encoding="utf-8") as log:
             # Its own process group: what it leaves behind can be ended.
             self.process = subprocess.Popen(
-                arguments, env=self._environment(), start_new_session=True,
+                self.runner + arguments, env=self._environment(), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_until_up(1)
         return self

@@ -3,15 +3,31 @@
 note, and what the backends count."""
 
 import itertools
+import re
+import subprocess
+
+import pytest
 
 import client
-from httpd import wait_for
+from httpd import HTTPD, wait_for
 from maps import express
 
 _numbers = itertools.count(1)
 
 STALE = r"AH01102|AH01084|AH01097|AH10154|AH00898|AH02609|AH00992"
 """What mod_proxy says of a backend that closes a connection."""
+
+
+def httpd_version():
+    said = subprocess.run([HTTPD, "-v"], check=True, text=True,
+                          capture_output=True, timeout=20).stdout
+    version = re.search(r"Apache/([\d.]+)", said).group(1)
+    return tuple(map(int, version.split(".")))
+
+
+needs_addressttl = pytest.mark.skipif(
+    httpd_version() < (2, 4, 59), reason="httpd before 2.4.59 has no "
+    "addressttl")
 
 
 def new_target():
@@ -56,7 +72,7 @@ def ask(httpd, host, **order):
 
 def stats(backends, name):
     """What a backend has counted, without this question."""
-    response = client.get(backends.port[name], "stats",
+    response = client.get(backends.port[name] or backends.socket, "stats",
                           headers=[client.order(stats=True)])
     counts = response.json()
     counts["open"] -= 1

@@ -19,7 +19,9 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 CONFIGURATION = re.compile(
     r"^\s*(<(VirtualHost|Proxy|Location|Directory)\b|LoadModule\s|ProxyPass\w*"
-    r"\s+/|ProxyExpress\w+\s+(On|Off|/)|ProxyPool\w+\s+[^\W_]+(=|$))", re.MULTILINE)
+    r"\s+/|ProxyExpress\w+\s+(On|Off|/)|ProxyPool\w+\s+[^\W_]+(=|$)"
+    r"|AllowReproxy\s+(On|Off)$|PreserveHeaders\s+[A-Z]|Reproxy[A-Z]\w+\s+\S)",
+    re.MULTILINE)
 """Lines of httpd's configuration, whatever block they stand in."""
 
 
@@ -55,7 +57,8 @@ def installed(settings, line):
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/mod_proxy_express.md",
-                                  "docs/mod_proxy_pool.md"])
+                                  "docs/mod_proxy_pool.md",
+                                  "docs/mod_reproxy.md"])
 def test_page_shows_a_configuration(page):
     assert list(snippets(os.path.join(TOP, page)))
 
@@ -64,8 +67,9 @@ def test_page_shows_a_configuration(page):
                          ids=[name for name, _ in SNIPPETS])
 def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
     httpd = make_httpd(modules=[
-        "alias", "rewrite", "setenvif", "headers", "xml2enc", "proxy_html",
-        "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"], pool=True)
+        "alias", "rewrite", "setenvif", "headers", "ssl", "xml2enc",
+        "proxy_html", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"],
+        pool=True, reproxy=True)
     # mod_rewrite wants to see the file
     httpd.write("hosts.txt", "")
     text = text.replace("/etc/apache2/hosts.txt", httpd.path("hosts.txt"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many pools there are, how long connections live, what they cost."""
 
+from concurrent import futures
 import os
 import threading
 import time
@@ -80,6 +81,16 @@ def test_request_goes_through_when_all_pools_are_in_use(server, settings):
     assert ask(httpd, HOST % "b")[1] == "reused"
 
 
+def test_512_pools_are_the_default(server, pool_backends):
+    httpd = server("ProxyPoolSet ttl=60", "RewriteEngine On",
+                   "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
+                   % pool_backends.port["wide"], modules=["rewrite"])
+    before = stats(pool_backends, "wide")["open"]
+    for count, kept in ((400, 400), (600, 512)):
+        assert ask_in_turn(httpd.port, addresses(0, count)) == 0
+        wait_until_open(pool_backends, "wide", before + kept, 5)
+
+
 # ---- idle connections -----------------------------------------------------
 
 @pytest.mark.parametrize("options, more, least, most", [
@@ -128,30 +139,54 @@ def resident(pid):
 
 
 def addresses(begin, end):
-    return ["127.1.%d.%d" % divmod(number, 250)
+    """So many loopback addresses, from 127.1.0.1 on."""
+    return ["127.%d.%d.%d" % (1 + number // 62500, number // 250 % 250,
+                              1 + number % 250)
             for number in range(begin, end)]
 
 
+def ask_in_turn(port, wanted):
+    """One after the other on one connection, 100 under way; how many of the
+    answers are not the backend's."""
+    wrong = 0
+    with client.Connection(port) as kept:
+        for begin in range(0, len(wanted), 100):
+            targets = ["/%s/" % one for one in wanted[begin:begin + 100]]
+            kept.send(b"".join(client.request_bytes("GET", target, "x.example")
+                               for target in targets))
+            wrong += sum(kept.read_response().backend != "wide"
+                         for _ in targets)
+    return wrong
+
+
 def test_many_backends_come_and_go(server, pool_backends):
-    """2,000, of which 32 may stay: files and memory do not grow."""
+    """100,000, of which 32 may stay: files and memory do not grow."""
     httpd = server(
         "ProxyPoolMax 32", "RewriteEngine On",
         "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
         % pool_backends.port["wide"], modules=["rewrite"])
+    count = 100000
     pid, = httpd.child_pids()
+    connections = stats(pool_backends, "wide")["connections"]
     seen = []
-    with client.Connection(httpd.port) as kept:
-        for begin in range(0, 2000, 500):
-            for address in addresses(begin, begin + 500):
-                answer = kept.request("GET", "/%s/" % address, "x.example")
-                assert answer.backend == "wide"
-            seen.append((descriptors(pid), resident(pid)))
-    print("descriptors and kB after each 500:", seen)
-    files = [count for count, _ in seen]
-    assert max(files) - min(files) <= 5
+    clients = 1 if httpd.settings.mpm == "prefork" else 4
+    share = count // 10 // clients
+    for begin in range(0, count, count // 10):
+        runs = [addresses(first, first + share) for first in
+                range(begin, begin + count // 10, share)]
+        with futures.ThreadPoolExecutor(clients) as pool:
+            wrong = sum(pool.map(lambda run: ask_in_turn(httpd.port, run),
+                                 runs))
+        assert wrong == 0
+        seen.append((descriptors(pid), resident(pid)))
+    print("descriptors and kB after each tenth:", seen)
+    files = [files for files, _ in seen]
+    assert max(files) - min(files) <= 10
     # a sanitizer keeps what was freed for a while
     assert seen[-1][1] - seen[1][1] < (16000 if httpd.settings.asan else 1000)
-    assert stats(pool_backends, "wide")["open"] <= 32
+    after = stats(pool_backends, "wide")
+    assert after["open"] <= 32
+    assert after["connections"] - connections >= count
 
 
 def test_pools_that_nobody_used_give_their_files_back(server, pool_backends):

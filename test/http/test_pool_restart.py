@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Children that come and go while pools are in use."""
 
+from concurrent import futures
+import itertools
 import threading
 import time
+
+import pytest
 
 import client
 from pools import ask, start, wait_until_open
@@ -43,11 +47,30 @@ def test_request_under_way_survives_a_graceful_restart(
     assert [answer.backend for answer in answers] == ["a"]
 
 
+@pytest.fixture(params=[client.KeepAlive, client.H2KeepAlive],
+                ids=["http1", "http2"])
+def kind(request, settings):
+    """How clients come."""
+    if request.param is client.H2KeepAlive and settings.mpm == "prefork":
+        pytest.skip("mod_http2 does not serve under prefork")
+    return request.param
+
+
+@pytest.fixture
+def server(make_httpd, pool_backends, maps, folder, kind):
+    """Makes a server of all HOSTS for these clients."""
+    def made(*more):
+        h2 = kind is client.H2KeepAlive
+        httpd = make_httpd(modules=["http2"] * h2, pool=True)
+        return start(httpd, maps, folder, entries(pool_backends),
+                     "Protocols h2c http/1.1" if h2 else "", *more)
+    return made
+
+
 def test_graceful_restarts_under_load_fail_nothing(
-        make_httpd, pool_backends, maps, folder):
-    httpd = start(make_httpd(pool=True), maps, folder,
-                  entries(pool_backends))
-    with client.Hammer(httpd.port, HOSTS) as hammer:
+        server, pool_backends, kind):
+    httpd = server()
+    with client.Hammer(httpd.port, HOSTS, kind=kind) as hammer:
         for _ in range(8):
             assert hammer.wait_for(150)
             httpd.graceful()
@@ -58,44 +81,34 @@ def test_graceful_restarts_under_load_fail_nothing(
         wait_until_open(pool_backends, name, 0, 10)
 
 
-class ShortLived(threading.Thread):
-    """A client that closes its connection after a few requests."""
-
-    def __init__(self, port, count):
-        super().__init__()
-        self.port = port
-        self.count = count
-        self.wrong = []
-
-    def run(self):
-        hosts = list(HOSTS)
-        keep = client.KeepAlive(self.port)
-        for number in range(self.count):
-            host = hosts[number % len(hosts)]
-            try:
-                answer = keep.get(host)
-                if answer.backend != HOSTS[host]:
-                    self.wrong.append("%s: %r" % (host, answer))
-            except (client.Closed, OSError) as error:
-                self.wrong.append("%s: %r" % (host, error))
-                keep.close()
-            if number % 4 == 3:
-                keep.close()
-        keep.close()
+def short_lived(keep, count):
+    """A client that closes its connection after a few requests; what went
+    wrong."""
+    wrong = []
+    for number, host in zip(range(count), itertools.cycle(HOSTS)):
+        try:
+            answer = keep.get(host)
+            if answer.backend != HOSTS[host]:
+                wrong.append("%s: %r" % (host, answer))
+        except (client.Closed, OSError) as error:
+            wrong.append("%s: %r" % (host, error))
+            keep.close()
+        if number % 4 == 3:
+            keep.close()
+    keep.close()
+    return wrong
 
 
 def test_children_that_end_under_load_fail_nothing(
-        make_httpd, pool_backends, maps, folder):
+        server, pool_backends, kind):
     """Each serves 25 connections, then another one comes."""
-    httpd = start(make_httpd(pool=True), maps, folder,
-                  entries(pool_backends), "MaxConnectionsPerChild 25")
+    httpd = server("MaxConnectionsPerChild 25")
     before = set(httpd.child_pids())
-    clients = [ShortLived(httpd.port, 300) for _ in range(4)]
-    for one in clients:
-        one.start()
-    for one in clients:
-        one.join()
-    assert [wrong for one in clients for wrong in one.wrong] == []
+    clients = [kind(httpd.port) for _ in range(4)]
+    with futures.ThreadPoolExecutor(4) as pool:
+        wrong = list(pool.map(short_lived, clients, [300] * 4))
+    print("sent again %d" % sum(one.resent for one in clients))
+    assert wrong == [[]] * 4
     assert not before & set(httpd.child_pids())
     for name in "abcd":
         wait_until_open(pool_backends, name, 0, 10)

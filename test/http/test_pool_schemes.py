@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import client
-from pools import ask, connection, new_target, note, start
+from pools import ask, connection, new_target, note, start, stats
 
 TLS_LINES = ["SSLProxyEngine On", "SSLProxyCheckPeerName Off",
              "SSLProxyCheckPeerCN Off"]
@@ -153,6 +153,45 @@ def test_fastcgi_backend_is_reused_when_its_entry_says_so(
     assert kept == [(kept[0][0], "-")] * 3
 
 
+def test_ajp_backend_is_reused(make_httpd, pool_backends, maps, folder):
+    """And gets the secret and the pings that its entry says."""
+    ajp = "ajp://127.0.0.1:%d" % pool_backends.port["ajp"]
+    httpd = start(make_httpd(modules=["proxy_ajp"], children=1, pool=True),
+                  maps, folder, {
+        "www.example.com": ajp,
+        "more.example.com": ajp + " secret=hush-hush ping=5"})
+    first, how = ask_plainly(httpd, "www.example.com")
+    # whether a connection is new is not known for this protocol
+    assert (first[0], how) == ("ajp", "-")
+    for _ in range(3):
+        assert ask_plainly(httpd, "www.example.com") == (first, "-")
+    answers = [httpd.get("more.example.com") for _ in range(3)]
+    assert {connection(answer) for answer in answers} == {
+        ("ajp", first[1] + 1)}
+    assert [answer.json()["pings"] for answer in answers] == [1, 2, 3]
+    for answer in answers:
+        assert "\x0c\0\x09hush-hush\0" in answer.json()["raw"]
+    assert "hush" not in httpd.get("www.example.com").json()["raw"]
+
+
+def test_websocket_urls_have_a_connection_each(
+        make_httpd, pool_backends, maps, folder):
+    """It is the client's until it ends."""
+    httpd = start(make_httpd(modules=["proxy_wstunnel"], children=1,
+                             pool=True), maps, folder, {
+        "www.example.com": "ws://127.0.0.1:%d" % pool_backends.port["a"]})
+    before = stats(pool_backends, "a")["connections"]
+    for _ in range(2):
+        with client.Connection(httpd.port) as chat:
+            answer = chat.request("GET", new_target(), "www.example.com", [
+                ("Connection", "Upgrade"), ("Upgrade", "websocket")])
+            assert answer.status == 101
+            chat.send(b"hello")
+            assert chat._exactly(5, 0) == b"hello"
+    # two, and the one that asks
+    assert stats(pool_backends, "a")["connections"] == before + 3
+
+
 @contextlib.contextmanager
 def fixed_answer(answer):
     """A port where each connection is read from, answered with these bytes
@@ -173,9 +212,30 @@ def fixed_answer(answer):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname()[1], served
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield listener.getsockname()[1], served
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize("scheme, answer, how", [
+    ("scgi", b"Status: 200 OK\r\n\r\nhello", "-"),
+    ("uwsgi", b"HTTP/1.0 200 OK\r\n\r\nhello", "new")],
+    ids=["scgi", "uwsgi"])
+def test_scheme_without_kept_connections_is_served(
+        make_httpd, maps, folder, scheme, answer, how):
+    """mod_proxy closes theirs.  Of scgi nobody knows that they are new."""
+    with fixed_answer(answer) as (port, served):
+        httpd = start(make_httpd(modules=["proxy_" + scheme], children=1,
+                                 pool=True), maps, folder, {
+            "www.example.com": "%s://127.0.0.1:%d" % (scheme, port)})
+        for count in range(1, 4):
+            target = new_target()
+            answer = httpd.get("www.example.com", target)
+            assert (answer.status, answer.body) == (200, b"hello")
+            assert note(httpd, target) == how
+            assert len(served) == count
 
 
 @pytest.mark.parametrize("scheme", ["http", "fcgi", "scgi", "uwsgi",

@@ -11,9 +11,11 @@ import time
 import pytest
 
 import client
-from pools import STALE, ask, connection, new_target, note, start, stats
+from pools import STALE, ask, connection, new_target, note, start, stats, \
+    wait_until_open
 
 HOST = "www.example.com"
+UNIX_HOST = "unix.example.com"
 
 WAYS = {
     "fin-after-3": {"close": "silent", "every": 3},
@@ -26,13 +28,19 @@ WAYS = {
 CLIENTS = 4
 
 
+def unix(backends):
+    """The value of an entry."""
+    return "unix:%s|http://localhost" % backends.socket
+
+
 @pytest.fixture(scope="module")
 def server(make_module_httpd, pool_backends, maps, module_folder, settings):
     h2 = settings.mpm != "prefork"
     httpd = make_module_httpd(modules=["ssl"] + ["http2"] * h2, pool=True)
     tls = "https://127.0.0.1:%d" % pool_backends.port["tls"]
     return start(httpd, maps, module_folder, {
-        HOST: pool_backends.url("a"), "tls.example.com": tls},
+        HOST: pool_backends.url("a"), "tls.example.com": tls,
+        UNIX_HOST: unix(pool_backends)},
         "Protocols h2c http/1.1" if h2 else "",
         "SSLProxyEngine On", "SSLProxyCheckPeerName Off",
         "SSLProxyCheckPeerCN Off")
@@ -87,15 +95,23 @@ def test_no_get_fails_over_tls(server, way):
     assert statuses == [200] * 200
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("clients", [on_new_connections, on_kept_connections])
+def test_no_get_fails_over_a_unix_socket(server, way, clients):
+    server.allow_log(STALE)
+    statuses = together(clients, server, 400, ordered(way), UNIX_HOST)
+    assert statuses == [200] * 400
+
+
 @pytest.fixture
 def alone(make_httpd, pool_backends, maps, folder):
     """A server of one child, so that the next request reuses."""
     return start(make_httpd(children=1, pool=True), maps, folder,
-                 {HOST: pool_backends.url("a")})
+                 {HOST: pool_backends.url("a"), UNIX_HOST: unix(pool_backends)})
 
 
-def twice(backends, method, target):
-    return stats(backends, "a")["counts"].get(method + " " + target, 0)
+def twice(backends, method, target, name="a"):
+    return stats(backends, name)["counts"].get(method + " " + target, 0)
 
 
 @pytest.mark.parametrize("way", ["fin-on-receipt", "rst-on-receipt"])
@@ -117,6 +133,47 @@ def test_request_without_body_is_sent_again_once(
     assert connection(after) != first
     assert twice(pool_backends, method, target) == 2
     assert note(alone, target) == "new"
+
+
+@pytest.mark.parametrize("way", ["fin-on-receipt", "rst-on-receipt"])
+def test_request_over_a_unix_socket_is_sent_again_once(
+        alone, pool_backends, way):
+    alone.allow_log(STALE)
+    first, _ = ask(alone, UNIX_HOST)
+    target = new_target()
+    answer = alone.get(UNIX_HOST, target, [
+        client.order(count=True, **WAYS[way])])
+    assert answer.status == 200
+    assert note(alone, target) == "new"
+    assert connection(alone.get(UNIX_HOST)) != first
+    assert twice(pool_backends, "GET", target, "unix") == 2
+
+
+def test_unix_connection_that_closed_while_idle_costs_no_post(
+        alone, pool_backends):
+    """It looks before it sends what cannot be sent again."""
+    def sent(*headers):
+        return connection(client.request(alone.port, "POST", "/", UNIX_HOST,
+                                         body=b"x", headers=headers))
+    first = sent()
+    before = stats(pool_backends, "unix")["open"]
+    assert sent(client.order(close="silent")) == first
+    wait_until_open(pool_backends, "unix", before - 1, 5)
+    assert sent() != first
+
+
+def test_post_over_a_unix_socket_is_sent_once(alone, pool_backends):
+    alone.allow_log(STALE)
+    target = new_target()
+    first = client.request(alone.port, "POST", "/", UNIX_HOST, body=b"x")
+    assert connection(first)[0] == "unix"
+    answer = client.request(
+        alone.port, "POST", target, UNIX_HOST, body=b"x", headers=[
+            client.order(count=True, **WAYS["fin-on-receipt"])])
+    assert answer.status == 502
+    assert note(alone, target) == "reused"
+    time.sleep(0.2)
+    assert twice(pool_backends, "POST", target, "unix") == 1
 
 
 @pytest.mark.parametrize("what", [
@@ -167,11 +224,12 @@ def test_answer_that_has_begun_is_not_asked_for_again(alone, pool_backends):
     assert twice(pool_backends, "GET", target) == 1
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("method, host", [
+    ("POST", HOST), ("PUT", HOST), ("POST", UNIX_HOST)])
 def test_request_with_a_body_takes_no_connection_idle_for_a_second(
-        alone, method):
+        alone, method, host):
     def sent():
-        return connection(client.request(alone.port, method, "/", HOST,
+        return connection(client.request(alone.port, method, "/", host,
                                          body=b"x"))
     first = sent()
     assert sent() == first

@@ -26,5 +26,9 @@ Suite *file_suite(void);
 Suite *serve_suite(void);
 Suite *pool_suite(void);
 Suite *pool_options_suite(void);
+Suite *reproxy_url_suite(void);
+Suite *reproxy_allow_suite(void);
+Suite *reproxy_cache_suite(void);
+Suite *reproxy_headers_suite(void);
 
 #endif /* SUITES_H */

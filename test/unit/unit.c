@@ -34,6 +34,10 @@ int main(void)
     srunner_add_suite(runner, serve_suite());
     srunner_add_suite(runner, pool_suite());
     srunner_add_suite(runner, pool_options_suite());
+    srunner_add_suite(runner, reproxy_url_suite());
+    srunner_add_suite(runner, reproxy_allow_suite());
+    srunner_add_suite(runner, reproxy_cache_suite());
+    srunner_add_suite(runner, reproxy_headers_suite());
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

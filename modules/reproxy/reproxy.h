@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file reproxy.h
+ * @brief What the parts of mod_reproxy share: the configuration of a request,
+ *        and what is known of a request on its way.
+ *
+ * A request in scope goes through these, top down:
+ *
+ *     mod_reproxy.c       runs the app's handler, looks at its answer, tries
+ *                         the URLs
+ *     reproxy_gate.c      an output filter before all others: what the app and
+ *                         failed attempts send ends here
+ *     reproxy_gather.c    one behind it: small pieces of a body go on together
+ *     reproxy_answer.c    what the app's answer says
+ *     reproxy_slate.c     one request served several times: what is put back
+ *     reproxy_attempt.c   one URL
+ *     reproxy_access.c    may this URL be asked at all?
+ *     reproxy_request.c   the headers that storage is sent
+ *     reproxy_timeout.c   for how long storage may keep us waiting
+ *     reproxy_file.c      X-Reproxy-File
+ *
+ * Everything lives in the request's pool and belongs to its thread.
+ */
+
+#ifndef REPROXY_H
+#define REPROXY_H
+
+#include "apr_tables.h"
+
+#include "httpd.h"
+#include "http_config.h"
+#include "mod_proxy.h"
+
+#include "url_core.h"
+
+extern module AP_MODULE_DECLARE_DATA reproxy_module;
+
+/** What is sent to an app in scope, and only by us. */
+#define REPROXY_CAPABILITIES "X-Proxy-Capabilities"
+#define REPROXY_CAPABILITIES_ENV "HTTP_X_PROXY_CAPABILITIES"
+#define REPROXY_CAPABLE "reproxy-file"
+
+/** The configuration of a directory. */
+typedef struct reproxy_conf {
+    int enabled;                    /**< -1: not said */
+    int max_urls;                   /**< 0: not said */
+    apr_interval_time_t timeout;    /**< 0: not said */
+    const char *pool_words;         /**< timeout, as mod_proxy_pool has it */
+    /* lists, NULL: not said */
+    apr_array_header_t *preserve;   /**< const char * */
+    apr_array_header_t *forward;    /**< const char * */
+    apr_array_header_t *allow;      /**< reproxy_allow */
+    apr_array_header_t *roots;      /**< const char *, canonical folders */
+} reproxy_conf;
+
+/** Where the request's output goes. */
+typedef enum {
+    REPROXY_GATE_WATCH,     /**< the app's: its first bytes decide */
+    REPROXY_GATE_SWALLOW,   /**< the app's, which said X-Reproxy-...: nowhere */
+    REPROXY_GATE_JUDGE,     /**< an attempt's: its first bytes decide */
+    REPROXY_GATE_HOLD,      /**< an attempt's: good so far, no byte of body */
+    REPROXY_GATE_REJECT,    /**< a failed attempt's: nowhere */
+    REPROXY_GATE_OPEN       /**< to the client */
+} reproxy_gate;
+
+/** How an attempt ended, by the word of the note reproxy-result. */
+typedef enum {
+    REPROXY_OK,
+    REPROXY_ABORTED,        /**< within the body, by storage or the client */
+    REPROXY_BAD_URL,        /**< no URL, or one that is refused whoever asks */
+    REPROXY_DENIED,         /**< by ReproxyAllow or a <Proxy> section */
+    REPROXY_UNREACHABLE,    /**< refused, not resolved, no route */
+    REPROXY_TIMEOUT,
+    REPROXY_BROKEN,         /**< closed, or not HTTP */
+    REPROXY_STATUS,         /**< a status that is no success */
+    REPROXY_SIZE,           /**< not X-Reproxy-Expected-Size */
+    REPROXY_FILE            /**< X-Reproxy-File cannot be served */
+} reproxy_result;
+
+/** What the app answered, as far as it matters. */
+typedef struct reproxy_answer {
+    hostmap_str urls;           /**< ptr NULL: no X-Reproxy-URL */
+    const char *file;           /**< NULL: no X-Reproxy-File */
+    apr_off_t expected_size;    /**< -1: not said */
+    apr_table_t *preserved;     /**< headers that stay, all values */
+    const char *cache_control;  /**< NULL: none */
+} reproxy_answer;
+
+/** Of the request, what is changed for storage's sake and put back. */
+typedef struct reproxy_client {
+    apr_table_t *headers_in;
+    const char *method;
+    int method_number;
+    int header_only;
+    const char *hostname;
+    char *filename;
+    const char *handler;
+    int proxyreq;
+    struct ap_conf_vector_t *per_dir_config;
+    int expecting_100;
+    apr_bucket_brigade *kept_body;
+    int keepalives;
+    const char *interim;        /**< proxy-interim-response */
+} reproxy_client;
+
+/** What the response has before a handler begins. */
+typedef struct reproxy_before {
+    int status;                 /**< an error's, for its ErrorDocument */
+    apr_table_t *headers_out;
+    apr_table_t *err_headers_out;
+    int no_cache;
+    const char *nokeepalive;    /**< proxy-nokeepalive */
+} reproxy_before;
+
+/** An attempt that is under way. */
+typedef struct reproxy_attempt {
+    const reproxy_url *url;
+    int head_as_get;            /**< the client's HEAD, asked as a GET */
+    int judged;                 /**< its first bytes were seen */
+    apr_off_t swallowed;
+    reproxy_result result;
+    int status;                 /**< storage's, 0: none was seen */
+    int timed_out;
+    apr_time_t began;
+    apr_table_t *headers;       /**< what storage is sent */
+    int conditional;            /**< there is an If-... among them */
+} reproxy_attempt;
+
+typedef struct reproxy_request {
+    request_rec *r;
+    const reproxy_conf *conf;
+    reproxy_gate gate;
+    ap_filter_t *filter;
+    reproxy_answer answer;
+    reproxy_before before;
+    reproxy_client client;
+    int lent;                   /**< the request is storage's now */
+    reproxy_attempt *attempt;   /**< NULL: none under way */
+    /* for the log */
+    int answered;               /**< by the app, with what to serve */
+    const char *host;
+    int attempts;
+    reproxy_result result;
+} reproxy_request;
+
+/** The request's state; NULL when it is not in scope. */
+static inline reproxy_request *reproxy_request_of(request_rec *r)
+{
+    return (reproxy_request *)ap_get_module_config(r->request_config,
+                                                   &reproxy_module);
+}
+
+/* ---- mod_reproxy.c ------------------------------------------------------ */
+
+/** Messages that repeat, by kind. */
+typedef enum {
+    REPROXY_SAID_REFUSED,
+    REPROXY_SAID_MANY,
+    REPROXY_SAID_FAILED,
+    REPROXY_SAID_FILE,
+    REPROXY_SAID_KINDS
+} reproxy_said;
+
+/**
+ * May a message be said now?  Once a minute in a child, for each kind and what
+ * it is about.
+ * @param more set to what is added to the message
+ */
+int reproxy_may_say(request_rec *r, reproxy_said kind, const char *about,
+                    const char **more);
+
+/* ---- reproxy_gate.c ---------------------------------------------------- */
+
+/** Puts the filter before all others of the request. */
+void reproxy_gate_insert(reproxy_request *state);
+
+/** Takes X-Reproxy-... out of what a response has. */
+void reproxy_headers_strip(request_rec *r);
+
+/** The response is the final one: gives the request back to the client, and
+ *  the response its preserved headers.
+ *  @param proxyreq whether the response has headers of its own that httpd
+ *         would write otherwise (Date, Server): PROXYREQ_REVERSE */
+void reproxy_gate_open(reproxy_request *state, int proxyreq);
+
+void reproxy_gate_register(void);
+
+/* ---- reproxy_gather.c -------------------------------------------------- */
+
+/** Has what goes to the client from now on gathered.  Not before the header
+ *  has gone: an error behind what is held would be answered in its place. */
+void reproxy_gather_insert(request_rec *r);
+
+void reproxy_gather_register(void);
+
+/* ---- reproxy_answer.c -------------------------------------------------- */
+
+/**
+ * Read the app's answer off the response that it has begun.
+ * @return 1 when it names what to serve, 0 when it is a response like any
+ *         other
+ */
+int reproxy_answer_read(reproxy_request *state);
+
+/** Puts the preserved headers in the place of the response's. */
+void reproxy_answer_preserve(reproxy_request *state);
+
+/** May a cache store the response, by what the app said of its own, for as
+ *  long as the response says? */
+int reproxy_answer_cacheable(const reproxy_request *state);
+
+/* ---- reproxy_slate.c --------------------------------------------------- */
+
+/** Remembers what a response has before the app's handler runs. */
+void reproxy_slate_save(reproxy_request *state);
+
+/** The response as it was then. */
+void reproxy_slate_wipe(reproxy_request *state);
+
+/** The request becomes storage's: a GET (or HEAD) without a body. */
+void reproxy_slate_lend(reproxy_request *state);
+
+/** The request becomes the client's again.  Any number of times. */
+void reproxy_slate_return(reproxy_request *state);
+
+void reproxy_slate_register(void);
+
+/* ---- reproxy_attempt.c ------------------------------------------------- */
+
+/**
+ * Ask one URL.
+ * @param rc set to what the handler returns when the result is REPROXY_OK or
+ *        REPROXY_ABORTED: the response is on its way to the client then
+ */
+reproxy_result reproxy_attempt_run(reproxy_request *state,
+                                   const reproxy_url *url, int *rc);
+
+/** Is the response that has begun the one to serve?  For the gate. */
+int reproxy_attempt_judge(reproxy_request *state);
+
+/** Which of mod_proxy_pool's functions are there: in post_config. */
+void reproxy_attempt_prepare(void);
+
+/* ---- reproxy_access.c -------------------------------------------------- */
+
+/**
+ * May the URL be asked?  Sets r->per_dir_config and r->filename of the lent
+ * request to what the <Proxy> sections say.
+ * @return REPROXY_OK or REPROXY_DENIED
+ */
+reproxy_result reproxy_access_check(reproxy_request *state,
+                                    const reproxy_url *url);
+
+/* ---- reproxy_request.c ------------------------------------------------- */
+
+/** The headers for storage, from the client's, by the list of those that are
+ *  allowed. */
+void reproxy_request_headers(reproxy_request *state, reproxy_attempt *attempt);
+
+/** A copy of the client's headers, whose conditions and ranges are those that
+ *  apply to what is served. */
+apr_table_t *reproxy_request_conditions(const reproxy_request *state,
+                                        const apr_table_t *from);
+
+void reproxy_request_register(void);
+
+/* ---- reproxy_file.c ---------------------------------------------------- */
+
+/**
+ * Serve the file that the app named.
+ * @param rc set to what the handler returns when the result is REPROXY_OK
+ */
+reproxy_result reproxy_file_run(reproxy_request *state, int *rc);
+
+/* ---- reproxy_timeout.c ------------------------------------------------- */
+
+/** Attempts on this thread are to hear within so long; 0: no attempt.
+ *  Returns what was set before. */
+apr_interval_time_t reproxy_timeout_set(apr_interval_time_t limit);
+
+/** Storage has answered: its connection has its own timeout again. */
+void reproxy_timeout_lift(void);
+
+/** For how long storage, to which there is a connection, has not answered this
+ *  thread's attempt; 0: it has, or there is none. */
+apr_interval_time_t reproxy_timeout_waited(void);
+
+void reproxy_timeout_register(void);
+
+#endif /* REPROXY_H */

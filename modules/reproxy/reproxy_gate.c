@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The gate: an output filter before all others of the request, so that the
+ * client's side of the filters sees one response, the final one.
+ *
+ * The app's body is read to its end and dropped: its connection goes back when
+ * its handler is done with it.  Of a failed attempt's body so much is dropped
+ * as may be worth a kept connection; an error tells mod_proxy to close beyond
+ * that.
+ */
+
+#include "reproxy.h"
+
+#include "http_protocol.h"
+#include "util_filter.h"
+
+#define GATE_FILTER "REPROXY_GATE"
+/* Of the body of a failed attempt: more than this, and a new connection is
+ * the cheaper one. */
+#define REJECT_MAX (64 * 1024)
+
+static ap_filter_rec_t *gate_filter_handle;
+
+/* ---- headers that are between the app and us ---------------------------- */
+
+static int is_ours(const char *name)
+{
+    static const char prefix[] = "X-Reproxy-";
+
+    return (name[0] == 'X' || name[0] == 'x')
+           && ap_cstr_casecmpn(name, prefix, sizeof(prefix) - 1) == 0;
+}
+
+static void table_strip(apr_table_t *table)
+{
+    const apr_array_header_t *array = apr_table_elts(table);
+    int i = 0;
+
+    while (i < array->nelts) {
+        const char *name = APR_ARRAY_IDX(array, i, apr_table_entry_t).key;
+
+        if (is_ours(name)) {
+            /* all of this name; what stood behind moves up */
+            apr_table_unset(table, name);
+            i = 0;
+        }
+        else {
+            i++;
+        }
+    }
+}
+
+void reproxy_headers_strip(request_rec *r)
+{
+    table_strip(r->headers_out);
+    table_strip(r->err_headers_out);
+}
+
+/* ---- the gate ---------------------------------------------------------- */
+
+void reproxy_gate_open(reproxy_request *state, int proxyreq)
+{
+    request_rec *r = state->r;
+
+    reproxy_slate_return(state);
+    r->proxyreq = proxyreq;
+    if (r->method_number != M_GET) {
+        /* httpd's own filter would cut a range out */
+        apr_table_unset(r->headers_in, "Range");
+    }
+    reproxy_answer_preserve(state);
+    reproxy_headers_strip(r);
+    if (!reproxy_answer_cacheable(state)) {
+        apr_table_setn(r->subprocess_env, "no-cache", "1");
+    }
+    state->gate = REPROXY_GATE_OPEN;
+}
+
+typedef struct seen_buckets {
+    int error;
+    int body;                   /* data, or the end */
+    apr_off_t length;
+} seen_buckets;
+
+static void brigade_look(seen_buckets *seen, apr_bucket_brigade *bb)
+{
+    apr_bucket *b;
+
+    seen->error = seen->body = 0;
+    seen->length = 0;
+    for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
+         b = APR_BUCKET_NEXT(b)) {
+        if (AP_BUCKET_IS_ERROR(b) || AP_BUCKET_IS_EOC(b)) {
+            seen->error = 1;
+        }
+        else if (APR_BUCKET_IS_EOS(b)) {
+            seen->body = 1;
+        }
+        else if (!APR_BUCKET_IS_METADATA(b)) {
+            seen->body = 1;
+            seen->length += b->length;
+        }
+    }
+}
+
+/* A pipe has to be read, or the one who writes waits for ever.  What has a
+ * length goes as it is. */
+static apr_status_t app_swallow(apr_bucket_brigade *bb)
+{
+    while (!APR_BRIGADE_EMPTY(bb)) {
+        apr_bucket *b = APR_BRIGADE_FIRST(bb);
+        const char *data;
+        apr_size_t length;
+
+        if (!APR_BUCKET_IS_METADATA(b) && b->length == (apr_size_t)-1
+            && apr_bucket_read(b, &data, &length, APR_BLOCK_READ)
+               != APR_SUCCESS) {
+            apr_brigade_cleanup(bb);
+            break;
+        }
+        apr_bucket_delete(b);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t attempt_swallow(reproxy_attempt *attempt,
+                                    apr_bucket_brigade *bb,
+                                    const seen_buckets *seen)
+{
+    attempt->swallowed += seen->length;
+    apr_brigade_cleanup(bb);
+    return attempt->swallowed > REJECT_MAX ? APR_ENOSPC : APR_SUCCESS;
+}
+
+/* A GET that was asked for a HEAD's sake: its header is the answer. */
+static apr_status_t head_pass(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    int ended = APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
+    apr_status_t rv;
+
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
+    rv = ap_pass_brigade(f->next, bb);
+    /* the rest of the body is not read: the connection is closed */
+    return rv == APR_SUCCESS && !ended ? APR_ENOSPC : rv;
+}
+
+static apr_status_t app_pass(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    reproxy_request *state = f->ctx;
+
+    if (reproxy_answer_read(state)) {
+        state->gate = REPROXY_GATE_SWALLOW;
+        return app_swallow(bb);
+    }
+    reproxy_headers_strip(f->r);
+    state->gate = REPROXY_GATE_OPEN;
+    return ap_pass_brigade(f->next, bb);
+}
+
+static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    reproxy_request *state = f->ctx;
+    reproxy_attempt *attempt = state->attempt;
+    seen_buckets seen;
+    apr_status_t rv;
+
+    brigade_look(&seen, bb);
+    if (state->gate == REPROXY_GATE_JUDGE) {
+        reproxy_timeout_lift();
+        state->gate = !seen.error && reproxy_attempt_judge(state)
+                      ? REPROXY_GATE_HOLD : REPROXY_GATE_REJECT;
+    }
+    if (state->gate == REPROXY_GATE_HOLD && seen.error) {
+        attempt->result = REPROXY_BROKEN;
+        state->gate = REPROXY_GATE_REJECT;
+    }
+    if (state->gate == REPROXY_GATE_REJECT) {
+        return attempt_swallow(attempt, bb, &seen);
+    }
+    if (!seen.body) {
+        /* a FLUSH: until the first byte there is still a next URL */
+        apr_brigade_cleanup(bb);
+        return APR_SUCCESS;
+    }
+    reproxy_gate_open(state, PROXYREQ_REVERSE);
+    if (attempt->head_as_get) {
+        return head_pass(f, bb);
+    }
+    /* the first piece goes at once, and the header with it: what breaks off
+     * from now on breaks off for the client too */
+    rv = ap_pass_brigade(f->next, bb);
+    reproxy_gather_insert(f->r);
+    return rv;
+}
+
+static apr_status_t gate_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    reproxy_request *state = f->ctx;
+
+    if (APR_BRIGADE_EMPTY(bb)) {
+        return APR_SUCCESS;
+    }
+    switch (state->gate) {
+    case REPROXY_GATE_WATCH:
+        return app_pass(f, bb);
+    case REPROXY_GATE_SWALLOW:
+        return app_swallow(bb);
+    case REPROXY_GATE_OPEN:
+        if (APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
+            table_strip(f->r->trailers_out);
+        }
+        return ap_pass_brigade(f->next, bb);
+    default:
+        return attempt_pass(f, bb);
+    }
+}
+
+void reproxy_gate_insert(reproxy_request *state)
+{
+    state->gate = REPROXY_GATE_WATCH;
+    ap_add_output_filter_handle(gate_filter_handle, state, state->r,
+                                state->r->connection);
+}
+
+void reproxy_gate_register(void)
+{
+    /* before mod_include's and mod_deflate's (INFLATE), which have a level
+     * or so below AP_FTYPE_RESOURCE, and before mod_proxy_pool's */
+    gate_filter_handle =
+        ap_register_output_filter(GATE_FILTER, gate_filter, NULL,
+                                  (ap_filter_type)(AP_FTYPE_RESOURCE - 5));
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What a test changes under a httpd while it runs, preloaded into it: the
+ * addresses of names, and the clock.  Two files say which, and are read with
+ * each call:
+ *
+ *     PRELOAD_HOSTS   lines of name and address.  Each question for such a
+ *                     name adds a line to the file of that name and ".asked"
+ *     PRELOAD_CLOCK   how many seconds the clock is ahead
+ */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ADDRESS_MAX 64
+
+typedef int resolve_fn(const char *, const char *, const struct addrinfo *,
+                       struct addrinfo **);
+
+static void note_question(const char *hosts, const char *name)
+{
+    char path[4096];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s.asked", hosts);
+    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd < 0 || dprintf(fd, "%s\n", name) < 0) {
+        perror(path);
+        abort();
+    }
+    close(fd);
+}
+
+/* 0: the file has no such name. */
+static int find(char *address, const char *hosts, const char *name)
+{
+    char word[256];
+    FILE *file = fopen(hosts, "re");
+    int found = 0;
+
+    if (!file) {
+        perror(hosts);
+        abort();
+    }
+    while (!found && fscanf(file, "%255s %63s", word, address) == 2) {
+        found = strcmp(word, name) == 0;
+    }
+    fclose(file);
+    return found;
+}
+
+int getaddrinfo(const char *name, const char *service,
+                const struct addrinfo *hints, struct addrinfo **result)
+{
+    resolve_fn *resolve = (resolve_fn *)dlsym(RTLD_NEXT, "getaddrinfo");
+    const char *hosts = getenv("PRELOAD_HOSTS");
+    char address[ADDRESS_MAX];
+
+    if (name && hosts && find(address, hosts, name)) {
+        note_question(hosts, name);
+        return resolve(address, service, hints, result);
+    }
+    return resolve(name, service, hints, result);
+}
+
+static long seconds_ahead(const char *clock)
+{
+    char text[32];
+    ssize_t len;
+    int fd = open(clock, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return 0;
+    }
+    len = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    return atol(text);
+}
+
+/* What apr_time_now() asks. */
+int gettimeofday(struct timeval *restrict tv, void *restrict zone)
+{
+    const char *clock = getenv("PRELOAD_CLOCK");
+    struct timespec now;
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    tv->tv_sec = now.tv_sec + (clock ? seconds_ahead(clock) : 0);
+    tv->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
