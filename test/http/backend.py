@@ -149,6 +149,7 @@ class Connection(Counted):
             "backend": self.backend["name"],
             "port": self.backend["port"],
             "address": self.transport.get_extra_info("sockname"),
+            "peer": self.transport.get_extra_info("peername"),
             "connection": self.number,
             "served": self.served,
             "method": method,
