@@ -23,6 +23,7 @@
 #include "apr_errno.h"
 
 #include "hostmap_key.h"
+#include "hostmap_match.h"
 
 /** The file is there and is not a map of the type it should be. */
 #define HOSTMAP_EFORMAT     (APR_OS_START_USERERR + 101)
@@ -211,11 +212,27 @@ apr_status_t hostmap_open(hostmap **map, hostmap_set *set, const char *path,
                           const char *type, apr_interval_time_t interval);
 
 /**
- * Look a key up in what the path leads to now.  Any number of threads.
- * Blocks at most one second, while a writer holds a DBM file.
- * @param value copied into pool, terminated with NUL
+ * Find the entry for a host and a path in what the path of the map leads to
+ * now: hostmap_match(), with all its look-ups in one file, also when the map
+ * is replaced meanwhile.  A map without marks costs one look-up.  Any number of
+ * threads.  Blocks at most one second, while a writer holds a DBM file.
+ * @param found key and key_len hold the host, as hostmap_key_host() writes it
+ *        there (1 to HOSTMAP_KEY_MAX bytes); all of it is set when the result
+ *        is APR_SUCCESS, else these two are left as they were.  The value is
+ *        copied into pool, terminated with NUL
+ * @param path as for hostmap_match(), terminated with NUL; NULL: the key is
+ *        looked up and nothing else, whatever the map's marks say
  * @return APR_SUCCESS; APR_NOTFOUND; HOSTMAP_EBUSY; any other status: the map
  *         is broken (said through the log callback)
+ */
+apr_status_t hostmap_find(hostmap *map, hostmap_matched *found,
+                          const char *path, apr_pool_t *pool);
+
+/**
+ * Look one key up, exactly: hostmap_find() without a path.
+ * @param value copied into pool, terminated with NUL
+ * @return as hostmap_find(); APR_NOTFOUND also for an empty key and one longer
+ *         than HOSTMAP_KEY_MAX
  */
 apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
                             const char **value, apr_size_t *value_len,

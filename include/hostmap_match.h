@@ -63,7 +63,8 @@ typedef struct hostmap_matched {
  * @param m set when the result is APR_SUCCESS; m->lookups always
  * @param marks the map's HOSTMAP_MARK_ bits
  * @param host a key as hostmap_key_host() writes it
- * @param path decoded and normalised, as httpd has it in r->uri; NULL: none
+ * @param path decoded and normalised, as httpd has it in r->uri; NULL: none.
+ *        Slashes that follow one another (MergeSlashes Off) count as one
  * @return APR_SUCCESS; APR_NOTFOUND; else what the look-up returned
  *
  * At most HOSTMAP_MATCH_LOOKUPS look-ups, whatever host and path are: of a name

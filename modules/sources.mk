@@ -53,8 +53,20 @@ mod_proxy_express_core = \
 	modules/express/loop_core.c \
 	modules/express/loop_core.h \
 	modules/express/reverse_core.c \
-	modules/express/reverse_core.h
+	modules/express/reverse_core.h \
+	modules/express/target_core.c \
+	modules/express/target_core.h
 mod_proxy_express_sources = \
+	modules/express/express_loop.c \
+	modules/express/express_loop.h \
+	modules/express/express_request.c \
+	modules/express/express_request.h \
+	modules/express/express_response.c \
+	modules/express/express_response.h \
+	modules/express/express_route.c \
+	modules/express/express_route.h \
+	modules/express/express_value.c \
+	modules/express/express_value.h \
 	modules/express/mod_proxy_express.c
 
 # mod_proxy_pool.
@@ -150,6 +162,7 @@ unit_sources = \
 	test/unit/test_reproxy_url.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
+	test/unit/test_target.c \
 	test/unit/test_text.c \
 	test/unit/unit.c \
 	test/unit/vectors.c \
@@ -166,6 +179,7 @@ fuzz_programs = \
 	test/fuzz/fuzz_reproxy_headers \
 	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \
+	test/fuzz/fuzz_target \
 	test/fuzz/fuzz_text
 
 # Small scripts that `make check` runs over the sources and what was built.

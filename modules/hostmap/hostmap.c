@@ -15,6 +15,7 @@
  * Each look-up takes a reference on current, so that a file which was replaced
  * is closed by the last look-up that reads it.  Every interval one look-up
  * looks at the path (the others go on meanwhile), and opens what is new there.
+ * All look-ups of one question are done in one file.
  */
 
 #include "hostmap_provider.h"
@@ -282,6 +283,23 @@ static int is_known_bad(hostmap *map, const hostmap_id *id)
     return known;
 }
 
+/* What is looked for in a file is known before anybody looks. */
+static apr_status_t file_open_marked(hostmap_file **file, hostmap *map,
+                                     apr_pool_t *pool, hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = hostmap_file_open(file, map->path, map->type, pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = hostmap_file_marks(*file, &(*file)->marks, pool, why);
+    if (rv != APR_SUCCESS) {
+        hostmap_file_close(*file);
+    }
+    return rv;
+}
+
 /* Only one thread at a time is here (map->checking), and only it changes
  * map->current and map->bad. */
 static void map_check(hostmap *map, apr_pool_t *pool)
@@ -306,7 +324,7 @@ static void map_check(hostmap *map, apr_pool_t *pool)
     }
     file = file_shared(map->set, &id, provider);
     if (!file) {
-        rv = hostmap_file_open(&file, map->path, map->type, pool, &why);
+        rv = file_open_marked(&file, map, pool, &why);
         if (rv != APR_SUCCESS) {
             /* A writer ends its work when it does: no need to wait then. */
             map_fail(map, FAULT_PATH, rv, &why,
@@ -351,19 +369,77 @@ static void wait_for_check(hostmap *map, apr_time_t now)
 
 /* ---- looking up -------------------------------------------------------- */
 
+/* One question, of one file: how its entries are read. */
+typedef apr_status_t map_fetch_fn(hostmap_file *file,
+                                  const char *key, apr_size_t key_len,
+                                  const char **value, apr_size_t *value_len,
+                                  apr_pool_t *pool, hostmap_reason *why);
+
+typedef struct map_question {
+    /* NULL: found->key is looked up and nothing else */
+    const char *path;
+    hostmap_matched *found;
+    apr_pool_t *pool;
+    hostmap_reason *why;
+    hostmap_file *file;
+    map_fetch_fn *fetch;
+} map_question;
+
+/* hostmap_match_fn */
+static apr_status_t ask_key(void *baton, const char *key, apr_size_t key_len,
+                            const char **value, apr_size_t *value_len)
+{
+    map_question *q = baton;
+
+    return q->fetch(q->file, key, key_len, value, value_len, q->pool, q->why);
+}
+
+/* Of a map with marks.  found->key is the host, and is that again when nothing
+ * was found: the question may be asked once more. */
+static apr_status_t ask_match(map_question *q)
+{
+    hostmap_matched *found = q->found;
+    apr_size_t host_len = found->key_len;
+    char host[HOSTMAP_KEY_MAX];
+    apr_status_t rv;
+
+    memcpy(host, found->key, host_len);
+    rv = hostmap_match(found, q->file->marks, host, host_len, q->path,
+                       strlen(q->path), ask_key, q);
+    if (rv != APR_SUCCESS) {
+        memcpy(found->key, host, host_len);
+        found->key[host_len] = '\0';
+        found->key_len = host_len;
+    }
+    return rv;
+}
+
+static apr_status_t ask(map_question *q)
+{
+    hostmap_matched *found = q->found;
+
+    if (q->path && q->file->marks) {
+        return ask_match(q);
+    }
+    found->kind = HOSTMAP_MATCH_EXACT;
+    found->host_len = found->key_len;
+    found->lookups = 1;
+    return q->fetch(q->file, found->key, found->key_len, &found->value,
+                    &found->value_len, q->pool, q->why);
+}
+
 /* One look at the current file, or at what is still known of it. */
-static apr_status_t lookup_once(hostmap *map, int force, apr_time_t now,
-                                const char *key, apr_size_t key_len,
-                                const char **value, apr_size_t *value_len,
-                                apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
+                             map_question *q)
 {
     hostmap_set *set = map->set;
+    hostmap_reason unknown, *why = q->why;
     hostmap_file *file;
     apr_status_t state, rv;
 
     apr_thread_mutex_lock(set->mutex);
     if (!map->checking && (force || now >= map->check_at)) {
-        map_check_locked(map, pool);
+        map_check_locked(map, q->pool);
     }
     wait_for_check(map, now);
     file = map->current;
@@ -379,15 +455,16 @@ static apr_status_t lookup_once(hostmap *map, int force, apr_time_t now,
     if (!file) {
         return state;
     }
+    q->file = file;
     if (state == APR_SUCCESS) {
-        rv = file->provider->fetch(file, key, key_len, value, value_len, pool,
-                                   why);
+        q->fetch = file->provider->fetch;
+        rv = ask(q);
     }
     else {
-        hostmap_reason unknown;
-
-        rv = file->provider->recall(file, key, key_len, value, value_len,
-                                    pool, &unknown);
+        q->fetch = file->provider->recall;
+        q->why = &unknown;
+        rv = ask(q);
+        q->why = why;
         if (rv == HOSTMAP_ESTALE) {
             rv = state;
         }
@@ -400,9 +477,7 @@ static apr_status_t lookup_once(hostmap *map, int force, apr_time_t now,
     return rv;
 }
 
-apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len,
-                            apr_pool_t *pool)
+static apr_status_t ask_until_answered(hostmap *map, map_question *q)
 {
     apr_time_t now = apr_time_now();
     apr_time_t deadline = now + BUSY_WAIT;
@@ -410,12 +485,9 @@ apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
     apr_status_t rv;
     int force = 0;
 
-    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
-        return APR_NOTFOUND;
-    }
+    q->why = &why;
     for (;;) {
-        rv = lookup_once(map, force, now, key, key_len, value, value_len,
-                         pool, &why);
+        rv = ask_once(map, force, now, q);
         if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
             return rv;
         }
@@ -435,6 +507,37 @@ apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
         force = 1;
     }
     log_fault(map, &why, "");
+    return rv;
+}
+
+apr_status_t hostmap_find(hostmap *map, hostmap_matched *found,
+                          const char *path, apr_pool_t *pool)
+{
+    map_question q;
+
+    q.path = path;
+    q.found = found;
+    q.pool = pool;
+    return ask_until_answered(map, &q);
+}
+
+apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
+                            const char **value, apr_size_t *value_len,
+                            apr_pool_t *pool)
+{
+    hostmap_matched found;
+    apr_status_t rv;
+
+    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    memcpy(found.key, key, key_len);
+    found.key_len = key_len;
+    rv = hostmap_find(map, &found, NULL, pool);
+    if (rv == APR_SUCCESS) {
+        *value = found.value;
+        *value_len = found.value_len;
+    }
     return rv;
 }
 

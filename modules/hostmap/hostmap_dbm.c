@@ -125,21 +125,31 @@ static apr_status_t lock_until(apr_file_t **lock, const hostmap_file *file,
     return rv;
 }
 
+/* Does the name still lead to the file? */
+static apr_status_t same_file(const hostmap_file *file, apr_pool_t *pool,
+                              hostmap_reason *why)
+{
+    hostmap_id id;
+    apr_status_t rv;
+
+    rv = hostmap_id_of(&id, &file->names, pool, why);
+    if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &file->id)) {
+        rv = hostmap_because(why, HOSTMAP_ESTALE, "changed meanwhile");
+    }
+    return rv;
+}
+
 static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
                             hostmap_file *file, int is_new, apr_pool_t *pool,
                             hostmap_reason *why)
 {
-    hostmap_id id;
     apr_status_t rv;
 
     rv = lock_try(lock, file, pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = hostmap_id_of(&id, &file->names, pool, why);
-    if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &file->id)) {
-        rv = hostmap_because(why, HOSTMAP_ESTALE, "changed meanwhile");
-    }
+    rv = same_file(file, pool, why);
     if (rv == APR_SUCCESS && is_new) {
         rv = hostmap_marks_check(file, pool, why);
     }
@@ -150,6 +160,12 @@ static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
             rv = hostmap_because(why, is_young(file) ? HOSTMAP_EBUSY
                                  : HOSTMAP_EFORMAT, "the %s library cannot "
                                  "open it", file->provider->name);
+        }
+        /* Opened by its name: what was replaced in between is another file.
+         * The two of sdbm are replaced under the lock. */
+        else if (!file->names.second
+                 && (rv = same_file(file, pool, why)) != APR_SUCCESS) {
+            apr_dbm_close(*dbm);
         }
     }
     if (rv != APR_SUCCESS && *lock) {

@@ -74,29 +74,31 @@ static apr_status_t match_wildcard(match_search *s, const char *host,
 }
 
 /** Find the longest path below the host key that stands in m->key.  The path's
- *  bytes are put behind it once: each shorter prefix is their beginning. */
+ *  bytes are put behind it once, slashes that follow one another as one: each
+ *  shorter prefix is their beginning. */
 static apr_status_t match_path(match_search *s, const char *path,
                                apr_size_t path_len)
 {
     apr_size_t ends[HOSTMAP_SEGMENTS_MAX];
-    apr_size_t host_len = s->m->host_len;
-    apr_size_t room = HOSTMAP_KEY_MAX - host_len;
+    char *key = s->m->key;
+    apr_size_t at = s->m->host_len;
     apr_size_t i;
     apr_status_t rv = APR_NOTFOUND;
     unsigned count = 0;
 
-    for (i = 1; i <= path_len && i <= room
+    for (i = 0; i < path_len && at < HOSTMAP_KEY_MAX
                 && count < HOSTMAP_SEGMENTS_MAX; i++) {
+        if (path[i] == '/' && i > 0 && path[i - 1] == '/') {
+            continue;
+        }
+        key[at++] = path[i];
         /* a slash at the end begins no segment: /blog/ is /blog here */
-        if ((i == path_len || path[i] == '/') && path[i - 1] != '/') {
-            ends[count++] = i;
+        if ((i + 1 == path_len || path[i + 1] == '/') && path[i] != '/') {
+            ends[count++] = at;
         }
     }
-    if (count > 0) {
-        memcpy(s->m->key + host_len, path, ends[count - 1]);
-    }
     while (rv == APR_NOTFOUND && count > 0) {
-        rv = match_ask(s, host_len + ends[--count]);
+        rv = match_ask(s, ends[--count]);
     }
     return rv;
 }

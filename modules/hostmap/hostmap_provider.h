@@ -46,6 +46,8 @@ struct hostmap_file {
     hostmap_id id;
     /** hostmap_file_marks() has seen a mark: one entry is none */
     int marked;
+    /** its HOSTMAP_MARK_ bits, where it is served from (hostmap.c) */
+    unsigned marks;
     /** hostmap_set's: those who use it, and the list of open files */
     unsigned refs;
     hostmap_file *next;

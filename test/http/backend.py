@@ -37,8 +37,8 @@ in the query of its target:
     stats            true: answer with the backend's counters
 
 A request for an upgrade to websocket is granted: from then on every byte is
-sent back.  Backends for HTTP/2 say no more than name and connection and take no
-orders; see gateways.py for FastCGI and its like.
+sent back.  Backends for HTTP/2 take no orders: they say name, connection and
+what they were asked for; see gateways.py for FastCGI and its like.
 """
 
 import asyncio
@@ -149,6 +149,7 @@ class Connection(Counted):
             "backend": self.backend["name"],
             "port": self.backend["port"],
             "address": self.transport.get_extra_info("sockname"),
+            "peer": self.transport.get_extra_info("peername"),
             "connection": self.number,
             "served": self.served,
             "method": method,
@@ -333,27 +334,34 @@ class Http2Connection(Counted):
 
     def data_received(self, data):
         for event in self.state.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived):
+                self.target = dict(event.headers)[b":path"].decode("ascii")
             if isinstance(event, h2.events.StreamEnded):
-                body = self.brief()
+                body = self.brief(target=self.target)
                 self.state.send_headers(event.stream_id, [
                     (":status", "200"), ("content-length", str(len(body)))])
                 self.state.send_data(event.stream_id, body, True)
         self.transport.write(self.state.data_to_send())
 
 
-PROTOCOLS = {"h2c": Http2Connection, "fcgi": FastCgiConnection,
-             "scgi": ScgiConnection, "uwsgi": UwsgiConnection,
-             "ajp": AjpConnection}
+PROTOCOLS = {"h2": Http2Connection, "h2c": Http2Connection,
+             "fcgi": FastCgiConnection, "scgi": ScgiConnection,
+             "uwsgi": UwsgiConnection, "ajp": AjpConnection}
 
 
-def tls_context(file):
-    """From a file with certificate and key."""
+def tls_context(kind, file):
+    """From a file with certificate and key; None for what speaks no TLS."""
+    if kind not in ("tls", "h2"):
+        return None
+
     def note_name(tls, name, _):
         tls.asked_for = name or ""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     context.sni_callback = note_name
+    if kind == "h2":
+        context.set_alpn_protocols(["h2"])
     return context
 
 
@@ -425,7 +433,7 @@ async def listen(name, kind, file):
     else:
         server = await loop.create_server(
             protocol, "127.0.0.1", 0, backlog=1024,
-            ssl=tls_context(file) if kind == "tls" else None)
+            ssl=tls_context(kind, file))
     backend["port"] = server.sockets[0].getsockname()[1]
     return backend["port"]
 
@@ -446,9 +454,9 @@ class Backends:
     they end: its standard input closes.
 
     A name may say more: name:unix:SOCKET, name:tls:FILE (certificate and
-    key), name:wide (all loopback addresses), name:h2c, name:fcgi, name:scgi,
-    name:uwsgi, name:ajp, name:refused, name:silent (no connection comes to
-    be)."""
+    key), name:h2:FILE, name:wide (all loopback addresses), name:h2c, name:fcgi,
+    name:scgi, name:uwsgi, name:ajp, name:refused, name:silent (no connection
+    comes to be)."""
 
     def __init__(self, *names):
         self.process = subprocess.Popen(

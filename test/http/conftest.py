@@ -137,12 +137,14 @@ def backends():
 @pytest.fixture(scope="module")
 def pool_backends():
     """Backends that count the connections of one test file; `tls`, `unix`,
-    `h2c`, `fcgi` and `ajp` are what they are called, `wide` listens on every loopback
-    address."""
+    `h2`, `h2c`, `fcgi`, `scgi`, `uwsgi` and `ajp` are what they are called, `wide`
+    listens on every loopback address."""
     path = httpd_server.private_folder()
-    started = Backends(*BACKENDS, "tls:tls:" + self_signed(path + "/pem"),
+    pem = self_signed(path + "/pem")
+    started = Backends(*BACKENDS, "tls:tls:" + pem, "h2:h2:" + pem,
                        "unix:unix:" + path + "/socket", "wide:wide",
-                       "h2c:h2c", "fcgi:fcgi", "ajp:ajp")
+                       "h2c:h2c", "fcgi:fcgi", "scgi:scgi", "uwsgi:uwsgi",
+                       "ajp:ajp")
     started.socket = path + "/socket"
     yield started
     started.stop()

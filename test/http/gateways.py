@@ -2,7 +2,8 @@
 """Apps behind the gateway protocols: FastCGI, SCGI, uwsgi and AJP.
 
 They take the orders `status`, `headers` and `body` of an X-Backend header, see
-backend.py; without a body they say no more than name and connection.
+backend.py; without a body they say name, connection and what they were asked
+for: the CGI-like ones their variables.
 """
 
 import asyncio
@@ -25,10 +26,11 @@ class Counted(asyncio.Protocol):
     def connection_lost(self, _):
         self.backend["open"] -= 1
 
-    def brief(self):
+    def brief(self, **more):
         """The answer of those who take no orders."""
         return json.dumps({"backend": self.backend["name"],
-                           "connection": self.number}).encode("ascii")
+                           "connection": self.number,
+                           **more}).encode("ascii")
 
 
 class Gateway(Counted):
@@ -42,8 +44,11 @@ class Gateway(Counted):
         """Status, headers and body of the answer."""
         order = json.loads(variables.get("HTTP_X_BACKEND", "{}"))
         body = order["body"].encode("latin-1") if "body" in order \
-            else self.brief()
+            else self.brief(**self.seen(variables))
         return order.get("status", 200), order.get("headers", []), body
+
+    def seen(self, variables):
+        return {"env": variables}
 
     def cgi(self, variables):
         """The answer as a CGI script writes it."""
@@ -152,20 +157,22 @@ class UwsgiConnection(Gateway):
 
 class AjpConnection(Gateway):
     """AJP/1.3, as far as a request without a body goes.  Without orders the
-    answer also says what the request was, as it came, and how often there was
-    a ping."""
+    answer also says what the request was, as it came (raw) and taken apart
+    (target, and env: the attributes), and how often there was a ping."""
 
     FORWARD, CHUNK, HEAD, END, PONG, PING = 2, 3, 4, 5, 9, 10
+    QUERY, NAMED, KEY_SIZE, NO_MORE = 5, 10, 11, 255
 
     def connection_made(self, transport):
         super().connection_made(transport)
         self.pings = 0
         self.raw = b""
 
-    def brief(self):
-        return json.dumps(dict(
-            json.loads(super().brief()), pings=self.pings,
-            raw=self.raw.decode("latin-1"))).encode("ascii")
+    def seen(self, variables):
+        query = self.attributes.pop(str(self.QUERY), None)
+        return {"pings": self.pings, "raw": self.raw.decode("latin-1"),
+                "target": self.target + ("?" + query if query else ""),
+                "env": self.attributes}
 
     def data_received(self, data):
         self.buffer += data
@@ -182,7 +189,8 @@ class AjpConnection(Gateway):
                 self.answer(self.variables(packet))
 
     def variables(self, packet):
-        """The headers whose names are spelled out."""
+        """The headers whose names are spelled out.  Keeps target and
+        attributes."""
         at = 2
         variables = {}
 
@@ -199,13 +207,24 @@ class AjpConnection(Gateway):
             at += size + 1
             return packet[at - size - 1:at - 1].decode("latin-1")
 
-        for _ in range(5):
+        string()
+        self.target = string()
+        for _ in range(3):
             string()
         at += 3
         for _ in range(number()):
             coded = packet[at] == 0xa0
             name = "%x" % number() if coded else string()
             variables["HTTP_" + name.upper().replace("-", "_")] = string()
+        self.attributes = {}
+        while packet[at] != self.NO_MORE:
+            at += 1
+            code = packet[at - 1]
+            if code == self.KEY_SIZE:
+                number()
+            else:
+                name = string() if code == self.NAMED else str(code)
+                self.attributes[name] = string()
         return variables
 
     @staticmethod

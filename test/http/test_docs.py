@@ -66,8 +66,10 @@ def test_page_shows_a_configuration(page):
 @pytest.mark.parametrize("text", [text for _, text in SNIPPETS],
                          ids=[name for name, _ in SNIPPETS])
 def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
-    httpd = make_httpd(modules=["alias", "rewrite", "setenvif", "ssl"],
-                       pool=True, reproxy=True)
+    httpd = make_httpd(modules=[
+        "alias", "rewrite", "setenvif", "headers", "ssl", "xml2enc",
+        "proxy_html", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"],
+        pool=True, reproxy=True)
     # mod_rewrite wants to see the file
     httpd.write("hosts.txt", "")
     text = text.replace("/etc/apache2/hosts.txt", httpd.path("hosts.txt"))

@@ -309,18 +309,6 @@ def test_many_bad_entries_do_not_flood_the_log(make_httpd, backends, maps,
     assert len(httpd.log_lines(r":error\]")) <= 64
 
 
-@pytest.mark.parametrize("value", ["410", "503",
-                                   "301 http://new.example.com/"])
-def test_status_entry_is_500_and_said(make_httpd, maps, folder, value):
-    path = maps.build(folder + "/map", {HOST: value})
-    httpd = make_httpd(children=1)
-    httpd.expect_log(entry_line(HOST))
-    httpd.start(express(path))
-    for _ in range(10):
-        assert httpd.get(HOST).status == 500
-    assert len(httpd.log_lines(re.escape(HOST))) == 1
-
-
 def test_backend_that_is_down_is_503(make_httpd, backends, maps, folder):
     """As through ProxyPass; the map is not at fault."""
     httpd = make_httpd(children=1)

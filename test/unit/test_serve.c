@@ -17,6 +17,7 @@
 #include "apr_thread_proc.h"
 
 #include "folder.h"
+#include "hostmap_writer.h"
 #include "suites.h"
 
 #define INTERVAL apr_time_from_msec(10)
@@ -364,6 +365,140 @@ START_TEST(threads_look_up_while_the_map_is_replaced)
 }
 END_TEST
 
+/* ---- wildcards and paths ------------------------------------------------ */
+
+/* A map of these keys, each one's value being value. */
+static void make_keys(const char *type, const char *value,
+                      const char *const *keys)
+{
+    hostmap_writer *writer;
+    hostmap_reason why;
+
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type,
+                                         1000, 0, folder_pool, &why),
+                     APR_SUCCESS);
+    for (; *keys; keys++) {
+        ck_assert_int_eq(hostmap_writer_put(writer, *keys, strlen(*keys),
+                                            value, strlen(value), &why),
+                         APR_SUCCESS);
+    }
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+}
+
+static apr_status_t find(hostmap *map, hostmap_matched *found,
+                         const char *host, const char *path,
+                         apr_pool_t *pool)
+{
+    strcpy(found->key, host);
+    found->key_len = strlen(host);
+    return hostmap_find(map, found, path, pool);
+}
+
+static const char *const with_wildcards[] = {
+    "*", "*.example.com", "*.example.com/blog", "www.example.com", NULL
+};
+
+START_TEST(a_marked_map_is_matched)
+{
+    hostmap_matched found;
+    hostmap *map;
+
+    if (folder_lacks(types[_i])) {
+        return;
+    }
+    make_keys(types[_i], "value", with_wildcards);
+    map = map_at("map", "default");
+    ck_assert_int_eq(find(map, &found, "a.example.com", "/blog/x",
+                          folder_pool), APR_SUCCESS);
+    ck_assert_str_eq(found.key, "*.example.com/blog");
+    ck_assert_str_eq(found.value, "value");
+    ck_assert_int_eq(found.kind, HOSTMAP_MATCH_WILDCARD);
+    ck_assert_uint_eq(found.host_len, strlen("*.example.com"));
+    /* without a path, and through hostmap_lookup(), only the key itself */
+    ck_assert_int_eq(find(map, &found, "a.example.com", NULL, folder_pool),
+                     APR_NOTFOUND);
+    ck_assert_str_eq(found.key, "a.example.com");
+    assert_answer(map, "*.example.com/blog", "value");
+}
+END_TEST
+
+START_TEST(a_map_gets_and_loses_its_mark)
+{
+    static const char *const without[] = { "other.example.com", NULL };
+    hostmap_matched found;
+    hostmap *map;
+
+    make_keys(types[_i], "value", without);
+    map = map_at("map", "default");
+    ck_assert_int_eq(find(map, &found, "a.example.com", "/", folder_pool),
+                     APR_NOTFOUND);
+    ck_assert_uint_eq(found.lookups, 1);
+    make_keys(types[_i], "value", with_wildcards);
+    wait_for_check();
+    ck_assert_int_eq(find(map, &found, "a.example.com", "/", folder_pool),
+                     APR_SUCCESS);
+    make_keys(types[_i], "value", without);
+    wait_for_check();
+    ck_assert_int_eq(find(map, &found, "a.example.com", "/", folder_pool),
+                     APR_NOTFOUND);
+    ck_assert_str_eq(found.key, "a.example.com");
+    ck_assert_uint_eq(found.lookups, 1);
+}
+END_TEST
+
+static void *APR_THREAD_FUNC find_always(apr_thread_t *thread, void *data)
+{
+    hostmap_matched found;
+    apr_pool_t *pool;
+
+    (void)thread;
+    apr_pool_create(&pool, NULL);
+    while (!apr_atomic_read32(&stop)) {
+        ck_assert_int_eq(find(data, &found, "a.example.com", "/", pool),
+                         APR_SUCCESS);
+        apr_pool_clear(pool);
+        apr_atomic_inc32(&answered);
+    }
+    apr_pool_destroy(pool);
+    return NULL;
+}
+
+/* One of the two maps has the host itself, the other the default: who asked for
+ * the host in the one and for the default in the other would find nothing. */
+START_TEST(a_question_is_answered_by_one_file)
+{
+    static const char *const host[] = {
+        "a.example.com", "b.example.com", "b.example.com/x", NULL
+    };
+    static const char *const wildcard[] = { "*", NULL };
+    apr_thread_t *threads[THREADS];
+    apr_status_t result;
+    hostmap *map;
+    int i;
+
+    if (folder_lacks(types[_i])) {
+        return;
+    }
+    make_keys(types[_i], "value", host);
+    map = map_at("map", "default");
+    stop = answered = 0;
+    for (i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(apr_thread_create(&threads[i], NULL, find_always,
+                                           map, folder_pool), APR_SUCCESS);
+    }
+    for (i = 0; i < 30; i++) {
+        make_keys(types[_i], "value", i % 2 ? host : wildcard);
+        apr_sleep(INTERVAL);
+    }
+    apr_atomic_set32(&stop, 1);
+    for (i = 0; i < THREADS; i++) {
+        apr_thread_join(&result, threads[i]);
+    }
+    ck_assert_uint_gt(answered, 1000);
+    ck_assert_msg(errors_said == 0, "%s", last_line);
+}
+END_TEST
+
 #define LATE_ENTRY "h5000.example.com"
 
 static void *APR_THREAD_FUNC look_late(apr_thread_t *thread, void *data)
@@ -452,6 +587,9 @@ Suite *serve_suite(void)
     tcase_add_loop_test(tcase, keys_that_no_map_can_hold_are_misses, 0, 2);
     tcase_add_loop_test(tcase, threads_look_up_while_the_map_is_replaced, 0,
                         TYPES);
+    tcase_add_loop_test(tcase, a_marked_map_is_matched, 0, TYPES);
+    tcase_add_loop_test(tcase, a_map_gets_and_loses_its_mark, 0, 2);
+    tcase_add_loop_test(tcase, a_question_is_answered_by_one_file, 0, TYPES);
     tcase_add_test(tcase, nobody_is_answered_from_a_file_long_replaced);
     tcase_add_test(tcase, a_message_is_said_once_a_minute);
     suite_add_tcase(suite, tcase);

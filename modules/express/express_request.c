@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What became of a request, kept with it; and messages that repeat.
+ */
+
+#include "express_request.h"
+
+#include "apr_hash.h"
+#include "apr_strings.h"
+
+#include "http_config.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_express_module;
+
+express_request *express_request_make(request_rec *r)
+{
+    express_request *state;
+
+    state = ap_get_module_config(r->request_config, &proxy_express_module);
+    if (!state) {
+        state = apr_pcalloc(r->pool, sizeof(*state));
+        ap_set_module_config(r->request_config, &proxy_express_module, state);
+    }
+    return state;
+}
+
+const express_request *express_request_mapped(request_rec *r)
+{
+    const express_request *state;
+
+    state = ap_get_module_config(r->request_config, &proxy_express_module);
+    return state && !state->refused ? state : NULL;
+}
+
+int express_refuse(request_rec *r, int status)
+{
+    express_request_make(r)->refused = 1;
+    return status;
+}
+
+int express_was_refused(request_rec *r)
+{
+    const express_request *state;
+
+    state = ap_get_module_config(r->request_config, &proxy_express_module);
+    return state && state->refused;
+}
+
+int express_may_say(express_map *map, express_said kind,
+                    const hostmap_matched *found, request_rec *r,
+                    const char **more)
+{
+    apr_ssize_t len = found->key_len;
+    unsigned slot = apr_hashfunc_default(found->key, &len)
+                    % EXPRESS_SAID_SLOTS;
+    apr_uint32_t held;
+
+    if (!hostmap_limit_pass(&map->said[kind][slot], r->request_time, &held)) {
+        return 0;
+    }
+    *more = held ? apr_psprintf(r->pool, " (%u more since the last time)",
+                                held) : "";
+    return 1;
+}

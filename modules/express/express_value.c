@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What the value of an entry does with a request, and what others are told of
+ * it in the request's environment.
+ */
+
+#include "express_value.h"
+
+#include "apr_strings.h"
+
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "mod_proxy.h"
+
+#include "express_loop.h"
+#include "mod_proxy_pool.h"
+#include "target_core.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_express_module;
+APLOG_USE_MODULE(proxy_express);
+
+#define ENV_BACKEND "PROXY_EXPRESS_BACKEND"
+#define ENV_KEY     "PROXY_EXPRESS_KEY"
+#define ENV_MATCH   "PROXY_EXPRESS_MATCH"
+
+/* Of mod_proxy_pool, NULL when it is not loaded. */
+static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *pool_set_options;
+
+void express_value_start(void)
+{
+    pool_set_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
+}
+
+/* ---- environment ------------------------------------------------------- */
+
+/* A subrequest has a copy of the environment of its request, which may have
+ * been mapped by another entry.  Any other has none of these, and a table that
+ * need not be searched costs a third. */
+static void set_env(request_rec *r, const char *name, const char *value)
+{
+    if (r->main) {
+        apr_table_setn(r->subprocess_env, name, value);
+    }
+    else {
+        apr_table_addn(r->subprocess_env, name, value);
+    }
+}
+
+static const char *match_name(const hostmap_matched *found)
+{
+    static const char *const kinds[] = { "exact", "wildcard", "default" };
+
+    return found->key_len > found->host_len ? "path" : kinds[found->kind];
+}
+
+/* The key, in r->pool. */
+static const char *tell_match(request_rec *r, const hostmap_matched *found)
+{
+    const char *key = apr_pstrmemdup(r->pool, found->key, found->key_len);
+
+    set_env(r, ENV_KEY, key);
+    set_env(r, ENV_MATCH, match_name(found));
+    return key;
+}
+
+/* ---- a request for a backend ------------------------------------------- */
+
+/* The options of an entry are those of the pool that serves it. */
+static void hand_options(request_rec *r, express_map *map,
+                         const hostmap_matched *found,
+                         const hostmap_entry *entry)
+{
+    const char *more;
+
+    if (pool_set_options) {
+        pool_set_options(r, entry->words.ptr, entry->words.len,
+                         apr_pstrcat(r->pool, "map ", map->path, ": entry ",
+                                     found->key, NULL));
+        return;
+    }
+    if (express_may_say(map, EXPRESS_SAID_OPTION, found, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: map %s: entry "
+                      "%s: options have no effect without mod_proxy_pool%s",
+                      map->path, found->key, more);
+    }
+}
+
+/* What nocanon sends: the client's own bytes behind the prefix.  NULL where
+ * they are not those that were matched: mod_proxy passes over nocanon then. */
+static const char *raw_rest(request_rec *r, const char *prefix,
+                            apr_size_t taken)
+{
+    /* An absolute-form request line has no raw path to pass on. */
+    if (r->unparsed_uri[0] != '/') {
+        return NULL;
+    }
+    if (*prefix == '\0') {
+        return r->unparsed_uri;
+    }
+    return target_under(prefix, r->unparsed_uri) == taken
+           && !target_has_dots(r->unparsed_uri) ? r->unparsed_uri + taken
+                                                : NULL;
+}
+
+/* The entry's URL and the rest of the path, with one slash between; and the
+ * URL by itself, with a slash at its end, as ProxyPass and ProxyHTMLURLMap want
+ * it. */
+static char *backend_url(request_rec *r, const hostmap_entry *entry,
+                         const char *rest, apr_size_t rest_len,
+                         const char **backend)
+{
+    static const char proxy[] = "proxy:";
+    apr_size_t len = entry->url.len;
+    apr_size_t base_len = len;
+    char *url, *at;
+
+    if (entry->path.len > 0 && entry->url.ptr[len - 1] == '/') {
+        base_len--;
+    }
+    at = url = apr_palloc(r->pool, sizeof(proxy) + len + rest_len
+                                   + base_len + 2);
+    memcpy(at, proxy, sizeof(proxy) - 1);
+    at += sizeof(proxy) - 1;
+    if (*rest == '/') {
+        len = base_len;
+    }
+    memcpy(at, entry->url.ptr, len);
+    at += len;
+    memcpy(at, rest, rest_len);
+    at[rest_len] = '\0';
+    at += rest_len + 1;
+    *backend = at;
+    memcpy(at, entry->url.ptr, base_len);
+    at[base_len] = '/';
+    at[base_len + 1] = '\0';
+    return url;
+}
+
+/* mod_proxy would say that it has no handler for the scheme. */
+static int lacks_balancer(request_rec *r, const hostmap_entry *entry,
+                          const char *url)
+{
+    static const char name[] = "balancer";
+    proxy_server_conf *conf;
+
+    if (entry->scheme.len != sizeof(name) - 1
+        || ap_cstr_casecmpn(entry->scheme.ptr, name, sizeof(name) - 1)) {
+        return 0;
+    }
+    conf = ap_get_module_config(r->server->module_config, &proxy_module);
+    return ap_proxy_get_balancer(r->pool, conf, url, 0) == NULL;
+}
+
+static int refuse_balancer(request_rec *r, express_map *map,
+                           const hostmap_matched *found,
+                           const hostmap_entry *entry)
+{
+    const char *more;
+
+    if (express_may_say(map, EXPRESS_SAID_BALANCER, found, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0015: map %s: entry "
+                      "%s: the configuration of this virtual host has no "
+                      "<Proxy \"balancer://%.*s\">%s", map->path, found->key,
+                      (int)entry->host.len, entry->host.ptr, more);
+    }
+    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
+}
+
+static int refuse_loop(request_rec *r, express_map *map,
+                       const hostmap_matched *found)
+{
+    const char *more;
+
+    if (express_may_say(map, EXPRESS_SAID_LOOP, found, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
+                      "%s: loop: its backend sends requests back "
+                      "here%s", map->path, found->key, more);
+    }
+    return express_refuse(r, HTTP_LOOP_DETECTED);
+}
+
+static int serve_backend(request_rec *r, express_map *map,
+                         const hostmap_matched *found,
+                         const hostmap_entry *entry, const char *prefix)
+{
+    apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
+    int noquery = entry->flags & HOSTMAP_ENTRY_NOQUERY;
+    const char *raw = NULL;
+    const char *rest, *backend;
+    express_request *state;
+    char *url;
+    int rc;
+
+    if (express_loop_is(r)) {
+        return refuse_loop(r, map, found);
+    }
+    if (entry->words.len > 0) {
+        hand_options(r, map, found, entry);
+    }
+    if (entry->flags & HOSTMAP_ENTRY_NOCANON) {
+        raw = raw_rest(r, prefix, taken);
+    }
+    rest = raw ? raw : r->uri + taken;
+    url = backend_url(r, entry, rest, noquery && raw ? strcspn(rest, "?")
+                                                     : strlen(rest), &backend);
+    if (lacks_balancer(r, entry, url + strlen("proxy:"))) {
+        return refuse_balancer(r, map, found, entry);
+    }
+    /* as ProxyPass does: a ws:// backend wants upgrade requests only */
+    rc = proxy_run_check_trans(r, url + strlen("proxy:"));
+    if (rc != OK && rc != DECLINED) {
+        return DECLINED;
+    }
+    set_env(r, ENV_BACKEND, backend);
+    r->filename = url;
+    r->handler = "proxy-server";
+    r->proxyreq = PROXYREQ_REVERSE;
+    if (raw) {
+        apr_table_setn(r->notes, "proxy-nocanon", "1");
+    }
+    if (noquery) {
+        /* mod_proxy has a note for it that none of its modules reads */
+        r->args = NULL;
+    }
+    state = express_request_make(r);
+    state->entry = *entry;
+    state->prefix = prefix;
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
+                  "SB0006: entry %s: %s is served by %s", found->key, r->uri,
+                  url + strlen("proxy:"));
+    return OK;
+}
+
+/* ---- all else ---------------------------------------------------------- */
+
+static int refuse_bad(request_rec *r, express_map *map,
+                      const hostmap_matched *found, const hostmap_bad *bad)
+{
+    const char *more;
+
+    if (express_may_say(map, EXPRESS_SAID_BAD, found, r, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0002: map %s: entry "
+                      "%s: %s at column %" APR_SIZE_T_FMT " of its value%s",
+                      map->path, found->key, bad->reason, bad->pos + 1, more);
+    }
+    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
+}
+
+static int answer_status(request_rec *r, const hostmap_matched *found,
+                         int status)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
+                  "SB0003: entry %s: %s is answered %d", found->key, r->uri,
+                  status);
+    return express_refuse(r, status);
+}
+
+static int redirect(request_rec *r, const hostmap_matched *found,
+                    const hostmap_entry *entry, const char *prefix)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    int keep_slashes = core->allow_encoded_slashes
+                       && !core->decode_encoded_slashes;
+    apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
+
+    apr_table_setn(r->headers_out, "Location",
+                   target_redirect(entry->url, r->uri + taken, r->args,
+                                   keep_slashes, r->pool));
+    return answer_status(r, found, entry->status);
+}
+
+int express_value_apply(request_rec *r, express_map *map,
+                        const hostmap_matched *found)
+{
+    const char *key = tell_match(r, found);
+    const char *prefix = key + found->host_len;
+    hostmap_entry entry;
+    hostmap_bad bad;
+
+    if (r->main) {
+        apr_table_unset(r->subprocess_env, ENV_BACKEND);
+    }
+    if (hostmap_entry_parse(&entry, found->value, found->value_len, &bad)
+        != APR_SUCCESS) {
+        return refuse_bad(r, map, found, &bad);
+    }
+    switch (entry.kind) {
+    case HOSTMAP_ENTRY_PROXY:
+        return serve_backend(r, map, found, &entry, prefix);
+    case HOSTMAP_ENTRY_REDIRECT:
+        return redirect(r, found, &entry, prefix);
+    case HOSTMAP_ENTRY_STATUS:
+        return answer_status(r, found, entry.status);
+    default:
+        return DECLINED;
+    }
+}
