@@ -202,7 +202,8 @@ CASES = [
          method="POST", body=b"hello", headers=[("Expect", "100-continue")]),
 
     # protocol adjustments
-    case("HTTP/1.1", "", {"version": "HTTP/1.1"}),
+    case("HTTP/1.1", "", {"version": "HTTP/1.1",
+                          "received": {"Connection": "(?i)keep-alive"}}),
     case("force-proxy-request-1.0", "SetEnv force-proxy-request-1.0 1",
          {"version": "HTTP/1.0"}, modules=["env"]),
     case("proxy-nokeepalive", "SetEnv proxy-nokeepalive 1",
@@ -581,10 +582,7 @@ REPROXIED = {
     "SetEnv proxy-sendchunked 1": {"Transfer_Encoding": None},
     "SetEnv proxy-nokeepalive 1": {"Connection": "(?i)close"},
     "RequestHeader set X-Own yes": {"X_Own": None},
-    "ProxyDomain .example.com": {},
-    "ProxyBlock blocked.invalid": {},
-    "ProxyBadHeader IsError": {},
-    "SetEnvIf Request_URI ^/none no-proxy": {},
+    "": {"Connection": "(?i)keep-alive"},
 }
 
 
@@ -592,7 +590,7 @@ REPROXIED = {
 def test_reproxied_url_is_asked_so(make_httpd, storages, lines):
     """Little of what a proxied request gets: see mod_reproxy's page."""
     httpd = reproxy.start(
-        make_httpd(modules=["env", "headers", "setenvif"], reproxy=True),
+        make_httpd(modules=["env", "headers"], pool=True, reproxy=True),
         storages, outside=[lines])
     response = client.request(
         httpd.port, "POST", "/app/x", HOST, body=b"a body",
@@ -615,10 +613,46 @@ def test_reproxied_url_comes_from_the_source_address(make_httpd, storages):
     assert response.json()["peer"][0] == "127.0.0.3"
 
 
+def test_remote_match_of_a_reproxied_url(make_httpd, storages):
+    """And ProxyDomain adds nothing to a name without a dot."""
+    httpd = reproxy.start(
+        make_httpd(reproxy=True), storages, "ReproxyAllow http://remote",
+        outside=['ProxyRemoteMatch "^http://remote" %s' % storages.url("u"),
+                 "ProxyDomain .example.com"])
+    response = httpd.get(HOST, "/app/x", [asks(["http://remote/y"])])
+    assert response.backend == "u"
+    assert response.target == "http://remote/y"
+
+
+def test_filters_of_a_section_are_not_storages(make_httpd, storages):
+    httpd = reproxy.start(
+        make_httpd(modules=["substitute", "filter", "headers"], reproxy=True),
+        storages, outside=[
+            '<Proxy "%s/*">' % storages.url("t"),
+            "SetOutputFilter SUBSTITUTE", 'Substitute "s|needle|thread|"',
+            "Header set X-Section yes", "</Proxy>"])
+    response = httpd.get(HOST, "/app/x", [asks([
+        url(storages, "t", body="a needle")])])
+    assert response.body == b"a needle"
+    assert response.header("X-Section") is None
+
+
+@pytest.mark.parametrize("reuse, count", [("on", 1), ("off", 4)])
+def test_proxyset_of_a_reproxied_url(make_httpd, storages, reuse, count):
+    httpd = reproxy.start(
+        make_httpd(children=1, pool=True, reproxy=True), storages,
+        outside=['<Proxy "%s">' % storages.url("t"),
+                 "ProxySet enablereuse=" + reuse, "</Proxy>"])
+    seen = {httpd.get(HOST, "/app/x", [asks([url(storages, "t")])])
+            .json()["connection"] for _ in range(4)}
+    assert len(seen) == count
+
+
 @pytest.mark.parametrize("lines, fails", [
     ("ProxyBlock 127.0.0.1", True),
     ("ProxyBlock *", True),
     ("ProxyBlock blocked.invalid", False),
+    ("SetEnvIf Request_URI . no-proxy", False),
     ('<ProxyMatch "^http://(?<sitename>[^/:]+)">\n'
      "Require expr \"reqenv('MATCH_SITENAME') == 'other.example'\"\n"
      "</ProxyMatch>", True),
@@ -628,7 +662,7 @@ def test_reproxied_url_comes_from_the_source_address(make_httpd, storages):
 ])
 def test_reproxied_url_may_be_forbidden(make_httpd, storages, lines, fails):
     """The app is a file, as these lines are about all that is proxied."""
-    httpd = make_httpd(modules=["asis", "mime"], reproxy=True)
+    httpd = make_httpd(modules=["asis", "mime", "setenvif"], reproxy=True)
     path = "/" + new_name()
     httpd.write("htdocs/app.asis", "Status: 200 OK\nX-Reproxy-URL: %s\n\nbody"
                 % url(storages, "t", path, content=SIZE, count=True))

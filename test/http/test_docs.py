@@ -67,7 +67,7 @@ def test_page_shows_a_configuration(page):
                          ids=[name for name, _ in SNIPPETS])
 def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
     httpd = make_httpd(modules=[
-        "alias", "rewrite", "setenvif", "headers", "ssl", "xml2enc",
+        "alias", "authz_host", "rewrite", "setenvif", "headers", "ssl", "xml2enc",
         "proxy_html", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"],
         pool=True, reproxy=True)
     # mod_rewrite wants to see the file
