@@ -213,16 +213,16 @@ CASES = [
          modules=["setenvif"]),
 
     # responses
-    case("ProxyBadHeader-default", "", {"status": 502}, order={"raw": BAD_HEADER},
-         log="AH01106|AH10124|AH00898|Bad.*eader"),
+    case("ProxyBadHeader-default", "", {"status": 502},
+         order={"raw": BAD_HEADER}, log="AH00898|AH01106"),
     case("ProxyBadHeader-IsError", "ProxyBadHeader IsError", {"status": 502},
-         order={"raw": BAD_HEADER}, log="AH01106|AH10124|AH00898|Bad.*eader"),
+         order={"raw": BAD_HEADER}, log="AH00898|AH01106"),
     case("ProxyBadHeader-Ignore", "ProxyBadHeader Ignore",
          {"status": 200, "text": b"body",
           "header": {"X-Good": "1", "X-Late": "1"}}, order={"raw": BAD_HEADER}),
     case("ProxyBadHeader-StartBody", "ProxyBadHeader StartBody",
          {"status": 200, "header": {"X-Good": "1", "X-Late": None},
-          "text": b"X-Late: 1\r\n\r\nbody"}, order={"raw": BAD_HEADER}, log="."),
+          "text": b"X-Late: 1\r\n\r\nbody"}, order={"raw": BAD_HEADER}),
     case("ProxyErrorOverride-Off", 'ErrorDocument 404 "ours"',
          {"status": 404, "text": b"theirs"},
          order={"status": 404, "body": "theirs"}),
@@ -234,8 +234,8 @@ CASES = [
          'ProxyErrorOverride On 404\nErrorDocument 500 "ours"',
          {"status": 500, "text": b"theirs"},
          order={"status": 500, "body": "theirs"}),
-    case("ProxyTimeout", "ProxyTimeout 1", {"status": 502}, order={"delay": 2.5},
-         log="AH01102|AH00898"),
+    case("ProxyTimeout", "ProxyTimeout 1", {"status": 502},
+         order={"delay": 2.5}, log="AH01102|AH00898"),
 
     # where requests go
     case("ProxyBlock-host", "ProxyBlock 127.0.0.1", {"status": 403},
@@ -441,7 +441,8 @@ def manage(httpd, text):
     nonce = re.search(r"nonce=([0-9a-f-]+)", page)[1]
     response = client.request(
         httpd.port, "POST", "/manager", HOST,
-        headers=[referer, ("Content-Type", "application/x-www-form-urlencoded")],
+        headers=[referer,
+                 ("Content-Type", "application/x-www-form-urlencoded")],
         body=(text + "&nonce=" + nonce).encode("ascii"))
     assert response.status == 200, response
 
