@@ -184,6 +184,7 @@ fuzz_programs = \
 
 # Small scripts that `make check` runs over the sources and what was built.
 guard_scripts = \
+	test/check-compatibility \
 	test/check-directives \
 	test/check-fuzz \
 	test/check-layers \

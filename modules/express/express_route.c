@@ -11,6 +11,12 @@
 
 #include "express_request.h"
 
+/* httpd gives it the path "/", whose index mod_dir asks for with a GET. */
+static int is_connect(const request_rec *r)
+{
+    return (r->main ? r->main : r)->method_number == M_CONNECT;
+}
+
 static int is_eligible(request_rec *r)
 {
     /* Somebody has decided already: RewriteRule [P], a forward request, a
@@ -20,7 +26,8 @@ static int is_eligible(request_rec *r)
         return 0;
     }
     /* OPTIONS * and CONNECT speak to this server. */
-    if (!r->uri || r->uri[0] != '/' || strcmp(r->unparsed_uri, "*") == 0) {
+    if (is_connect(r) || !r->uri || r->uri[0] != '/'
+        || strcmp(r->unparsed_uri, "*") == 0) {
         return 0;
     }
     /* The ErrorDocument of what we refused is local, or it would be refused
