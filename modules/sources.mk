@@ -114,6 +114,7 @@ unit_sources = \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
+	test/unit/test_property.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_target.c \

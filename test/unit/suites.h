@@ -21,6 +21,7 @@ Suite *reverse_suite(void);
 Suite *loop_suite(void);
 Suite *target_suite(void);
 Suite *match_suite(void);
+Suite *property_suite(void);
 Suite *cache_suite(void);
 Suite *file_suite(void);
 Suite *serve_suite(void);
