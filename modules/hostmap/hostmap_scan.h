@@ -56,11 +56,6 @@ static inline int hostmap_scan_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static inline int hostmap_scan_is_name(char c)
-{
-    return hostmap_scan_is(c, HOSTMAP_SCAN_NAME);
-}
-
 /** Length of the bytes before the first of a class. */
 static inline apr_size_t hostmap_scan_until(hostmap_str str, int class_bits)
 {
