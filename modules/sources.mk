@@ -160,6 +160,7 @@ unit_sources = \
 	test/unit/test_reproxy_cache.c \
 	test/unit/test_reproxy_headers.c \
 	test/unit/test_reproxy_url.c \
+	test/unit/test_property.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_target.c \

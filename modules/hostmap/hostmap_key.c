@@ -11,6 +11,20 @@
 
 #define KEY_PORT "the port is not a number of 1 to 65535"
 
+#define NONE_OF_16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+
+/** What a byte of a name is stored as; NUL: no name holds it.  A name is read
+ *  once a request: one look a byte. */
+static const char key_byte[256] =
+    NONE_OF_16
+    NONE_OF_16
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0-.\0"
+    "0123456789\0\0\0\0\0\0"
+    "\0abcdefghijklmno"
+    "pqrstuvwxyz\0\0\0\0_"
+    "\0abcdefghijklmno"
+    "pqrstuvwxyz\0\0\0\0\0";
+
 static char key_lower(char c)
 {
     return (c >= 'A' && c <= 'Z') ? (char)(c - 'A' + 'a') : c;
@@ -32,7 +46,6 @@ static apr_status_t key_name(char *key, apr_size_t *len, hostmap_str name,
                              const hostmap_scan *scan)
 {
     apr_size_t i;
-    int empty = 1;
 
     if (name.len > 1 && name.ptr[name.len - 1] == '.') {
         name.len--;
@@ -45,20 +58,19 @@ static apr_status_t key_name(char *key, apr_size_t *len, hostmap_str name,
                                  "the name is longer than 511 bytes");
     }
     for (i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
+        char c = key_byte[(unsigned char)name.ptr[i]];
 
-        if (!hostmap_scan_is_name(c)) {
+        if (c == '\0') {
             return hostmap_scan_fail(scan, name.ptr + i,
                                      "expected letters, digits, `.`, `_` "
                                      "or `-`");
         }
-        if (c == '.' && empty) {
+        if (c == '.' && (i == 0 || key[i - 1] == '.')) {
             break;
         }
-        empty = (c == '.');
-        key[i] = key_lower(c);
+        key[i] = c;
     }
-    if (empty) {
+    if (i < name.len || key[i - 1] == '.') {
         return hostmap_scan_fail(scan, name.ptr + i,
                                  "a label of the name is empty");
     }

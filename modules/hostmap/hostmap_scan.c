@@ -93,9 +93,16 @@ int hostmap_scan_number(apr_int64_t *number, hostmap_str str)
 
 int hostmap_scan_port(apr_port_t *port, hostmap_str str)
 {
-    apr_int64_t number;
+    unsigned number = 0;
+    apr_size_t i;
 
-    if (!hostmap_scan_number(&number, str) || number < 1 || number > 65535) {
+    for (i = 0; i < str.len && number <= 65535; i++) {
+        if (!hostmap_scan_is_digit(str.ptr[i])) {
+            return 0;
+        }
+        number = number * 10 + (unsigned)(str.ptr[i] - '0');
+    }
+    if (number < 1 || number > 65535) {
         return 0;
     }
     *port = (apr_port_t)number;
@@ -122,13 +129,6 @@ apr_size_t hostmap_scan_before(hostmap_str str, char stop)
     const char *at = str.len > 0 ? memchr(str.ptr, stop, str.len) : NULL;
 
     return at ? (apr_size_t)(at - str.ptr) : str.len;
-}
-
-hostmap_str hostmap_scan_behind(hostmap_str str, apr_size_t len)
-{
-    str.ptr += len;
-    str.len -= len;
-    return str;
 }
 
 /** Reads `[v6]` or a name; tail: what is left of the authority. */

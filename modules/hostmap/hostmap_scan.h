@@ -56,11 +56,6 @@ static inline int hostmap_scan_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static inline int hostmap_scan_is_name(char c)
-{
-    return hostmap_scan_is(c, HOSTMAP_SCAN_NAME);
-}
-
 /** Length of the bytes before the first of a class. */
 static inline apr_size_t hostmap_scan_until(hostmap_str str, int class_bits)
 {
@@ -90,6 +85,14 @@ static inline int hostmap_scan_equal(hostmap_str str, const char *text)
            && apr_cstr_casecmpn(str.ptr, text, str.len) == 0;
 }
 
+/** What follows the first len bytes. */
+static inline hostmap_str hostmap_scan_behind(hostmap_str str, apr_size_t len)
+{
+    str.ptr += len;
+    str.len -= len;
+    return str;
+}
+
 /** Cut blanks off both ends. */
 hostmap_str hostmap_scan_trim(hostmap_str str);
 
@@ -98,9 +101,6 @@ hostmap_str hostmap_scan_word(hostmap_str *rest);
 
 /** Length of the bytes before the first such one. */
 apr_size_t hostmap_scan_before(hostmap_str str, char stop);
-
-/** What follows the first len bytes. */
-hostmap_str hostmap_scan_behind(hostmap_str str, apr_size_t len);
 
 /** Digits and nothing else, that fit: 1; else 0. */
 int hostmap_scan_number(apr_int64_t *number, hostmap_str str);

@@ -189,12 +189,11 @@ static apr_status_t allow_parse_suffix(reproxy_allow *rule, hostmap_str text,
         return hostmap_scan_fail(scan, text.ptr, "expected `*.` and a name");
     }
     name = hostmap_scan_behind(text, 2);
-    for (i = 0; i < name.len; i++) {
-        if (!hostmap_scan_is_name(name.ptr[i])) {
-            return hostmap_scan_fail(scan, name.ptr + i,
-                                     "expected a host name behind `*.`, "
-                                     "without port and path");
-        }
+    i = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
+    if (i < name.len) {
+        return hostmap_scan_fail(scan, name.ptr + i,
+                                 "expected a host name behind `*.`, without "
+                                 "port and path");
     }
     rv = reproxy_url_labels(name, scan->bad);
     if (rv != APR_SUCCESS) {

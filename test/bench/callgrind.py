@@ -74,20 +74,21 @@ class Profile:
             and callee not in without)
 
 
-def profile(bench, conf, map_path, requests, load):
+def profile(bench, conf, map_path, text, requests, load):
     """Of a server with one child that serves so many requests."""
     front = bench.front(conf, map_path, children=1, threads=4,
                         wrapper=VALGRIND)
-    bench.load(front, bench.text(bench.settings.hosts), "-n", str(requests),
-               connections=1, **load)
+    bench.load(front, text, "-n", str(requests), connections=1, **load)
     front.stop()
     return Profile(front.path("callgrind.out"))
 
 
-def per_request(bench, conf, map_path="", **load):
+def per_request(bench, conf, map_path="", text=None, **load):
     """A Profile with instructions per request: two runs of different length
-    are subtracted, so that start and end of the server do not count."""
-    first, second = (profile(bench, conf, map_path, count, load)
+    are subtracted, so that start and end of the server do not count.  text:
+    what is asked for, else the hosts of the large map."""
+    text = text or bench.text(bench.settings.hosts)
+    first, second = (profile(bench, conf, map_path, text, count, load)
                      for count in (FEW, MANY))
     for mine, other in ((second.own, first.own), (second.calls, first.calls)):
         for key in mine:

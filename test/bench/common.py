@@ -31,6 +31,10 @@ STOCK_TOOL = os.environ.get("HTXT2DBM", "httxt2dbm")
 BACKENDS = 4
 CONNECTIONS = 16
 SMALL = 1000
+# The name of the marked map's wildcard, and how many hosts below it are asked
+# for.
+WILDCARD = "tenants.example"
+NAMES = 100000
 START_TIMEOUT = 60
 STOP_TIMEOUT = 20
 TOOL_TIMEOUT = 300
@@ -395,6 +399,31 @@ class Bench:
         os.rename(path + ".new", path)
         return path
 
+    def marked_text(self, count):
+        """The same map with a wildcard and a default: what is looked for in
+        it is no longer a host alone."""
+        path = self.path("%d-marked.txt" % count)
+        if not os.path.exists(path):
+            ports = self.backends()
+            shutil.copyfile(self.text(count), path)
+            with open(path, "a", encoding="ascii") as file:
+                file.write("*.%s http://127.0.0.1:%d\n"
+                           "* http://127.0.0.1:%d\n"
+                           % (WILDCARD, ports[0], ports[-1]))
+        return path
+
+    def names_below(self, suffix, port):
+        """Random hosts below a name that are in no map, and the backend that
+        they get from marked_text(): to be asked for, as the text of a map
+        is."""
+        path = self.path(suffix + ".txt")
+        dice = random.Random(SEED)
+        with open(path, "w", encoding="ascii") as file:
+            for _ in range(NAMES):
+                file.write("%x.%s http://127.0.0.1:%d\n" % (
+                    dice.getrandbits(44), suffix, port))
+        return path
+
     def run(self, *arguments):
         subprocess.run(arguments, check=True, timeout=TOOL_TIMEOUT,
                        stdout=subprocess.DEVNULL)
@@ -406,17 +435,21 @@ class Bench:
         self.run(self.hostmap_path(), *arguments)
 
     def map(self, kind, count):
-        """A map: lmdb by our tool, the others by httpd's own.  It is old
-        enough that answers from it are remembered, and in memory."""
+        """A map: lmdb by our tool, `marked` likewise of marked_text(), the
+        others by httpd's own.  It is old enough that answers from it are
+        remembered, and in memory."""
         path = self.path("%d.%s" % (count, kind))
-        if kind == "lmdb":
+        if kind in ("lmdb", "marked"):
             files = [path]
         else:
             files = [path + ".dir", path + ".pag"] if kind == "sdbm" \
                 else [path]
         if not os.path.exists(files[0]):
             if kind == "lmdb":
-                self.hostmap("build", "-t", kind, self.text(count), path)
+                self.hostmap("build", "-t", "lmdb", self.text(count), path)
+            elif kind == "marked":
+                self.hostmap("build", "-t", "lmdb", self.marked_text(count),
+                             path)
             else:
                 self.run(STOCK_TOOL, "-f", kind, "-i", self.text(count),
                          "-o", path)

@@ -22,6 +22,7 @@ Suite *loop_suite(void);
 Suite *target_suite(void);
 Suite *match_suite(void);
 Suite *import_suite(void);
+Suite *property_suite(void);
 Suite *cache_suite(void);
 Suite *file_suite(void);
 Suite *serve_suite(void);
