@@ -53,13 +53,19 @@ static reverse_fn *reverse_of(const char *name)
     }
 }
 
-/* What only a response with such a header needs. */
-static void prepare(reverse_map *map, const express_request *state,
-                    request_rec *r)
+/* What only a response with such a header needs; a cookie, which many have,
+ * does without the URL. */
+static void prepare(reverse_map *map, reverse_fn *reverse,
+                    const express_request *state, request_rec *r)
 {
-    map->entry = &state->entry;
-    map->front = ap_construct_url(r->pool, "", r);
-    map->prefix = target_escape(state->prefix, r->pool);
+    if (!map->entry) {
+        map->entry = &state->entry;
+        map->prefix = *state->prefix ? target_escape(state->prefix, r->pool)
+                                     : "";
+    }
+    if (!map->front && reverse == reverse_location) {
+        map->front = ap_construct_url(r->pool, "", r);
+    }
 }
 
 static void reverse_headers(request_rec *r, const express_request *state,
@@ -76,9 +82,7 @@ static void reverse_headers(request_rec *r, const express_request *state,
         if (!reverse) {
             continue;
         }
-        if (!map->entry) {
-            prepare(map, state, r);
-        }
+        prepare(map, reverse, state, r);
         value = reverse(map, header[i].val, r->pool);
         if (value) {
             header[i].val = (char *)value;
@@ -90,10 +94,9 @@ static apr_status_t express_reverse_filter(ap_filter_t *f,
                                            apr_bucket_brigade *bb)
 {
     const express_request *state = express_request_mapped(f->r);
-    reverse_map map;
+    reverse_map map = { NULL, NULL, NULL };
 
     if (state) {
-        map.entry = NULL;
         reverse_headers(f->r, state, &map, f->r->headers_out);
         reverse_headers(f->r, state, &map, f->r->err_headers_out);
     }

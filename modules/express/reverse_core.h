@@ -23,7 +23,7 @@ typedef struct reverse_map {
     /** the entry that served the request; kind is HOSTMAP_ENTRY_PROXY */
     const hostmap_entry *entry;
     /** scheme://host[:port] of the request as the client sees it, no slash at
-     *  the end (ap_construct_url of "") */
+     *  the end (ap_construct_url of ""); reverse_cookie() does without */
     const char *front;
     /** path under which the entry is served, "" for all of the host; no slash
      *  at the end */
