@@ -9,8 +9,9 @@
  * 200 or that another backend gave is counted as an error.  Ends by itself,
  * early after 100 errors.
  *
- * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-s SEED] [-o]
- *             [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT
+ * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-r RATE] [-s SEED]
+ *             [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT
+ *     -r  so many requests a second at most, instead of as many as can be
  *     -o  in the order of the text, each host once, instead of at random
  *     -l  lean: the least that a request needs, instead of what a browser
  *         sends
@@ -35,6 +36,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +45,7 @@
 #define BODY_CHUNK      262144
 #define STALLED_MS      10000
 #define ERRORS_MAX      100
+#define TICKS           1000    /* a second, of a rate */
 
 #define LEAN_REQUEST "GET /lean HTTP/1.1\r\nHost: %s\r\n" \
     "User-Agent: load\r\nAccept: */*\r\n\r\n"
@@ -76,6 +79,7 @@ typedef struct options {
     int conns;
     double seconds;
     uint64_t requests;
+    unsigned rate;              /* requests a second; 0: no limit */
     uint64_t random;
     int in_order;
     int lean;
@@ -87,7 +91,7 @@ typedef struct options {
 } options;
 
 static options opt = {
-    16, 0, 0, 88172645463325252ULL, 0, 0, NULL, 0, 0, 0, NULL
+    16, 0, 0, 0, 88172645463325252ULL, 0, 0, NULL, 0, 0, 0, NULL
 };
 static host *hosts;
 static size_t host_count, host_next;
@@ -326,17 +330,73 @@ static int is_over(double start)
            || bad_status + bad_backend + bad_length + bad_io >= ERRORS_MAX;
 }
 
+/* Connections that wait for their turn, of those that a rate holds back. */
+static conn *waiting[CONNECTIONS_MAX];
+static int wait_count;
+static double due;              /* requests that may be sent now */
+
+/* What the timer's event says instead of a connection. */
+static conn clock_event;
+
+static void clock_start(void)
+{
+    struct itimerspec every = { { 0, 1000000000L / TICKS },
+                                { 0, 1000000000L / TICKS } };
+    struct epoll_event event;
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+    event.events = EPOLLIN;
+    event.data.ptr = &clock_event;
+    if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) != 0
+        || epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        fail("timer");
+    }
+    clock_event.fd = fd;
+}
+
+/* What could not be sent in time is not made up for: no bursts. */
+static void clock_tick(void)
+{
+    uint64_t ticks;
+
+    if (read(clock_event.fd, &ticks, sizeof(ticks)) != sizeof(ticks)) {
+        fail("timer");
+    }
+    due += (double)opt.rate * ticks / TICKS;
+    while (due >= 1 && wait_count > 0) {
+        due -= 1;
+        conn_ask(waiting[--wait_count]);
+    }
+    if (due > 1) {
+        due = 1;
+    }
+}
+
+/* A connection is free for the next request. */
+static void conn_next(conn *c)
+{
+    if (opt.rate) {
+        waiting[wait_count++] = c;
+    }
+    else {
+        conn_ask(c);
+    }
+}
+
 static void run(double start)
 {
     static conn conns[CONNECTIONS_MAX];
     struct epoll_event events[64];
     int open, i, count;
 
+    if (opt.rate) {
+        clock_start();
+    }
     for (open = 0; open < opt.conns && !is_over(start); open++) {
         conn_open(&conns[open]);
-        conn_ask(&conns[open]);
+        conn_next(&conns[open]);
     }
-    while (open > 0) {
+    while (open > wait_count || !is_over(start)) {
         count = epoll_wait(poll_fd, events, 64, STALLED_MS);
         if (count == 0) {
             fprintf(stderr, "load: no answer for 10 s\n");
@@ -345,15 +405,18 @@ static void run(double start)
         for (i = 0; i < count; i++) {
             conn *c = events[i].data.ptr;
 
-            if (!conn_read(c)) {
+            if (c == &clock_event) {
+                clock_tick();
+            }
+            else if (!conn_read(c)) {
                 continue;
             }
-            if (is_over(start)) {
+            else if (is_over(start)) {
                 close(c->fd);
                 open--;
             }
             else {
-                conn_ask(c);
+                conn_next(c);
             }
         }
     }
@@ -362,7 +425,8 @@ static void run(double start)
 static void usage(void)
 {
     fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
-            "[-s SEED] [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT\n");
+            "[-r RATE] [-s SEED] [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT "
+            "TEXT\n");
     exit(1);
 }
 
@@ -370,11 +434,12 @@ static void options_read(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:t:n:s:ob:lp:v")) != -1) {
+    while ((c = getopt(argc, argv, "c:t:n:r:s:ob:lp:v")) != -1) {
         switch (c) {
         case 'c': opt.conns = atoi(optarg); break;
         case 't': opt.seconds = atof(optarg); break;
         case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
+        case 'r': opt.rate = atoi(optarg); break;
         case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
         case 'o': opt.in_order = 1; break;
         case 'l': opt.lean = 1; break;
