@@ -38,7 +38,7 @@ typedef enum {
      *  connections cannot be watched (fcgi, scgi, ajp) */
     PROXY_POOL_NONE,
     PROXY_POOL_GENERIC,     /**< all pools in use: mod_proxy's own worker */
-    PROXY_POOL_NEW,         /**< a pool, over a new connection */
+    PROXY_POOL_NEW,         /**< a pool, over a new connection, or none */
     PROXY_POOL_REUSED       /**< a pool, over a kept one */
 } proxy_pool_use;
 

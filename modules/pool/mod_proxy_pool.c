@@ -451,9 +451,11 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     state->running = 1;
     rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
     state->running = 0;
-    /* PROXY_POOL_NONE: nobody knows */
+    /* PROXY_POOL_NONE: nobody knows.  A connection that could not be had would
+     * have been a new one. */
     state->use = !state->watched ? PROXY_POOL_NONE
-                 : attempt->opened ? PROXY_POOL_NEW : PROXY_POOL_REUSED;
+                 : attempt->connected && !attempt->opened ? PROXY_POOL_REUSED
+                 : PROXY_POOL_NEW;
     if (attempt->resent) {
         apr_atomic_inc32(&resent_count);
     }

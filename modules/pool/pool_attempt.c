@@ -70,8 +70,10 @@ apr_status_t answer_first(ap_filter_t *next, apr_bucket_brigade *bb,
                           ap_input_mode_t mode, apr_read_type_e block,
                           apr_off_t readbytes)
 {
-    apr_status_t rv = ap_get_brigade(next, bb, mode, block, readbytes);
+    apr_status_t rv;
 
+    waiting->connected = 1;
+    rv = ap_get_brigade(next, bb, mode, block, readbytes);
     if (rv == APR_SUCCESS && has_data(bb)) {
         waiting->answered = 1;
         waiting = NULL;
@@ -150,7 +152,7 @@ static int attempt_once(request_rec *r, proxy_worker *worker,
     pool_attempt *outer = waiting;
     int rc;
 
-    attempt->opened = attempt->answered = 0;
+    attempt->opened = attempt->connected = attempt->answered = 0;
     waiting = attempt;
     rc = proxy_run_scheme_handler(r, worker, conf, url, NULL, 0);
     waiting = outer;

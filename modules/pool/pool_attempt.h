@@ -15,6 +15,7 @@
 /** What became of the last attempt for a request. */
 typedef struct pool_attempt {
     int opened;             /**< a new connection was made for it */
+    int connected;          /**< there was a connection to read from */
     int answered;           /**< a byte of a response was read */
     int resent;             /**< it was the second */
     int keepalives;         /**< the client connection's, while hidden */

@@ -232,9 +232,12 @@ def test_entry_without_reuse_gets_a_connection_each(server, host):
 
 
 def test_backend_that_was_down_is_asked_again_at_once(server):
-    """No pool is put out of service for an error."""
+    """No pool is put out of service for an error; and none is said to have
+    had a connection to use again."""
     server.expect_log("AH00957|AH01114")
     for _ in range(3):
-        answer = server.get("down.example.com")
+        target = new_target()
+        answer = server.get("down.example.com", target)
         assert answer.status == 503
+        assert note(server, target) == "new"
         assert "AH00940" not in server.log()
