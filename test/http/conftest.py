@@ -49,10 +49,17 @@ def _settings():
 
 def pytest_sessionstart(session):
     session.config.switchboard = _settings()
+    session.config.left_out = []
 
 
 def pytest_report_header():
     return "switchboard: " + str(_settings())
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Commands of the documentation that did not run."""
+    for command in config.left_out:
+        terminalreporter.write_line("left to test/packages: " + command)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -74,8 +81,8 @@ class Servers:
         self.settings = settings
         self.made = []
 
-    def __call__(self, **what):
-        server = httpd_server.Httpd(self.settings, **what)
+    def __call__(self, kind=httpd_server.Httpd, **what):
+        server = kind(self.settings, **what)
         self.made.append(server)
         Servers.running.append(server)
         return server

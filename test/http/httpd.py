@@ -16,9 +16,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import client
+from wait import wait_for
 
 HTTPD = "/usr/sbin/apache2"
 STOCK_MODULES = "/usr/lib/apache2/modules"
@@ -60,23 +60,19 @@ def unprivileged_user():
     raise AssertionError("no user www-data or nobody on this machine")
 
 
+def user_lines():
+    """The configuration that says so."""
+    if os.getuid() != 0:
+        return []
+    return ["User #%d" % unprivileged_user()[0],
+            "Group #%d" % unprivileged_user()[1]]
+
+
 def private_folder():
     """A new folder that httpd's user may enter (pytest's own may be 0700)."""
     folder = tempfile.mkdtemp(prefix="switchboard-test-")
     os.chmod(folder, 0o755)
     return folder
-
-
-def wait_for(true, seconds, what):
-    """Wait until true() is; its value.  Fails after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = true()
-        if value:
-            return value
-        assert time.monotonic() < deadline, \
-            "not within %s s: %s" % (seconds, what)
-        time.sleep(0.01)
 
 
 def sanitizer_environment():
@@ -191,9 +187,7 @@ class Httpd:
             lines += ["LoadModule proxy_pool_module %s" % self.pool]
         if self.reproxy:
             lines += ["LoadModule reproxy_module %s" % self.reproxy]
-        if os.getuid() == 0:
-            lines += ["User #%d" % unprivileged_user()[0],
-                      "Group #%d" % unprivileged_user()[1]]
+        lines += user_lines()
         lines += ["Listen 127.0.0.1:%d" % port for port in self.ports]
         lines += self._mpm_lines()
         lines += [

@@ -8,14 +8,13 @@ import re
 
 import pytest
 
+from doc_commands import FENCE
 from httpd import STOCK_MODULES
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 DOCS = sorted(glob.glob(TOP + "/docs/*.md"))
 PAGES = sorted(glob.glob(TOP + "/*.md")) + DOCS
-
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 CONFIGURATION = re.compile(
     r"^\s*(<(VirtualHost|Proxy|Location|Directory)\b|LoadModule\s|ProxyPass\w*"
@@ -38,9 +37,9 @@ def snippets(page):
     """(name, text) of each block of configuration of a page."""
     text = text_of(page)
     for block in FENCE.finditer(text):
-        if block[1] == "apache":
+        if block["language"] == "apache":
             line = text.count("\n", 0, block.start()) + 1
-            yield "%s:%d" % (name_of(page), line), block[2]
+            yield "%s:%d" % (name_of(page), line), block["body"]
 
 
 SNIPPETS = [snippet for page in PAGES for snippet in snippets(page)]
@@ -85,7 +84,7 @@ def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
 def test_configuration_is_marked_as_such(page):
     """Else no test would read it."""
     unmarked = FENCE.sub(
-        lambda block: "" if block[1] == "apache" else block[0],
+        lambda block: "" if block["language"] == "apache" else block[0],
         text_of(page))
     found = CONFIGURATION.search(unmarked)
     assert not found, "not between ```apache and ```: " + found[0]
