@@ -168,9 +168,9 @@ class Sandbox:
 
     LEFT = re.compile(
         r"^(apt|apt-get|dpkg-buildpackage|make|\./autogen\.sh|\./configure"
-        r"|support/quickstart|test/(run|packages))\b|/usr/local/")
-    """What is for test/packages: it needs root or the network, or is a test
-    itself."""
+        r"|support/\S+|test/(run|packages))\b|/usr/local/")
+    """What is for test/packages: it needs root, the network or the source tree,
+    or is a test itself."""
 
     TIMEOUT = 60
 

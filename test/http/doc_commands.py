@@ -10,8 +10,8 @@ A page is one script, from top to bottom, in one folder and one shell:
   text, a line of `...` any lines.  A command that shows no output may print
   what it likes.  Each has to succeed; one that fails on purpose is written
   `$ command; echo $?`.
-* ```console needs=haproxy is a block that is left out where that program is not
-  installed.
+* ```console needs=haproxy is a block that is left out where there is no such
+  program.
 * ```text file=hosts.txt, with any word for text, is a file to write.
 * A command that ends with `&` goes on until the page ends.  The next one waits
   until somebody listens at the ports 8081 to 8089 that it names.
@@ -41,7 +41,8 @@ import time
 from wait import wait_for
 
 FENCE = re.compile(r"^```(?P<language>\w*)(?: +file=(?P<file>\S+))?"
-                   r"(?: +needs=(?P<needs>\S+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+                   r"(?: +needs=(?P<needs>\S+))?\n"
+                   r"(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 PORT = re.compile(r"\b808[1-9]\b")
 """What backends of the pages listen on."""

@@ -111,11 +111,12 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
-def test_every_page_is_linked_from_the_readme():
-    readme = text_of(TOP + "/README.md")
-    assert DOCS
-    for page in DOCS:
-        assert "(%s)" % name_of(page) in readme, name_of(page)
+def test_every_page_is_linked_from_the_index():
+    index = text_of(TOP + "/docs/index.md")
+    assert "(docs/index.md)" in text_of(TOP + "/README.md")
+    for page in PAGES:
+        path = os.path.relpath(page, TOP + "/docs")
+        assert path == "index.md" or "(%s)" % path in index, name_of(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -14,8 +14,8 @@ from debian import DebianHttpd, Sandbox
 from doc_commands import Command, FENCE, File, matches, steps, Wrong
 from test_docs import TOP, name_of, text_of
 
-PAGES = [TOP + "/README.md"] + sorted(
-    glob.glob(TOP + "/docs/first-hour.md") + glob.glob(TOP + "/docs/from-*.md"))
+PAGES = [TOP + "/README.md", TOP + "/docs/install.md",
+         TOP + "/docs/first-hour.md"] + sorted(glob.glob(TOP + "/docs/from-*.md"))
 
 COMMAND_LINE = re.compile(
     r"^ {4,}(?:[$] +\S|(?:# )?(?:sudo|hostmap|httxt2dbm|curl|a2(?:en|dis)\w+"
