@@ -118,7 +118,7 @@ def test_every_row_has_a_case():
 
 
 def test_every_number_has_a_case():
-    caused = re.findall(r"AH\d+", str(CASES) + str(list(STARTED)))
+    caused = re.findall(r"AH\d+", str(CASES) + str(STARTED) + SYNTAX)
     assert set(re.findall(r"AH\d+", PAGE)) == set(caused)
 
 
@@ -139,6 +139,9 @@ class BareHttpd(Httpd):
 def stock(name):
     return "LoadModule %s_module %s/mod_%s.so" % (name, STOCK_MODULES, name)
 
+
+SYNTAX = "AH00526: Syntax error on line "
+"""What precedes those below; without its number where a module is at fault."""
 
 REFUSED = {
     "Invalid command 'ProxyExpressEnable', perhaps misspelled or defined by a "
@@ -204,6 +207,8 @@ def test_httpd_does_not_start_and_says_why(make_httpd, settings, message):
     status, said = httpd.check_config()
     assert status != 0
     assert re.search(pattern(message), said), said
+    assert (SYNTAX if "Cannot load" not in message
+            else SYNTAX.partition(": ")[2]) in said
 
 
 def test_httpd_starts_and_says_what_is_not_right(make_httpd, maps, folder):
