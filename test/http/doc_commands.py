@@ -27,6 +27,7 @@ usage: doc_commands.py PAGE FOLDER
 """
 
 import collections
+import functools
 import os
 import queue
 import re
@@ -283,9 +284,13 @@ def run(page, place, say=lambda *words: None):
 def main(page, folder):
     with open(page, encoding="utf-8") as file:
         text = file.read()
-    count, left = run(text, Machine(os.path.abspath(folder)), print)
-    assert count, "no command"
-    print("%s: %d commands ran, %d were left out" % (page, count, len(left)))
+    try:
+        count, left = run(text, Machine(os.path.abspath(folder)),
+                          functools.partial(print, flush=True))
+        assert count, "no command of it runs"
+    except AssertionError as error:
+        sys.exit("%s: %s" % (page, error))
+    print("%s: %d commands ran, %d left out" % (page, count, len(left)))
 
 
 if __name__ == "__main__":
