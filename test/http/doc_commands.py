@@ -10,6 +10,8 @@ A page is one script, from top to bottom, in one folder and one shell:
   text, a line of `...` any lines.  A command that shows no output may print
   what it likes.  Each has to succeed; one that fails on purpose is written
   `$ command; echo $?`.
+* ```console needs=haproxy is a block that is left out where there is no such
+  program.
 * ```text file=hosts.txt, with any word for text, is a file to write.
 * A command that ends with `&` goes on until the page ends.  The next one waits
   until somebody listens at the ports 8081 to 8089 that it names.
@@ -29,6 +31,7 @@ import functools
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,7 +41,8 @@ import time
 
 from wait import wait_for
 
-FENCE = re.compile(r"^```(?P<language>\w*)(?: +file=(?P<file>\S+))?\n"
+FENCE = re.compile(r"^```(?P<language>\w*)(?: +file=(?P<file>\S+))?"
+                   r"(?: +needs=(?P<needs>\S+))?\n"
                    r"(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 PORT = re.compile(r"\b808[1-9]\b")
@@ -53,8 +57,8 @@ PAUSE = 0.25
 START_TIMEOUT = 30
 RESUMED = "resuming normal operations"
 
-Command = collections.namedtuple("Command", "line text output")
-"""output: the lines that are shown."""
+Command = collections.namedtuple("Command", "line text output needs")
+"""output: the lines that are shown; needs: a program, or None."""
 
 File = collections.namedtuple("File", "line path text")
 
@@ -66,7 +70,7 @@ class Wrong(AssertionError):
         super().__init__("line %d: %s" % (line, what))
 
 
-def commands(body, line):
+def commands(body, line, needs):
     """The commands of a block that begins behind this line of its page."""
     prompt = body[:2]
     if prompt not in ("$ ", "# "):
@@ -74,12 +78,12 @@ def commands(body, line):
     found = []
     for number, text in enumerate(body.splitlines(), line + 1):
         if text.startswith(prompt):
-            found.append(Command(number, [text[2:]], []))
+            found.append(Command(number, [text[2:]], [], needs))
         elif text.startswith(">") and not found[-1].output:
             found[-1].text.append(text[2:])
         else:
             found[-1].output.append(text)
-    return [Command(one.line, "\n".join(one.text), one.output)
+    return [Command(one.line, "\n".join(one.text), one.output, needs)
             for one in found]
 
 
@@ -90,7 +94,7 @@ def steps(page):
         if block["file"]:
             yield File(line, block["file"], block["body"])
         elif block["language"] == "console":
-            yield from commands(block["body"], line)
+            yield from commands(block["body"], line, block["needs"])
 
 
 def matches(expected, output):
@@ -223,6 +227,13 @@ def write(place, step):
         file.write(place.given(step.text))
 
 
+def is_left(place, step):
+    """Is it none that this place runs?"""
+    return place.LEFT.search(step.text) or (
+        step.needs and not shutil.which(step.needs,
+                                        path=place.environment["PATH"]))
+
+
 def run_command(place, shell, step):
     """Run a command, and compare what it prints with what is shown."""
     time.sleep(PAUSE)
@@ -257,7 +268,7 @@ def run(page, place, say=lambda *words: None):
         for step in steps(page):
             if isinstance(step, File):
                 write(place, step)
-            elif place.LEFT.search(step.text):
+            elif is_left(place, step):
                 left.append(step.text)
                 say("line %d: left out:" % step.line, step.text)
             else:

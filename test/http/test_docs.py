@@ -68,7 +68,8 @@ def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
     httpd = make_httpd(modules=[
         "alias", "authz_host", "env", "rewrite", "setenvif", "headers", "ssl",
         "xml2enc", "proxy_html", "proxy_balancer", "slotmem_shm",
-        "lbmethod_byrequests"], pool=True, reproxy=True)
+        "lbmethod_byrequests", "lbmethod_bybusyness", "proxy_hcheck"],
+        pool=True, reproxy=True)
     # mod_rewrite wants to see the file
     httpd.write("hosts.txt", "")
     text = text.replace("/etc/apache2/hosts.txt", httpd.path("hosts.txt"))

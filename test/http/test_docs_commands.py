@@ -66,7 +66,7 @@ $ second \\
 ```text file=a/b.txt
 content
 ```
-```console
+```console needs=haproxy
 # root
 ```
 """
@@ -74,10 +74,10 @@ content
 
 def test_a_page_is_files_and_commands():
     assert list(steps(PAGE)) == [
-        Command(4, "first; echo $?", ["1"]),
-        Command(6, "second \\\ngoes on", ["# is output here"]),
+        Command(4, "first; echo $?", ["1"], None),
+        Command(6, "second \\\ngoes on", ["# is output here"], None),
         File(10, "a/b.txt", "content\n"),
-        Command(14, "root", [])]
+        Command(14, "root", [], "haproxy")]
     with pytest.raises(Wrong, match="line 2: no prompt"):
         list(steps("```console\nls\n```\n"))
 
@@ -109,6 +109,12 @@ def test_output_is_compared(expected, output, result):
 def test_a_page_that_is_wrong_is_found(sandbox, body, wrong):
     with pytest.raises(Wrong, match="^" + re.escape(wrong)):
         doc_commands.run("```console\n%s\n```\n" % body, sandbox)
+
+
+def test_what_needs_a_program_that_is_not_there_is_left(sandbox):
+    page = "```console needs=%s\n$ true\n```\n"
+    assert doc_commands.run(page % "no-such-program" + page % "sh",
+                            sandbox) == (1, ["true"])
 
 
 def test_a_page_is_one_script(sandbox):
