@@ -193,6 +193,7 @@ guard_scripts = \
 	test/check-fuzz \
 	test/check-layers \
 	test/check-messages \
+	test/check-names \
 	test/check-packages \
 	test/check-sources \
 	test/check-style \
