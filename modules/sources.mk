@@ -52,6 +52,8 @@ hostmap_sources = \
 mod_proxy_express_core = \
 	modules/express/loop_core.c \
 	modules/express/loop_core.h \
+	modules/express/memory_core.c \
+	modules/express/memory_core.h \
 	modules/express/reverse_core.c \
 	modules/express/reverse_core.h \
 	modules/express/target_core.c \
@@ -153,6 +155,7 @@ unit_sources = \
 	test/unit/test_key.c \
 	test/unit/test_loop.c \
 	test/unit/test_match.c \
+	test/unit/test_memory.c \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
@@ -190,6 +193,7 @@ guard_scripts = \
 	test/check-fuzz \
 	test/check-layers \
 	test/check-messages \
+	test/check-names \
 	test/check-packages \
 	test/check-sources \
 	test/check-style \

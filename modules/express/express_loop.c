@@ -1,54 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * This server's name in CDN-Loop: made, added to what goes to backends, looked
- * for in what comes.
+ * Requests that come back.  This server's name in CDN-Loop is made here, added
+ * to what goes to backends, looked for in what comes.
+ *
+ * A request in a loop holds a worker that waits and takes another that answers
+ * 508, so entries that were seen to be loops are refused for a while without
+ * going round.  What proves a loop is the answer, not the request: the 508 for
+ * a request that came back says so in Proxy-Status (RFC 9209), and the request
+ * that waits for it finds it there.  It knows which entry it is itself, and
+ * no client can write into the answer of a backend, while many a backend shows
+ * its clients the headers that it was sent.
  */
 
 #include "express_loop.h"
 
 #include "apr_optional_hooks.h"
+#include "apr_shm.h"
+#include "apr_siphash.h"
 #include "apr_strings.h"
 
 #include "http_config.h"
 #include "mod_proxy.h"
 
-#include "express_request.h"
 #include "loop_core.h"
 
-static const char *loop_id;
+#define STATUS_HEADER "Proxy-Status"
+#define STATUS_REASON "; error=proxy_loop_detected"
 
 /* Kept over restarts, so that a request on its way while we restart is still
- * known; and in all children, to which it may come back. */
-apr_status_t express_loop_start(void)
-{
-    static const char key[] = "switchboard_loop_id";
-    static const char prefix[] = "switchboard-";
-    unsigned char random[8];
-    apr_status_t rv;
-    char *id;
+ * known; and the same in all children, to which it may come back. */
+typedef struct loop_kept {
+    char id[sizeof("switchboard-") + 16];
+    char status[sizeof("switchboard-") + 16 + sizeof(STATUS_REASON)];
+    unsigned char secret[APR_SIPHASH_KSIZE];
+    loop_memory *memory;        /* shared, made by the first parent */
+} loop_kept;
 
-    id = ap_retained_data_get(key);
-    if (!id) {
-        rv = apr_generate_random_bytes(random, sizeof(random));
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        id = ap_retained_data_create(key, sizeof(prefix)
-                                     + 2 * sizeof(random));
-        memcpy(id, prefix, sizeof(prefix) - 1);
-        ap_bin2hex(random, sizeof(random), id + sizeof(prefix) - 1);
+static loop_kept *kept;
+
+static apr_status_t make_kept(loop_kept *made, apr_pool_t *process)
+{
+    unsigned char random[8];
+    apr_shm_t *shared;
+    apr_status_t rv;
+    char hex[2 * sizeof(random) + 1];
+
+    rv = apr_generate_random_bytes(random, sizeof(random));
+    if (rv == APR_SUCCESS) {
+        rv = apr_generate_random_bytes(made->secret, sizeof(made->secret));
     }
-    loop_id = id;
+    if (rv == APR_SUCCESS) {
+        rv = apr_shm_create(&shared, sizeof(loop_memory), NULL, process);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    ap_bin2hex(random, sizeof(random), hex);
+    apr_snprintf(made->id, sizeof(made->id), "switchboard-%s", hex);
+    apr_snprintf(made->status, sizeof(made->status), "%s" STATUS_REASON,
+                 made->id);
+    made->memory = apr_shm_baseaddr_get(shared);
+    memset(made->memory, 0, sizeof(*made->memory));
     return APR_SUCCESS;
 }
 
+apr_status_t express_loop_start(apr_pool_t *process)
+{
+    static const char key[] = "switchboard_loop";
+    loop_kept made;
+    apr_status_t rv;
+
+    kept = ap_retained_data_get(key);
+    if (!kept) {
+        rv = make_kept(&made, process);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        kept = ap_retained_data_create(key, sizeof(*kept));
+        *kept = made;
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- a request that comes ---------------------------------------------- */
+
 int express_loop_is(request_rec *r)
 {
-    return apr_table_get(r->headers_in, EXPRESS_LOOP_HEADER)
-           && loop_field_has(apr_table_getm(r->pool, r->headers_in,
-                                            EXPRESS_LOOP_HEADER), loop_id);
+    if (!apr_table_get(r->headers_in, EXPRESS_LOOP_HEADER)
+        || !loop_field_has(apr_table_getm(r->pool, r->headers_in,
+                                          EXPRESS_LOOP_HEADER), kept->id)) {
+        return 0;
+    }
+    apr_table_mergen(r->err_headers_out, STATUS_HEADER, kept->status);
+    return 1;
 }
+
+/* Keys of two maps are two entries.  Keyed: who has an entry of his own cannot
+ * find a key that is taken for another's. */
+static apr_uint64_t mark_of(const express_map *map, const char *key)
+{
+    return apr_siphash24(map->path, strlen(map->path), kept->secret)
+           ^ apr_siphash24(key, strlen(key), kept->secret);
+}
+
+memory_verdict express_loop_ask(request_rec *r, const express_map *map,
+                                const hostmap_matched *found)
+{
+    if (!memory_any(kept->memory, r->request_time)) {
+        return MEMORY_SERVE;
+    }
+    return memory_ask(kept->memory, mark_of(map, found->key), apr_time_now());
+}
+
+/* ---- a request that goes, and its answer ------------------------------- */
 
 /* mod_proxy's hook: headers_in is its own copy here, what goes to the
  * backend. */
@@ -57,7 +122,51 @@ static int express_proxy_fixups(request_rec *r)
     if (!express_request_mapped(r)) {
         return DECLINED;
     }
-    apr_table_mergen(r->headers_in, EXPRESS_LOOP_HEADER, loop_id);
+    apr_table_mergen(r->headers_in, EXPRESS_LOOP_HEADER, kept->id);
+    return OK;
+}
+
+static void add_if_proved(request_rec *r, const express_request *state)
+{
+    const char *field = apr_table_getm(r->pool, r->headers_out, STATUS_HEADER);
+
+    if (field && loop_field_has(field, kept->id)) {
+        memory_add(kept->memory, mark_of(state->map, state->key),
+                   apr_time_now());
+        /* it proves nothing of an entry whose backend has asked us and
+         * passes our answer on */
+        apr_table_unset(r->headers_out, STATUS_HEADER);
+    }
+}
+
+void express_loop_answered(request_rec *r, const express_request *state)
+{
+    switch (r->status) {
+    case HTTP_LOOP_DETECTED:
+        add_if_proved(r, state);
+        break;
+    case HTTP_BAD_GATEWAY:
+    case HTTP_SERVICE_UNAVAILABLE:
+    case HTTP_GATEWAY_TIME_OUT:
+        /* a proxy between us and the backend, or us */
+        break;
+    default:
+        if (state->probe) {
+            memory_free(kept->memory, mark_of(state->map, state->key));
+        }
+    }
+}
+
+/* mod_proxy's hook: with ProxyErrorOverride the answer that our filter sees is
+ * not the backend's. */
+static int express_request_status(int *status, request_rec *r)
+{
+    const express_request *state = express_request_mapped(r);
+
+    if (!state || *status != HTTP_LOOP_DETECTED) {
+        return DECLINED;
+    }
+    add_if_proved(r, state);
     return OK;
 }
 
@@ -65,4 +174,6 @@ void express_loop_register(void)
 {
     APR_OPTIONAL_HOOK(proxy, fixups, express_proxy_fixups, NULL, NULL,
                       APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(proxy, request_status, express_request_status, NULL,
+                      NULL, APR_HOOK_MIDDLE);
 }

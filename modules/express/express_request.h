@@ -40,6 +40,11 @@ typedef struct express_request {
     int refused;
     /** a mapped request: what serves it */
     hostmap_entry entry;
+    /** the entry's key, and the map it stands in */
+    const char *key;
+    const express_map *map;
+    /** its answer decides whether the entry is a loop still */
+    int probe;
     /** path of the entry's key, "" for all of its host; no slash at the end */
     const char *prefix;
 } express_request;

@@ -13,6 +13,7 @@
 #include "http_request.h"
 #include "util_filter.h"
 
+#include "express_loop.h"
 #include "express_request.h"
 #include "reverse_core.h"
 #include "target_core.h"
@@ -97,6 +98,7 @@ static apr_status_t express_reverse_filter(ap_filter_t *f,
     reverse_map map = { NULL, NULL, NULL };
 
     if (state) {
+        express_loop_answered(f->r, state);
         reverse_headers(f->r, state, &map, f->r->headers_out);
         reverse_headers(f->r, state, &map, f->r->err_headers_out);
     }

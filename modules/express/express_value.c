@@ -169,32 +169,38 @@ static int refuse_balancer(request_rec *r, express_map *map,
 }
 
 static int refuse_loop(request_rec *r, express_map *map,
-                       const hostmap_matched *found)
+                       const hostmap_matched *found, const char *how)
 {
     const char *more;
 
     if (express_may_say(map, EXPRESS_SAID_LOOP, found, r, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
                       "%s: loop: its backend sends requests back "
-                      "here%s", map->path, found->key, more);
+                      "here%s%s", map->path, found->key, how, more);
     }
     return express_refuse(r, HTTP_LOOP_DETECTED);
 }
 
 static int serve_backend(request_rec *r, express_map *map,
                          const hostmap_matched *found,
-                         const hostmap_entry *entry, const char *prefix)
+                         const hostmap_entry *entry, const char *key)
 {
+    const char *prefix = key + found->host_len;
     apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
     int noquery = entry->flags & HOSTMAP_ENTRY_NOQUERY;
     const char *raw = NULL;
     const char *rest, *backend;
+    memory_verdict verdict;
     express_request *state;
     char *url;
     int rc;
 
     if (express_loop_is(r)) {
-        return refuse_loop(r, map, found);
+        return refuse_loop(r, map, found, "");
+    }
+    verdict = express_loop_ask(r, map, found);
+    if (verdict == MEMORY_REFUSE) {
+        return refuse_loop(r, map, found, " (remembered)");
     }
     if (entry->words.len > 0) {
         hand_options(r, map, found, entry);
@@ -226,6 +232,9 @@ static int serve_backend(request_rec *r, express_map *map,
     }
     state = express_request_make(r);
     state->entry = *entry;
+    state->key = key;
+    state->map = map;
+    state->probe = verdict == MEMORY_PROBE;
     state->prefix = prefix;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
                   "SB0006: entry %s: %s is served by %s", found->key, r->uri,
@@ -275,7 +284,6 @@ int express_value_apply(request_rec *r, express_map *map,
                         const hostmap_matched *found)
 {
     const char *key = tell_match(r, found);
-    const char *prefix = key + found->host_len;
     hostmap_entry entry;
     hostmap_bad bad;
 
@@ -288,9 +296,9 @@ int express_value_apply(request_rec *r, express_map *map,
     }
     switch (entry.kind) {
     case HOSTMAP_ENTRY_PROXY:
-        return serve_backend(r, map, found, &entry, prefix);
+        return serve_backend(r, map, found, &entry, key);
     case HOSTMAP_ENTRY_REDIRECT:
-        return redirect(r, found, &entry, prefix);
+        return redirect(r, found, &entry, key + found->host_len);
     case HOSTMAP_ENTRY_STATUS:
         return answer_status(r, found, entry.status);
     default:

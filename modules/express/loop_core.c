@@ -4,7 +4,10 @@
  * CDN-Loop = #cdn-info
  * cdn-info = cdn-id *( OWS ";" OWS parameter )        (RFC 8586, section 2)
  *
- * The first part of the field comes from the client, who may want to hide our
+ * A member of Proxy-Status is the same but for parameters without a value and
+ * names in quotes, which are not well-formed here.
+ *
+ * The first part of CDN-Loop comes from the client, who may want to hide our
  * id behind it: a member that is not well-formed ends at its first comma, even
  * one between quotes, so an open quote cannot swallow what we add behind it.
  */

@@ -11,7 +11,8 @@
 #define LOOP_CORE_H
 
 /**
- * Is id one of the cdn-ids of a CDN-Loop field?
+ * Is id one of the cdn-ids of a CDN-Loop field?  Or of the servers of a
+ * Proxy-Status field (RFC 9209): its members are a name and parameters, too.
  * @param field the field's value(s), joined with commas; parameters and quoted
  *        strings are passed over; malformed members match nothing
  * @param id a token (RFC 8586 pseudonym); compared without regard to case

@@ -276,10 +276,10 @@ static int express_post_config(apr_pool_t *p, apr_pool_t *plog,
         return OK;
     }
     express_value_start();
-    rv = express_loop_start();
+    rv = express_loop_start(main_server->process->pool);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,
-                     "SB0011: no random bytes for this server's name in "
+                     "SB0011: no random bytes or no shared memory for "
                      EXPRESS_LOOP_HEADER);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

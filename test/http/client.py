@@ -254,7 +254,7 @@ def get(port, host, target="/", headers=(), **more):
     return request(port, "GET", target, host, headers=headers, **more)
 
 
-def burst(port, hosts, headers=()):
+def burst(port, hosts, headers=(), target="/"):
     """One connection for each host, all requests under way together: their
     last bytes are sent when all else is there.  The responses in order.
     None is kept alive: a process of prefork serves the next one then."""
@@ -262,7 +262,7 @@ def burst(port, hosts, headers=()):
     try:
         for host in hosts:
             connections.append(Connection(port))
-            whole = request_bytes("GET", "/", host,
+            whole = request_bytes("GET", target, host,
                                   [*headers, ("Connection", "close")])
             connections[-1].send(whole[:-2])
         for connection in connections:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entries that lead back to this server: 508, a line in the log that says loop
-and which entry, other hosts served meanwhile; and clients that send CDN-Loop
-themselves."""
+and which entry, other hosts served meanwhile, and a memory of such entries;
+and clients that send CDN-Loop themselves."""
 
 import re
 import threading
+import time
 
 import pytest
 
 import client
+from httpd import wait_for
 from maps import express
 
 HOST = "www.example.com"
@@ -86,8 +88,6 @@ def test_forged_id_does_no_harm_but_508(make_httpd, backends, maps, folder):
     for value in (ours + "x", '"%s"' % ours, "", ",,", "x; a=\"%s\"" % ours):
         answer = httpd.get(HOST, headers=[("CDN-Loop", value)])
         assert answer.status == 200, value
-
-
 
 
 # ---- loops and other hosts ------------------------------------------------
@@ -220,6 +220,152 @@ def test_backend_that_is_this_server_and_local_content_is_no_loop(
     assert (answer.status, answer.body) == (200, b"local content\n")
 
 
+# ---- the memory of loops --------------------------------------------------
+
+INTERVAL = 5
+TICK = 0.1
+"""Seconds: in each interval, exact to a tick, one request for a loop that is
+known is let through."""
+
+NOTED = ("LogFormat \"%%P %%<{PROXY_EXPRESS_BACKEND}e %%U %%{CDN-Loop}i\" note"
+         "\nCustomLog %s note\n")
+"""Who came as a client has no CDN-Loop; who was sent on has a backend."""
+
+
+class Looping:
+    """A server with an entry that leads back to it."""
+
+    def __init__(self, httpd, path, more=""):
+        self.httpd = httpd
+        self.map = path
+        httpd.start("ProxyPreserveHost On\n" + more + express(path)
+                    + NOTED % httpd.path("access.log"))
+        httpd.expect_log(SAID)
+        httpd.allow_log("reached MaxRequestWorkers")
+        self.begin = time.monotonic()
+        assert self.ask(1, "/first") == 1
+
+    def due(self):
+        """How many may have been sent on since the first."""
+        return int((time.monotonic() - self.begin + TICK) / INTERVAL)
+
+    def lines(self, target):
+        """Process and backend of each client's request for this path."""
+        with open(self.httpd.path("access.log"), encoding="latin-1") as file:
+            words = [line.split(None, 3) for line in file]
+        return [(process, backend) for process, backend, path, came in words
+                if came == "-\n" and path == target]
+
+    def ask(self, count, target):
+        """So many ask at once; how many were sent on."""
+        answers = client.burst(self.httpd.port, [HOST] * count,
+                               target=target)
+        assert [answer.status for answer in answers] == [508] * count
+        wait_for(lambda: len(self.lines(target)) == count, 5, "the log")
+        return sum(backend != "-" for _, backend in self.lines(target))
+
+    def workers(self):
+        """All of them."""
+        return 40 if self.httpd.settings.mpm == "prefork" else 8
+
+
+@pytest.fixture
+def looping(make_httpd, backends, maps, folder):
+    """Made with a way back to the server."""
+    def make(way=directly, more=""):
+        httpd = make_httpd(children=2, threads=4)
+        path = maps.build(folder + "/map",
+                          {HOST: way(httpd, make_httpd, maps),
+                           OTHER: backends.url("a")})
+        return Looping(httpd, path, more)
+    return make
+
+
+@WAYS
+def test_known_loop_takes_no_worker(way, looping):
+    """Four times as many clients as workers, all at once: none goes round but
+    what is due, in no child, and others are served."""
+    loop = looping(way)
+    with client.Hammer(loop.httpd.port, {OTHER: "a"}, clients=2) as hammer:
+        assert loop.ask(4 * loop.workers(), "/more") <= loop.due()
+        assert hammer.wait_for(20)
+    assert hammer.wrong == []
+    assert len({process for process, _ in loop.lines("/more")}) > 1
+
+
+def test_known_loop_is_asked_again_by_one(looping):
+    loop = looping()
+    time.sleep(INTERVAL)
+    assert 1 <= loop.ask(2 * loop.workers(), "/due") <= loop.due()
+
+
+def test_mended_entry_is_served_again(looping, maps, backends):
+    loop = looping()
+    maps.build(loop.map, {HOST: backends.url("b"), OTHER: backends.url("a")})
+    wait_for(lambda: loop.httpd.get(HOST).backend == "b", INTERVAL + 5,
+             "one request is let through")
+    assert loop.due() >= 1
+    for _ in range(20):
+        assert loop.httpd.get(HOST).backend == "b"
+
+
+def test_answer_of_a_proxy_frees_no_entry(looping, maps, backends):
+    """One between us and the backend may have waited for us in vain."""
+    loop = looping()
+    maps.build(loop.map, {HOST: backends.url("b"), OTHER: backends.url("a")})
+    late = client.order(status=504)
+    wait_for(lambda: loop.httpd.get(HOST, headers=[late]).status == 504,
+             INTERVAL + 5, "one request is let through")
+    assert loop.httpd.get(HOST).status == 508
+
+
+def test_known_loop_stays_known_over_a_graceful_restart(looping):
+    loop = looping()
+    loop.httpd.graceful()
+    assert loop.ask(2 * loop.workers(), "/more") <= loop.due()
+
+
+@pytest.mark.parametrize("more", [
+    "ProxyErrorOverride On\n", "ErrorDocument 508 \"sorry\"\n",
+    "ErrorDocument 508 /sorry\nProxyErrorOverride On\n"])
+def test_loop_is_known_whatever_clients_see_of_it(more, looping):
+    loop = looping(more=more)
+    assert loop.ask(loop.workers(), "/more") <= loop.due()
+
+
+def test_known_loop_says_that_it_is_remembered(make_httpd, maps, folder):
+    """The first line is of the request that came back: the next is held back
+    for a minute, in this child."""
+    httpd = make_httpd(children=4, threads=2)
+    path = maps.build(folder + "/map",
+                      {HOST: "http://127.0.0.1:%d" % httpd.port})
+    httpd.start("ProxyPreserveHost On\n" + express(path))
+    httpd.expect_log(SAID)
+
+    def said():
+        assert httpd.get(HOST).status == 508
+        return httpd.log_lines(SAID + r".* \(remembered\)")
+    wait_for(said, 20, "another child says that it remembers")
+    assert_said_once_a_child(httpd)
+
+
+def test_known_loop_of_one_map_is_not_another_maps(make_httpd, backends,
+                                                   maps, folder):
+    """Two virtual hosts, each with a map that has the same key."""
+    httpd = make_httpd()
+    port = httpd.listen()
+    one = maps.build(folder + "/one",
+                     {HOST: "http://127.0.0.1:%d" % httpd.port})
+    two = maps.build(folder + "/two", {HOST: backends.url("a")})
+    httpd.start("ProxyPreserveHost On\n" + express(one)
+                + "<VirtualHost 127.0.0.1:%d>\n%s</VirtualHost>\n"
+                % (port, express(two)))
+    httpd.expect_log(SAID)
+    for _ in range(3):
+        assert httpd.get(HOST).status == 508
+        assert client.get(port, HOST).backend == "a"
+
+
 # ---- clients that send CDN-Loop -------------------------------------------
 
 @pytest.fixture
@@ -252,12 +398,72 @@ def test_long_and_odd_values_are_no_loop(plain):
 
 
 def test_open_quote_of_a_client_hides_no_loop(make_httpd, maps, folder):
-    """What this server adds behind it is found when the request comes back."""
+    """What this server adds behind it is found when the request comes back.
+    Each value has an entry that is not remembered yet."""
+    httpd = make_httpd()
+    values = ('"', 'x; a="', 'x; a="\\', "x; a='", "(", "x;", "x,")
+    hosts = ["h%d.example.com" % number for number in range(len(values))]
+    path = maps.build(folder + "/map", dict.fromkeys(
+        hosts, "http://127.0.0.1:%d" % httpd.port))
+    httpd.start("ProxyPreserveHost On\n" + express(path))
+    httpd.expect_log(SAID)
+    for host, value in zip(hosts, values):
+        answer = httpd.get(host, headers=[("CDN-Loop", value)])
+        assert answer.status == 508, value
+
+
+# ---- what proves a loop ---------------------------------------------------
+
+STATUS = "%s; error=proxy_loop_detected"
+
+
+def name_of(httpd):
+    (ours,) = httpd.get(HOST).received("CDN-Loop")
+    return ours
+
+
+def test_server_that_answers_508_says_why(plain):
+    """To whom knows its name; see RFC 9209."""
+    ours = name_of(plain)
+    plain.expect_log(SAID)
+    answer = plain.get(HOST, headers=[("CDN-Loop", ours)])
+    assert answer.header("Proxy-Status") == STATUS % ours
+
+
+def test_proof_is_not_passed_on(make_httpd, maps, folder):
+    """A backend that asks us and passes our answer on is no loop."""
     httpd = make_httpd()
     path = maps.build(folder + "/map",
                       {HOST: "http://127.0.0.1:%d" % httpd.port})
     httpd.start("ProxyPreserveHost On\n" + express(path))
     httpd.expect_log(SAID)
-    for value in ('"', 'x; a="', 'x; a="\\', "x; a='", "(", "x;", "x,"):
-        answer = httpd.get(HOST, headers=[("CDN-Loop", value)])
-        assert answer.status == 508, value
+    for _ in range(2):
+        assert httpd.get(HOST).header("Proxy-Status") is None
+
+
+@pytest.mark.parametrize("status,headers", [
+    (508, []),
+    (508, [["Proxy-Status", STATUS % "switchboard-0123456789abcdef"]]),
+    (508, [["Proxy-Status", 'x; details="OURS"'], ["CDN-Loop", "OURS"]]),
+    (200, [["Proxy-Status", STATUS % "OURS"]])])
+def test_answer_that_proves_nothing(status, headers, plain):
+    ours = name_of(plain)
+    headers = [[name, value.replace("OURS", ours)] for name, value in headers]
+    answer = plain.get(HOST, headers=[client.order(status=status,
+                                                   headers=headers)])
+    assert (answer.status, answer.backend) == (status, "a")
+    for _ in range(20):
+        assert plain.get(HOST).backend == "a"
+
+
+def test_backend_that_claims_a_loop_harms_its_entry_only(make_httpd, backends,
+                                                         maps, folder):
+    path = maps.build(folder + "/map", {HOST: backends.url("a"),
+                                        OTHER: backends.url("a")})
+    httpd = make_httpd(children=2, threads=4).start(express(path))
+    claim = [["Proxy-Status", STATUS % name_of(httpd)]]
+    httpd.expect_log(SAID)
+    httpd.get(HOST, headers=[client.order(status=508, headers=claim)])
+    for _ in range(20):
+        assert httpd.get(HOST).status == 508
+        assert httpd.get(OTHER).backend == "a"

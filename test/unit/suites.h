@@ -19,6 +19,7 @@ Suite *entry_suite(void);
 Suite *text_suite(void);
 Suite *reverse_suite(void);
 Suite *loop_suite(void);
+Suite *memory_suite(void);
 Suite *target_suite(void);
 Suite *match_suite(void);
 Suite *import_suite(void);
