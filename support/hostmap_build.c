@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "apr_time.h"
+
 #include "hostmap_json.h"
 #include "hostmap_progress.h"
 #include "hostmap_sort.h"
@@ -21,6 +23,10 @@
  * accident. */
 #define REMOVED_MAX_FROM    100
 #define REMOVED_MAX_PERCENT 50
+
+/* How long a program that changes the map in place is waited for. */
+#define BUSY_WAIT apr_time_from_sec(10)
+#define BUSY_POLL apr_time_from_msec(20)
 
 typedef struct building {
     tool *t;
@@ -100,23 +106,41 @@ int tool_choose_type(const char **type, tool *t, const char *path)
 
 /* ---- entries ----------------------------------------------------------- */
 
-/* A map that cannot be read is replaced without being compared. */
-static void compare_with_present(building *b)
+/* A program that changes the map in place is waited for. */
+static apr_status_t present_open(stream **old, const building *b,
+                                 hostmap_reason *why)
 {
-    hostmap_reason why = { "" };
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
+    apr_status_t rv;
+
+    while ((rv = stream_map(old, b->path, b->type, b->t->pool, why))
+           == HOSTMAP_EBUSY && apr_time_now() < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
+
+    return rv;
+}
+
+/* A map that is broken is replaced without being compared; one that is only
+ * kept from being read may be whole, and is not. */
+static apr_status_t compare_with_present(building *b, hostmap_reason *why)
+{
     stream *old = NULL;
     const char *there;
     apr_status_t rv = APR_SUCCESS;
 
-    b->is_there = tool_map_at(&there, b->path, b->t->pool, &why)
+    b->is_there = tool_map_at(&there, b->path, b->t->pool, why)
                   == APR_SUCCESS;
     if (b->is_there) {
-        rv = stream_map(&old, b->path, b->type, b->t->pool, &why);
+        rv = present_open(&old, b, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = compare_begin(&b->with, old, NULL, NULL, &why);
+        rv = compare_begin(&b->with, old, NULL, NULL, why);
     }
     b->is_compared = rv == APR_SUCCESS;
+
+    return rv == HOSTMAP_EBUSY || APR_STATUS_IS_EACCES(rv) ? rv
+                                                           : APR_SUCCESS;
 }
 
 static void compare_one(building *b, const source_entry *e)
@@ -302,8 +326,10 @@ static int write_map(building *b)
     apr_status_t rv;
     int status;
 
-    compare_with_present(b);
-    rv = store_all(b, &why);
+    rv = compare_with_present(b, &why);
+    if (rv == APR_SUCCESS) {
+        rv = store_all(b, &why);
+    }
     status = rv == APR_SUCCESS ? judge(b) : tool_file_error(b->path, rv, &why);
     if (b->writer && status == TOOL_DONE) {
         status = commit(b);

@@ -147,6 +147,24 @@ def test_a_change_waits_for_who_changes_in_place(tool, map_type):
     assert tool("list", "map").ok() == "a !\nb !\n"
 
 
+@pytest.mark.parametrize("map_type", ["sdbm", "gdbm"])
+def test_build_compares_when_who_changes_in_place_is_done(tool, map_type):
+    """That it is busy is no reason to let most of its entries go."""
+    tool.map("map", map_type, "".join("h%d !\n" % i for i in range(200)))
+    tool.write("text", "h0 !\n")
+    with open(tool.path(files_of("map", map_type)[0]), "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with subprocess.Popen([tool.program, "build", "text", "map"],
+                              cwd=tool.folder, stderr=subprocess.PIPE) as build:
+            time.sleep(0.5)
+            assert build.poll() is None
+            fcntl.flock(held, fcntl.LOCK_UN)
+            said = build.communicate(timeout=TOOL_TIMEOUT)[1]
+    assert (build.returncode, b"199 of 200 entries would be removed" in said) \
+        == (1, True), said
+    assert tool("list", "map").ok().count("\n") == 200
+
+
 @pytest.mark.parametrize("map_type", ["lmdb", "sdbm"])
 def test_ten_writers_lose_nothing(tool, map_type):
     """Ten at once, each with one `set` after the other: what was acknowledged
