@@ -32,6 +32,9 @@
 #define BUSY_WAIT apr_time_from_sec(10)
 #define BUSY_POLL apr_time_from_msec(20)
 
+/* A disk with less than this was full for who could not write. */
+#define FULL_BELOW ((apr_uint64_t)64 << 10)
+
 struct hostmap_writer {
     const hostmap_provider *provider;
     apr_pool_t *pool;
@@ -51,6 +54,19 @@ static apr_status_t system_because(hostmap_reason *why, const char *what,
                                    const char *name)
 {
     return hostmap_because(why, errno, "cannot %s %s", what, name);
+}
+
+/* The libraries do not say why they cannot write: not at all, or as an I/O
+ * error. */
+static apr_status_t because_full(const hostmap_writer *writer,
+                                 apr_status_t rv, hostmap_reason *why)
+{
+    if (rv == APR_SUCCESS || rv == APR_EINVAL || APR_STATUS_IS_ENOSPC(rv)
+        || !hostmap_disk_has_less(writer->folder, FULL_BELOW)) {
+        return rv;
+    }
+    return hostmap_because(why, ENOSPC, "cannot write %s",
+                           writer->work_names.main);
 }
 
 /* ---- one writer at a time ---------------------------------------------- */
@@ -391,7 +407,8 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
         rv = work_lock(writer, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = writer_begin(writer, bytes, flags, why);
+        rv = because_full(writer, writer_begin(writer, bytes, flags, why),
+                          why);
     }
     if (rv != APR_SUCCESS) {
         hostmap_writer_abort(writer);
@@ -408,6 +425,7 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer,
 {
     apr_size_t key_max = writer->provider->key_max;
     apr_size_t pair_max = writer->provider->pair_max;
+    apr_status_t rv;
 
     if (key_len == 0 || (key_max && key_len > key_max)) {
         return hostmap_because(why, APR_EINVAL, "a key of %" APR_SIZE_T_FMT
@@ -430,8 +448,9 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer,
     if (apr_hash_count(writer->gone) > 0) {
         apr_hash_set(writer->gone, key, key_len, NULL);
     }
-    return writer->provider->put(writer->out, key, key_len, value, value_len,
-                                 why);
+    rv = writer->provider->put(writer->out, key, key_len, value, value_len,
+                               why);
+    return because_full(writer, rv, why);
 }
 
 /* The mark is no entry. */
@@ -655,7 +674,7 @@ static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
         return rv;
     }
     writer->out = NULL;
-    rv = writer->provider->finish(out, 1, why);
+    rv = because_full(writer, writer->provider->finish(out, 1, why), why);
     if (rv == APR_SUCCESS) {
         rv = hostmap_copy_rights(writer->work_names.main, writer->names.main,
                                  why);
