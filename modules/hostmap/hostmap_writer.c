@@ -26,8 +26,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX ".hostmap-new"
-
 /* How long a program that changes the map in place is waited for. */
 #define BUSY_WAIT apr_time_from_sec(10)
 #define BUSY_POLL apr_time_from_msec(20)
@@ -98,9 +96,60 @@ static int still_there(int fd, const char *name)
            && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 
+static apr_status_t rename_over(const char *from, const char *to,
+                                hostmap_reason *why)
+{
+    if (rename(from, to) != 0) {
+        return system_because(why, "replace", to);
+    }
+    return APR_SUCCESS;
+}
+
+/* NULL in *lock when there is no such file. */
+static apr_status_t dir_lock(apr_file_t **lock, const char *name,
+                             hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    *lock = NULL;
+    if (apr_file_open(lock, name, APR_FOPEN_READ | APR_FOPEN_WRITE,
+                      APR_OS_DEFAULT, writer->pool) != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    rv = apr_file_lock(*lock, APR_FLOCK_EXCLUSIVE);
+    if (rv != APR_SUCCESS) {
+        apr_file_close(*lock);
+        *lock = NULL;
+        return hostmap_because(why, rv, "cannot lock %s", name);
+    }
+    return APR_SUCCESS;
+}
+
+static void dir_unlock(apr_file_t *lock)
+{
+    if (lock) {
+        apr_file_close(lock);
+    }
+}
+
+/* What a writer did not come to that was killed between its renames. */
+static apr_status_t rename_rest(hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_file_t *lock;
+    apr_status_t rv;
+
+    rv = dir_lock(&lock, writer->names.second, writer, why);
+    if (rv == APR_SUCCESS) {
+        rv = rename_over(writer->work_names.main, writer->names.main, why);
+    }
+    dir_unlock(lock);
+    return rv;
+}
+
 static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
 {
     const char *name = writer->work_names.main;
+    apr_status_t rv;
     int fd;
 
     for (;;) {
@@ -109,15 +158,22 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
             return system_because(why, "make", name);
         }
         if (lock_wait(fd) != 0) {
-            apr_status_t rv = system_because(why, "lock", name);
-
+            rv = system_because(why, "lock", name);
             close(fd);
             return rv;
         }
+        rv = APR_SUCCESS;
         if (still_there(fd, name)) {
-            break;
+            if (!hostmap_is_half_placed(&writer->names,
+                                        &writer->work_names)) {
+                break;
+            }
+            rv = rename_rest(writer, why);
         }
         close(fd);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
     }
     writer->lock_fd = fd;
     /* what a writer that died left */
@@ -180,7 +236,7 @@ static apr_status_t writer_names(hostmap_writer *writer, hostmap_reason *why)
 {
     apr_status_t rv;
 
-    writer->work = apr_pstrcat(writer->pool, writer->path, SUFFIX, NULL);
+    writer->work = apr_pstrcat(writer->pool, writer->path, HOSTMAP_NEW, NULL);
     rv = hostmap_names_of(&writer->names, writer->provider, writer->path,
                           writer->pool, why);
     if (rv == APR_SUCCESS) {
@@ -276,12 +332,12 @@ static apr_status_t copy_present(hostmap_writer *writer,
     apr_status_t rv;
 
     rv = writer->provider->hold(&lock, present, writer->pool, why);
+    if (rv == APR_SUCCESS && writer->work_names.second) {
+        rv = copy_second(writer, why);
+    }
     if (rv == APR_SUCCESS) {
         rv = copy_file(writer->lock_fd, writer->work_names.main,
                        writer->names.main, why);
-    }
-    if (rv == APR_SUCCESS && writer->work_names.second) {
-        rv = copy_second(writer, why);
     }
     if (rv == APR_SUCCESS) {
         rv = hostmap_id_of(&id, &writer->names, writer->pool, why);
@@ -358,9 +414,15 @@ static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
     return rv;
 }
 
+/* The main file goes last, since its name is what writers lock; empty, it is
+ * not taken for one that is to be renamed. */
 static void work_remove(hostmap_writer *writer)
 {
-    if (writer->work_names.second) {
+    if (hostmap_is_half_placed(&writer->names, &writer->work_names)) {
+        /* the second rename failed: the next writer may have more luck */
+        return;
+    }
+    if (writer->work_names.second && ftruncate(writer->lock_fd, 0) == 0) {
         unlink(writer->work_names.second);
     }
     unlink(writer->work_names.main);
@@ -574,42 +636,6 @@ apr_status_t hostmap_writer_orphan(hostmap_writer *writer, const char **key,
 }
 
 /* ---- putting it in place ----------------------------------------------- */
-
-static apr_status_t rename_over(const char *from, const char *to,
-                                hostmap_reason *why)
-{
-    if (rename(from, to) != 0) {
-        return system_because(why, "replace", to);
-    }
-    return APR_SUCCESS;
-}
-
-/* NULL in *lock when there is no such file. */
-static apr_status_t dir_lock(apr_file_t **lock, const char *name,
-                             hostmap_writer *writer, hostmap_reason *why)
-{
-    apr_status_t rv;
-
-    *lock = NULL;
-    if (apr_file_open(lock, name, APR_FOPEN_READ | APR_FOPEN_WRITE,
-                      APR_OS_DEFAULT, writer->pool) != APR_SUCCESS) {
-        return APR_SUCCESS;
-    }
-    rv = apr_file_lock(*lock, APR_FLOCK_EXCLUSIVE);
-    if (rv != APR_SUCCESS) {
-        apr_file_close(*lock);
-        *lock = NULL;
-        return hostmap_because(why, rv, "cannot lock %s", name);
-    }
-    return APR_SUCCESS;
-}
-
-static void dir_unlock(apr_file_t *lock)
-{
-    if (lock) {
-        apr_file_close(lock);
-    }
-}
 
 /* Two renames cannot be one.  Readers of sdbm hold the lock on the .dir while
  * they read, and ours look whether the .dir that they locked is still the one
