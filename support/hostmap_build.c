@@ -73,6 +73,10 @@ int tool_choose_type(const char **type, tool *t, const char *path)
     const char *there;
     apr_status_t rv;
 
+    if (!*path || strcmp(path, "-") == 0) {
+        return tool_error("`%s` is no name for a map, expected that of a file",
+                          path);
+    }
     if (!is_default(t->type)) {
         rv = hostmap_type_of(type, path, t->type, t->pool, &why);
         if (rv != APR_SUCCESS) {

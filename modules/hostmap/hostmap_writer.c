@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,9 @@
 /* How long a program that changes the map in place is waited for. */
 #define BUSY_WAIT apr_time_from_sec(10)
 #define BUSY_POLL apr_time_from_msec(20)
+
+/* So many links of links are followed. */
+#define LINKS_MAX 40
 
 /* A disk with less than this was full for who could not write. */
 #define FULL_BELOW ((apr_uint64_t)64 << 10)
@@ -146,6 +150,17 @@ static apr_status_t rename_rest(hostmap_writer *writer, hostmap_reason *why)
     return rv;
 }
 
+static apr_status_t open_failed(hostmap_reason *why, const char *name)
+{
+    int error = errno;
+
+    if (error == EACCES && access(name, F_OK) == 0) {
+        return hostmap_because(why, error, "%s is another user's, who is at "
+                               "work or was killed: cannot open it", name);
+    }
+    return hostmap_because(why, error, "cannot make %s", name);
+}
+
 static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
 {
     const char *name = writer->work_names.main;
@@ -155,7 +170,7 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
     for (;;) {
         fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
-            return system_because(why, "make", name);
+            return open_failed(why, name);
         }
         if (lock_wait(fd) != 0) {
             rv = system_because(why, "lock", name);
@@ -189,12 +204,34 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
 
 /* ---- names ------------------------------------------------------------- */
 
+/* Of a link that leads nowhere yet: the name that it leads to. */
+static const char *behind_link(const char *name, apr_pool_t *pool)
+{
+    char target[PATH_MAX];
+    ssize_t len;
+    int links;
+
+    for (links = 0; links < LINKS_MAX; links++) {
+        const char *slash = strrchr(name, '/');
+
+        len = readlink(name, target, sizeof(target));
+        if (len < 0 || len == sizeof(target)) {
+            break;
+        }
+        name = apr_psprintf(pool, "%.*s%.*s", *target != '/' && slash
+                            ? (int)(slash + 1 - name) : 0, name, (int)len,
+                            target);
+    }
+    return name;
+}
+
 /* The file that a symbolic link names is replaced, not the link. */
 static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
                                  hostmap_reason *why)
 {
     hostmap_names names;
-    const char *suffix = "";
+    const char *suffix = "", *found;
+    apr_size_t len, cut;
     char *real, *slash;
     apr_status_t rv;
 
@@ -207,20 +244,21 @@ static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
     }
     real = realpath(names.main, NULL);
     if (real) {
-        apr_size_t len = strlen(real), cut = strlen(suffix);
-
-        if (len > cut && strcmp(real + len - cut, suffix) == 0) {
-            len -= cut;
-        }
-        writer->path = apr_pstrmemdup(writer->pool, real, len);
+        found = apr_pstrdup(writer->pool, real);
         free(real);
     }
     else if (errno == ENOENT) {
-        writer->path = apr_pstrdup(writer->pool, path);
+        found = behind_link(names.main, writer->pool);
     }
     else {
         return system_because(why, "open", names.main);
     }
+    len = strlen(found);
+    cut = strlen(suffix);
+    if (len > cut && strcmp(found + len - cut, suffix) == 0) {
+        len -= cut;
+    }
+    writer->path = apr_pstrmemdup(writer->pool, found, len);
     writer->folder = apr_pstrdup(writer->pool, writer->path);
     slash = strrchr(writer->folder, '/');
     if (!slash) {

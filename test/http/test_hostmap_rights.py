@@ -169,6 +169,17 @@ def test_a_group_that_cannot_be_kept_is_none_when_all_may_read(shared):
 # ---- nothing lost ----------------------------------------------------------
 
 
+@needs_root
+@pytest.mark.parametrize("map_type", ["lmdb", "sdbm"])
+def test_what_another_user_left_is_said(shared, map_type):
+    shared.map("map", map_type)
+    left = files_of("map.hostmap-new", map_type)[-1]
+    shared.write(left, "")
+    os.chmod(shared.path(left), 0o600)
+    run(shared, WRITERS[1], preexec_fn=as_nobody).fails(
+        left + " is another user's", "Permission denied")
+
+
 @pytest.mark.parametrize("arguments", WRITERS, ids=names)
 @pytest.mark.parametrize("map_type", ALL_TYPES)
 def test_a_folder_that_is_read_only(shared, map_type, arguments):

@@ -421,6 +421,21 @@ def test_a_symbolic_link_stays_one(tool, map_type):
 
 
 @pytest.mark.parametrize("map_type", ALL_TYPES)
+def test_a_link_that_leads_nowhere_yet_stays_one(tool, map_type):
+    os.mkdir(tool.path("real"))
+    os.mkdir(tool.path("links"))
+    for name in files_of("map", map_type):
+        os.symlink("links/" + name, tool.path(name))
+        os.symlink("../real/" + name, tool.path("links/" + name))
+    tool.map("map", map_type, "b !\n")
+    assert tool("list", "real/map").ok() == "b !\n"
+    for name in files_of("map", map_type):
+        assert os.path.islink(tool.path(name))
+    assert sorted(os.listdir(tool.path("real"))) \
+        == sorted(files_of("map", map_type))
+
+
+@pytest.mark.parametrize("map_type", ALL_TYPES)
 def test_a_path_may_hold_blanks(tool, map_type):
     os.mkdir(tool.path("a folder"))
     tool.map("a folder/the map", map_type)
@@ -613,6 +628,19 @@ def test_list_ends_when_nobody_reads(tool):
 
 
 @pytest.mark.parametrize("arguments", [
+    ["build", "-", "map"], ["check", "-"], ["set", "map", "-"],
+    ["diff", "map", "-"], ["convert", "--from", "csv", "-", "map"]])
+def test_an_input_that_is_closed_is_not_an_empty_one(tool, arguments):
+    tool.map()
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", tool.program, *arguments],
+        capture_output=True, cwd=tool.folder, timeout=TOOL_TIMEOUT)
+    assert done.returncode == 1
+    assert os.strerror(errno.EBADF).encode() in done.stderr
+    assert tool("list", "map").ok() == SORTED
+
+
+@pytest.mark.parametrize("arguments", [
     ["list", "map"], ["get", "map", "www.example.com"], ["check", "map"],
     ["build", "text", "new"], ["help"], ["--version"]])
 def test_output_that_is_lost_is_an_error(tool, arguments):
@@ -754,8 +782,12 @@ def test_version(tool):
     (["build", "a", "b", "c"], "hostmap: build: too many operands"),
     (["get", "map"], "Usage: hostmap get "),
     (["list"], "Usage: hostmap list "),
-    (["build", "--frobnicate", "a", "b"], "--frobnicate"),
+    (["build", "--frobnicate", "a", "b"],
+     "hostmap: build: invalid option: --frobnicate\n"),
+    (["get", "-x", "a", "b"], "hostmap: get: invalid option character: x\n"),
     (["get", "-x", "a", "b"], "Usage: hostmap get "),
+    (["build", "-", "-"], "`-` is no name for a map"),
+    (["build", "-", ""], "`` is no name for a map"),
     (["get", "a", "b", "-t"], "Usage: hostmap get "),
     (["get", "--dry-run", "a", "b"], "--dry-run"),
 ])
