@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "apr_file_info.h"
-#include "apr_file_io.h"
 #include "apr_strings.h"
 
 #include "hostmap_guard.h"
@@ -206,75 +205,4 @@ int tool_read_source(source **s, const tool *t, const char *path,
     rv = source_read(s, path, type, flags | tool_source_flags(t), t->pool);
 
     return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, NULL);
-}
-
-/* ---- a file as a whole ------------------------------------------------- */
-
-static apr_status_t load_free(void *text)
-{
-    free(text);
-
-    return APR_SUCCESS;
-}
-
-static apr_status_t load_bytes(char **text, apr_size_t *len,
-                               apr_file_t *file)
-{
-    apr_finfo_t info;
-    apr_size_t room = 1 << 16, got;
-    apr_status_t rv;
-
-    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
-    if (rv == APR_SUCCESS && info.size > 0) {
-        /* One more than there is, so that the end shows without growing. */
-        room = (apr_size_t)info.size + 1;
-    }
-
-    *len = 0;
-    *text = malloc(room);
-    for (;;) {
-        char *more;
-
-        if (!*text) {
-            return APR_ENOMEM;
-        }
-        rv = apr_file_read_full(file, *text + *len, room - *len, &got);
-        *len += got;
-        if (rv != APR_SUCCESS) {
-            return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
-        }
-        room *= 2;
-        more = realloc(*text, room);
-        if (!more) {
-            free(*text);
-        }
-        *text = more;
-    }
-}
-
-apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
-                       apr_pool_t *pool)
-{
-    apr_file_t *file;
-    apr_status_t rv;
-
-    if (strcmp(path, "-") == 0) {
-        rv = apr_file_open_stdin(&file, pool);
-    }
-    else {
-        rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
-                           pool);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = load_bytes(text, len, file);
-    apr_file_close(file);
-    if (rv != APR_SUCCESS) {
-        free(*text);
-        return rv;
-    }
-    apr_pool_cleanup_register(pool, *text, load_free, apr_pool_cleanup_null);
-
-    return APR_SUCCESS;
 }

@@ -122,14 +122,6 @@ int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
 void tool_report(const tool *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/**
- * Read a whole file.
- * @param path "-" is standard input
- * @param text set to its bytes, freed with the pool
- */
-apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
-                       apr_pool_t *pool);
-
 /** Flush standard output.  @return status, or TOOL_FAILED when what was
  *  written did not get out */
 int tool_finish(int status);

@@ -10,6 +10,7 @@ import stat
 import pytest
 
 from maps import ALL_TYPES, files_of
+from test_hostmap_build import peak
 from test_hostmap_tool import SORTED, tool  # noqa: F401
 
 MARKED = "* 404\n*.b !\na !\na/x/y http://10.0.0.1\n"
@@ -377,3 +378,24 @@ def test_quiet_leaves_out_all_but_errors(tool):
     done.fails("stdin:1: A: ", "map was not written")
     done = tool("check", "--quiet", "-", text="A !\n").fails("stdin:1: A: ")
     assert done.out == ""
+
+
+@pytest.mark.parametrize("source", ["hosts.csv", "-"])
+def test_a_list_of_any_size_takes_little_memory(tool, source):
+    """Long columns that nobody wants: it is the list that is large."""
+    rest = "x" * 4000
+    with open(tool.path("hosts.csv"), "w", encoding="ascii") as file:
+        file.write("notes,domain,backend\n")
+        for i in range(40000):
+            file.write('"%s\n%s",h%05d,10.0.0.1\n' % (rest[i % 7:], i, i))
+    assert os.path.getsize(tool.path("hosts.csv")) > 150 << 20
+    with open(tool.path("hosts.csv"), "rb") as given:
+        done, said, kilobytes = peak(
+            tool, "convert", "--from", "csv", "--key", "domain", "--value",
+            "backend", "--value-format", "http://%s", source, "map",
+            stdin=given)
+    assert (done.status, done.err, said) == (0, "", "map: lmdb, 40000 entries")
+    assert kilobytes < 100 << 10
+    assert tool.files() == ["hosts.csv", "map"]
+    assert tool("list", "map").ok() == "".join(
+        "h%05d http://10.0.0.1\n" % i for i in range(40000))
