@@ -6,10 +6,11 @@ import os
 import resource
 import signal
 import stat
+import subprocess
 
 import pytest
 
-from maps import ALL_TYPES, files_of
+from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
 from test_hostmap_build import peak
 from test_hostmap_tool import SORTED, tool  # noqa: F401
 
@@ -87,6 +88,30 @@ def test_convert_to_a_text_keeps_its_mode(tool):
     tool("convert", "-t", "text", "map", "text").ok()
     assert tool.read("text").decode() == SORTED
     assert stat.S_IMODE(os.stat(tool.path("text")).st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to "
+                    "others")
+def test_convert_to_a_text_keeps_its_owner(tool):
+    tool.map()
+    tool.write("text", "old\n")
+    os.chown(tool.path("text"), 12345, 23456)
+    tool("convert", "-t", "text", "map", "text").ok()
+    info = os.stat(tool.path("text"))
+    assert (info.st_uid, info.st_gid) == (12345, 23456)
+
+
+def test_texts_that_are_made_at_the_same_time_are_whole(tool):
+    texts = ["".join("h%05d http://10.0.0.%d\n" % (i, n)
+                     for i in range(20000 - 5000 * n)) for n in range(4)]
+    for n, text in enumerate(texts):
+        tool.write("text%d" % n, text)
+    for _ in range(5):
+        made = [subprocess.Popen(
+            [tool.program, "convert", "--quiet", "-t", "text", "text%d" % n,
+             "text"], cwd=tool.folder) for n in range(len(texts))]
+        assert [one.wait(TOOL_TIMEOUT) for one in made] == [0] * len(texts)
+        assert tool.read("text").decode() in texts
 
 
 def test_a_symbolic_link_to_a_text_stays_one(tool):
