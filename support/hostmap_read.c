@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hostmap_key.h"
+#include "hostmap_progress.h"
 #include "hostmap_stream.h"
 
 typedef struct listing {
@@ -54,15 +55,20 @@ static int list_matching(tool *t, listing *l)
     hostmap_reason why = { "" };
     hostmap_pair pair;
     stream *entries;
+    progress p;
     apr_status_t rv;
 
     rv = stream_map(&entries, path, t->type, t->pool, &why);
+    progress_print();
+    progress_begin(&p, path, rv == APR_SUCCESS ? stream_count(entries) : 0);
     while (rv == APR_SUCCESS && !ferror(stdout)) {
         rv = stream_next(entries, &pair, &why);
         if (rv == APR_SUCCESS && list_wants(l, pair.key, pair.key_len)) {
             list_print(l, &pair);
         }
+        progress_row(&p, p.rows);
     }
+    progress_end(&p);
     if (ferror(stdout)) {
         return TOOL_FAILED;
     }
