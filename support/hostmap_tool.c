@@ -56,6 +56,16 @@ void tool_warn_exposed(const char *path, apr_pool_t *pool)
     hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, pool);
 }
 
+/* A byte of U+0080 to U+009F: terminals take some for the beginning of a
+ * sequence. */
+static int is_late_control(const char *bytes, apr_size_t at, apr_size_t len)
+{
+    apr_size_t first = at > 0 && bytes[at - 1] == '\xc2' ? at - 1 : at;
+
+    return first + 1 < len && bytes[first] == '\xc2'
+           && (bytes[first + 1] & 0xe0) == 0x80;
+}
+
 int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
 {
     apr_size_t i, done = 0;
@@ -63,7 +73,8 @@ int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
     for (i = 0; i < len; i++) {
         unsigned char c = (unsigned char)bytes[i];
 
-        if (c > ' ' && c != 0x7f && !(key && i == 0 && c == '#')) {
+        if (c > ' ' && c != 0x7f && !(key && i == 0 && c == '#')
+            && !(to == stderr && is_late_control(bytes, i, len))) {
             continue;
         }
         if (!key && (c == ' ' || c == '\t')) {

@@ -104,7 +104,7 @@ void tool_warn_exposed(const char *path, apr_pool_t *pool);
 
 /**
  * Write bytes so that they stay on their line: control bytes, and blanks in a
- * key, become \xHH.
+ * key, become \xHH; those that only terminals take for such, in messages.
  * @param key 1: the bytes are a key, which must not begin with `#` either
  * @return 1 when something had to be replaced, else 0
  */

@@ -3,7 +3,8 @@
 /**
  * @file hostmap_copy.h
  * @brief What a new file takes over from the one that it replaces: its bytes,
- *        and who may do what with it.  Internal to the library, and for texts of the tool.
+ *        and who may do what with it.  For the library, and for the texts of
+ *        the tool.
  */
 
 #ifndef HOSTMAP_COPY_H

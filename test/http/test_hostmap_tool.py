@@ -300,6 +300,9 @@ def test_a_nul_byte_is_a_wrong_line(tool):
 def test_messages_are_safe_to_show(tool):
     done = tool("build", "-", "map", text=b"\x1b[2J\x07 http://10.0.0.1\n")
     done.fails("stdin:1: \\x1b[2J\\x07: ")
+    # U+009B begins a sequence as well; what a name may hold is shown
+    done = tool("build", "-", "map", text="\u009b2J\u00e9 http://10.0.0.1\n")
+    done.fails("stdin:1: \\xc2\\x9b2J\u00e9: ")
 
 
 def test_a_pair_too_big_for_sdbm_is_a_wrong_line(tool):
