@@ -10,8 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "apr_time.h"
-
 #include "hostmap_json.h"
 #include "hostmap_progress.h"
 #include "hostmap_sort.h"
@@ -23,10 +21,6 @@
  * accident. */
 #define REMOVED_MAX_FROM    100
 #define REMOVED_MAX_PERCENT 50
-
-/* How long a program that changes the map in place is waited for. */
-#define BUSY_WAIT apr_time_from_sec(10)
-#define BUSY_POLL apr_time_from_msec(20)
 
 typedef struct building {
     tool *t;
@@ -110,21 +104,6 @@ int tool_choose_type(const char **type, tool *t, const char *path)
 
 /* ---- entries ----------------------------------------------------------- */
 
-/* A program that changes the map in place is waited for. */
-static apr_status_t present_open(stream **old, const building *b,
-                                 hostmap_reason *why)
-{
-    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
-    apr_status_t rv;
-
-    while ((rv = stream_map(old, b->path, b->type, b->t->pool, why))
-           == HOSTMAP_EBUSY && apr_time_now() < deadline) {
-        apr_sleep(BUSY_POLL);
-    }
-
-    return rv;
-}
-
 /* A map that is broken is replaced without being compared; one that is only
  * kept from being read may be whole, and is not. */
 static apr_status_t compare_with_present(building *b, hostmap_reason *why)
@@ -136,7 +115,7 @@ static apr_status_t compare_with_present(building *b, hostmap_reason *why)
     b->is_there = tool_map_at(&there, b->path, b->t->pool, why)
                   == APR_SUCCESS;
     if (b->is_there) {
-        rv = present_open(&old, b, why);
+        rv = stream_map(&old, b->path, b->type, b->t->pool, why);
     }
     if (rv == APR_SUCCESS) {
         rv = compare_begin(&b->with, old, NULL, NULL, why);

@@ -257,6 +257,8 @@ static int import_list(source **s, tool *t, const char *path,
 
 typedef struct map_reader {
     source *s;
+    const char *path;
+    apr_pool_t *pool;
     progress p;
 } map_reader;
 
@@ -274,25 +276,33 @@ static apr_status_t take_entry(void *baton, const char *key,
     return APR_SUCCESS;
 }
 
+/* tool_read_fn; what is replaced is so before the first entry */
+static apr_status_t take_entries(void *baton, hostmap_file *file,
+                                 hostmap_reason *why)
+{
+    map_reader *r = baton;
+    hostmap_stat stat;
+    apr_status_t rv;
+
+    hostmap_file_stat(file, &stat);
+    progress_begin(&r->p, r->path, stat.entries > 0 ? stat.entries : 0);
+    rv = hostmap_file_each(file, take_entry, r, r->pool, why);
+    progress_end(&r->p);
+
+    return rv;
+}
+
 static int import_map(source **s, tool *t, const char *path,
                       const char *type)
 {
     hostmap_reason why = { "" };
-    hostmap_file *file;
-    hostmap_stat stat;
     map_reader r;
     apr_status_t rv;
 
-    rv = hostmap_file_open(&file, path, NULL, t->pool, &why);
-    if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
-    }
-    hostmap_file_stat(file, &stat);
     r.s = source_create(path, type, 0, t->pool);
-    progress_begin(&r.p, path, stat.entries > 0 ? stat.entries : 0);
-    rv = hostmap_file_each(file, take_entry, &r, t->pool, &why);
-    progress_end(&r.p);
-    hostmap_file_close(file);
+    r.path = path;
+    r.pool = t->pool;
+    rv = tool_read_map(path, NULL, take_entries, &r, t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }

@@ -12,6 +12,7 @@
 
 #include "hostmap_progress.h"
 #include "hostmap_sort.h"
+#include "hostmap_tool.h"
 
 /* Entries that have to be sorted are collected in so much memory. */
 #define ROOM_BYTES ((apr_size_t)32 << 20)
@@ -97,29 +98,51 @@ static apr_status_t sort_all(stream *s, const char *path, apr_pool_t *pool,
     return rv == APR_SUCCESS ? sort_finish(s->sorted) : rv;
 }
 
-apr_status_t stream_map(stream **out, const char *path, const char *type,
-                        apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t map_open(stream *s, const char *path, const char *type,
+                             apr_pool_t *pool, hostmap_reason *why)
 {
-    stream *s = apr_pcalloc(pool, sizeof(*s));
     hostmap_stat stat;
     apr_status_t rv;
 
-    rv = hostmap_file_open(&s->file, path, type, pool, why);
+    rv = tool_open_map(&s->file, path, type, pool, why);
     if (rv != APR_SUCCESS) {
+        s->file = NULL;
         return rv;
     }
-    apr_pool_cleanup_register(pool, s, stream_close, apr_pool_cleanup_null);
     rv = hostmap_cursor_open(&s->cursor, s->file, pool, why);
+    if (rv != APR_SUCCESS) {
+        s->cursor = NULL;
+    }
     if (rv == APR_ENOTIMPL) {
         why->text[0] = '\0';
-        s->cursor = NULL;
         rv = sort_all(s, path, pool, why);
     }
     else {
         hostmap_file_stat(s->file, &stat);
         s->count = stat.entries > 0 ? (apr_size_t)stat.entries : 0;
     }
-    *out = s;
+
+    return rv;
+}
+
+apr_status_t stream_map(stream **out, const char *path, const char *type,
+                        apr_pool_t *pool, hostmap_reason *why)
+{
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
+
+    for (tries = 0; tries < TOOL_READ_TRIES && rv == HOSTMAP_ESTALE;
+         tries++) {
+        stream *s = apr_pcalloc(pool, sizeof(*s));
+
+        apr_pool_cleanup_register(pool, s, stream_close,
+                                  apr_pool_cleanup_null);
+        rv = map_open(s, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            apr_pool_cleanup_run(pool, s, stream_close);
+        }
+        *out = s;
+    }
 
     return rv;
 }

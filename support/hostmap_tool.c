@@ -14,11 +14,16 @@
 
 #include "apr_file_info.h"
 #include "apr_strings.h"
+#include "apr_time.h"
 
 #include "hostmap_guard.h"
 #include "hostmap_idn.h"
 #include "hostmap_progress.h"
 #include "hostmap_source.h"
+
+/* How long who changes a map in place is waited for. */
+#define BUSY_WAIT apr_time_from_sec(10)
+#define BUSY_POLL apr_time_from_msec(20)
 
 int tool_error(const char *format, ...)
 {
@@ -158,14 +163,40 @@ apr_status_t tool_map_at(const char **type, const char *path,
     return rv;
 }
 
-int tool_open_map(hostmap_file **file, tool *t, const char *path)
+apr_status_t tool_open_map(hostmap_file **file, const char *path,
+                           const char *type, apr_pool_t *pool,
+                           hostmap_reason *why)
 {
-    hostmap_reason why = { "" };
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
 
-    rv = hostmap_file_open(file, path, t->type, t->pool, &why);
+    while ((rv = hostmap_file_open(file, path, type, pool, why))
+           == HOSTMAP_EBUSY && apr_time_now() < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
 
-    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, &why);
+    return rv;
+}
+
+apr_status_t tool_read_map(const char *path, const char *type,
+                           tool_read_fn *fn, void *baton, apr_pool_t *pool,
+                           hostmap_reason *why)
+{
+    hostmap_file *file;
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
+
+    for (tries = 0; tries < TOOL_READ_TRIES && rv == HOSTMAP_ESTALE; tries++) {
+        why->text[0] = '\0';
+        rv = tool_open_map(&file, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        rv = fn(baton, file, why);
+        hostmap_file_close(file);
+    }
+
+    return rv;
 }
 
 int tool_read_host(char *key, apr_size_t *len, const char *host)

@@ -122,6 +122,32 @@ int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
 void tool_report(const tool *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/**
+ * Open a map.  A program that changes it in place, and one that is about to
+ * put another in its place, is waited for.
+ * @param type as for hostmap_file_open
+ */
+apr_status_t tool_open_map(hostmap_file **file, const char *path,
+                           const char *type, apr_pool_t *pool,
+                           hostmap_reason *why);
+
+/** A map that is replaced again and again while it is opened and read. */
+#define TOOL_READ_TRIES 10
+
+/** What is done with a map that is open.  HOSTMAP_ESTALE: begin again with the
+ *  file that is there now. */
+typedef apr_status_t tool_read_fn(void *baton, hostmap_file *file,
+                                  hostmap_reason *why);
+
+/**
+ * Open a map, do something with it, close it; a map that is replaced between
+ * being opened and being read is opened again.
+ * @param type as for hostmap_file_open
+ */
+apr_status_t tool_read_map(const char *path, const char *type,
+                           tool_read_fn *fn, void *baton, apr_pool_t *pool,
+                           hostmap_reason *why);
+
 /** Flush standard output.  @return status, or TOOL_FAILED when what was
  *  written did not get out */
 int tool_finish(int status);
@@ -134,10 +160,6 @@ int tool_finish(int status);
  */
 apr_status_t tool_map_at(const char **type, const char *path,
                          apr_pool_t *pool, hostmap_reason *why);
-
-/** Open a map for reading, as -t says.  @return TOOL_DONE, or TOOL_FAILED:
- *  said */
-int tool_open_map(hostmap_file **file, tool *t, const char *path);
 
 /**
  * Read a host name of the command line, spelled as a client may.

@@ -147,6 +147,26 @@ def test_a_change_waits_for_who_changes_in_place(tool, map_type):
     assert tool("list", "map").ok() == "a !\nb !\n"
 
 
+@pytest.mark.parametrize("arguments", [
+    ["check", "--quiet", "map"], ["list", "map"], ["list", "map", "h1"],
+    ["get", "map", "h1"], ["stat", "map"], ["diff", "map", "text"],
+    ["convert", "map", "-"]], ids=" ".join)
+@pytest.mark.parametrize("map_type", ["sdbm", "db"])
+def test_readers_do_not_mind_that_a_map_is_replaced(tool, map_type, arguments):
+    text = "".join("h%d !\n" % i for i in range(50))
+    tool.map("map", map_type, text)
+    tool.write("text", text)
+    loop = ("i=0; while [ $i -lt 1000 ] && [ ! -e stop ]; do \"$1\" httxt2dbm "
+            "-f $2 -i text -o map || exit 1; i=$((i + 1)); done")
+    with subprocess.Popen(["sh", "-c", loop, "sh", tool.program, map_type],
+                          cwd=tool.folder) as writer:
+        for _ in range(60):
+            tool(*arguments).ok()
+        assert writer.poll() is None, "the writer was done too soon"
+        tool.write("stop", "")
+        assert writer.wait(TOOL_TIMEOUT) == 0
+
+
 @pytest.mark.parametrize("map_type", ["sdbm", "gdbm"])
 def test_build_compares_when_who_changes_in_place_is_done(tool, map_type):
     """That it is busy is no reason to let most of its entries go."""
