@@ -220,6 +220,8 @@ def test_delete_takes_entries_out(tool, map_type):
     for key in ("gone.example.com", "under_score", "2001:db8::1"):
         del rest[key]
     assert listed(tool) == rest
+    assert tool("delete", "map", "www.example.com", "www.example.com").fails() \
+        .err.startswith("hostmap: duplicate key www.example.com\n")
     assert tool("delete", "map", "-", text=tool("list", "map").ok()).ok() \
         == "map: 7 removed\n"
     assert tool("list", "map").ok() == ""

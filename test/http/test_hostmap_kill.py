@@ -153,6 +153,38 @@ def kill_between_renames(maps, path, new):
     os.rename(path + "-other.dir", path + ".dir")
 
 
+@pytest.mark.parametrize("verb", ["build", "set", "delete", "apply"])
+def test_killed_writer_of_sdbm_leaves_what_the_next_one_ends(maps, tool, verb):
+    dice = random.Random(verb)
+    path = tool.path("map")
+    writer = Writer(maps, path, verb, dice)
+    now = FILLER
+    maps.build(path, now, "sdbm")
+    version = writer.next(now)
+    status, took = writer.run(now, version)
+    assert (status, entries_of(maps, path)) == (0, version)
+    killed = runs = 0
+    while killed < KILLS:
+        runs += 1
+        assert runs < 20 * KILLS, "killed too late, again and again"
+        now, version = version, writer.next(version)
+        status, _ = writer.run(now, version, dice.uniform(0, took))
+        killed += status != 0
+        done = tool("check", "map")
+        if done.status != 0:
+            done.fails("hostmap was killed as it replaced them")
+            host = next(iter(version))
+            assert tool("set", "map", host, version[host]).ok() \
+                == "map: 0 added, 0 changed, 1 same\n"
+            assert entries_of(maps, path) == version
+        found = entries_of(maps, path)
+        assert found == version or (status != 0 and found == now)
+        version = found
+        if len(version) < 2000:
+            version = FILLER
+            maps.build(path, version, "sdbm")
+
+
 VERBS = {"build": ["build", "-", "map"], "set": ["set", "map", "-"],
          "delete": ["delete", "map", "-"], "apply": ["apply", "map", "-"],
          "httxt2dbm": ["httxt2dbm", "-i", "-", "-o", "map"]}
