@@ -348,13 +348,27 @@ int tool_build_source(tool *t, source *s, const char *path, const char *type)
     return write_map(&b);
 }
 
+/* Its bytes would be wrong lines. */
+static int refuse_map(const tool *t, const char *from)
+{
+    hostmap_reason why;
+    const char *type;
+
+    return strcmp(from, "-") != 0
+           && hostmap_type_of(&type, from, NULL, t->pool, &why) == APR_SUCCESS
+           ? tool_error("%s: a map of type %s, expected a text: `hostmap "
+                        "convert` reads maps", from, type)
+           : TOOL_DONE;
+}
+
 int tool_build(tool *t)
 {
     const char *path = t->operands[1];
     const char *type;
     source *s;
 
-    if (tool_choose_type(&type, t, path) != TOOL_DONE) {
+    if (tool_choose_type(&type, t, path) != TOOL_DONE
+        || refuse_map(t, t->operands[0]) != TOOL_DONE) {
         return TOOL_FAILED;
     }
     sort_beside(path);

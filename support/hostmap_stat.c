@@ -55,6 +55,10 @@ static apr_status_t collect(void *baton, hostmap_file *file,
     }
     hostmap_file_stat(file, &s->stat);
     s->age = (apr_time_now() - s->stat.mtime) / APR_USEC_PER_SEC;
+    if (s->age < 0) {
+        /* of a machine whose clock is ahead */
+        s->age = 0;
+    }
     if (s->stat.entries >= 0) {
         s->entries = s->stat.entries;
         s->fill = (double)s->stat.pages_used / (double)s->stat.pages;
@@ -87,7 +91,7 @@ static void marks_of(const char *words[3], unsigned marks)
 static void print_age(const summary *s)
 {
     char when[APR_RFC822_DATE_LEN];
-    apr_int64_t age = s->age < 0 ? 0 : s->age;
+    apr_int64_t age = s->age;
 
     apr_rfc822_date(when, s->stat.mtime);
     if (age >= 86400) {

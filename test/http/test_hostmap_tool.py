@@ -346,6 +346,15 @@ def test_build_overwrites_nothing_but_maps(tool):
     tool("build", "text", "folder").fails("folder: ", "not overwritten")
 
 
+@pytest.mark.parametrize("map_type", ALL_TYPES)
+def test_build_of_a_map_names_convert(tool, map_type):
+    tool.map("map", map_type)
+    tool("build", "map", "new").fails(
+        "hostmap: map: a map of type %s, expected a text: `hostmap convert` "
+        "reads maps\n" % map_type)
+    assert tool.files() == sorted(files_of("map", map_type))
+
+
 def test_build_mends_a_broken_map(tool):
     for map_type in ("lmdb", "gdbm", "db"):
         tool.map("map", map_type)
