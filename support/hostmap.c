@@ -463,6 +463,8 @@ int main(int argc, const char *const argv[])
     /* A reader that goes away is a write error like others: a map in the
      * making is then thrown away in good order. */
     signal(SIGPIPE, SIG_IGN);
+    /* The same for a file that gets larger than a limit of the user's. */
+    signal(SIGXFSZ, SIG_IGN);
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     setvbuf(stderr, NULL, _IOLBF, 0);
 

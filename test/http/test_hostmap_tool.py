@@ -458,7 +458,6 @@ def limited_file_size(size):
     """For preexec_fn: writing more than size bytes to a file fails, as it
     does on a full disk (EFBIG instead of ENOSPC)."""
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     return limit
 
