@@ -126,6 +126,8 @@ tool_sources = \
 	support/hostmap_import.h \
 	support/hostmap_json.c \
 	support/hostmap_json.h \
+	support/hostmap_load.c \
+	support/hostmap_load.h \
 	support/hostmap_progress.c \
 	support/hostmap_progress.h \
 	support/hostmap_read.c \

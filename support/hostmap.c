@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -289,6 +290,18 @@ static void take_option(tool *t, int option, const char *value)
     }
 }
 
+/* apr_getopt_err_fn_t: begins with the name of the verb. */
+static void option_error(void *baton, const char *format, ...)
+{
+    va_list args;
+
+    (void)baton;
+    fputs("hostmap: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+}
+
 /*
  * Options and operands in any order, up to `--`.  apr_getopt_long() takes `-`
  * for a mistake, so it is shown nothing but options.
@@ -301,6 +314,9 @@ static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
     int option, only_operands = 0;
 
     rv = apr_getopt_init(&os, t->pool, t->argc, t->argv);
+    if (rv == APR_SUCCESS) {
+        os->errfn = option_error;
+    }
     while (rv == APR_SUCCESS) {
         if (!*os->place) {
             const char *word;
@@ -416,13 +432,15 @@ static int run(tool *t)
 }
 
 /* A map must not be opened as standard output and be printed into: take the
- * numbers of streams that are closed, so that using them is an error still. */
+ * numbers of streams that are closed, so that using them is an error still.
+ * O_PATH: reading is one as well, an input that is closed is not an empty
+ * one. */
 static void hold_streams(void)
 {
     int fd;
 
     do {
-        fd = open("/dev/null", O_RDONLY);
+        fd = open("/", O_PATH | O_CLOEXEC);
     } while (fd >= 0 && fd <= 2);
     if (fd > 2) {
         close(fd);
@@ -445,6 +463,8 @@ int main(int argc, const char *const argv[])
     /* A reader that goes away is a write error like others: a map in the
      * making is then thrown away in good order. */
     signal(SIGPIPE, SIG_IGN);
+    /* The same for a file that gets larger than a limit of the user's. */
+    signal(SIGXFSZ, SIG_IGN);
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     setvbuf(stderr, NULL, _IOLBF, 0);
 

@@ -67,6 +67,10 @@ int tool_choose_type(const char **type, tool *t, const char *path)
     const char *there;
     apr_status_t rv;
 
+    if (!*path || strcmp(path, "-") == 0) {
+        return tool_error("`%s` is no name for a map, expected that of a file",
+                          path);
+    }
     if (!is_default(t->type)) {
         rv = hostmap_type_of(type, path, t->type, t->pool, &why);
         if (rv != APR_SUCCESS) {
@@ -100,23 +104,26 @@ int tool_choose_type(const char **type, tool *t, const char *path)
 
 /* ---- entries ----------------------------------------------------------- */
 
-/* A map that cannot be read is replaced without being compared. */
-static void compare_with_present(building *b)
+/* A map that is broken is replaced without being compared; one that is only
+ * kept from being read may be whole, and is not. */
+static apr_status_t compare_with_present(building *b, hostmap_reason *why)
 {
-    hostmap_reason why = { "" };
     stream *old = NULL;
     const char *there;
     apr_status_t rv = APR_SUCCESS;
 
-    b->is_there = tool_map_at(&there, b->path, b->t->pool, &why)
+    b->is_there = tool_map_at(&there, b->path, b->t->pool, why)
                   == APR_SUCCESS;
     if (b->is_there) {
-        rv = stream_map(&old, b->path, b->type, b->t->pool, &why);
+        rv = stream_map(&old, b->path, b->type, b->t->pool, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = compare_begin(&b->with, old, NULL, NULL, &why);
+        rv = compare_begin(&b->with, old, NULL, NULL, why);
     }
     b->is_compared = rv == APR_SUCCESS;
+
+    return rv == HOSTMAP_EBUSY || APR_STATUS_IS_EACCES(rv) ? rv
+                                                           : APR_SUCCESS;
 }
 
 static void compare_one(building *b, const source_entry *e)
@@ -302,8 +309,10 @@ static int write_map(building *b)
     apr_status_t rv;
     int status;
 
-    compare_with_present(b);
-    rv = store_all(b, &why);
+    rv = compare_with_present(b, &why);
+    if (rv == APR_SUCCESS) {
+        rv = store_all(b, &why);
+    }
     status = rv == APR_SUCCESS ? judge(b) : tool_file_error(b->path, rv, &why);
     if (b->writer && status == TOOL_DONE) {
         status = commit(b);
@@ -339,13 +348,27 @@ int tool_build_source(tool *t, source *s, const char *path, const char *type)
     return write_map(&b);
 }
 
+/* Its bytes would be wrong lines. */
+static int refuse_map(const tool *t, const char *from)
+{
+    hostmap_reason why;
+    const char *type;
+
+    return strcmp(from, "-") != 0
+           && hostmap_type_of(&type, from, NULL, t->pool, &why) == APR_SUCCESS
+           ? tool_error("%s: a map of type %s, expected a text: `hostmap "
+                        "convert` reads maps", from, type)
+           : TOOL_DONE;
+}
+
 int tool_build(tool *t)
 {
     const char *path = t->operands[1];
     const char *type;
     source *s;
 
-    if (tool_choose_type(&type, t, path) != TOOL_DONE) {
+    if (tool_choose_type(&type, t, path) != TOOL_DONE
+        || refuse_map(t, t->operands[0]) != TOOL_DONE) {
         return TOOL_FAILED;
     }
     sort_beside(path);

@@ -63,6 +63,7 @@ static int check_text(tool *t, const char *path)
 
 typedef struct check_state {
     const char *path;
+    const char *type;
     apr_pool_t *pool;
     apr_size_t count;
     apr_size_t bad;
@@ -169,12 +170,23 @@ static apr_status_t check_mark(check_state *c, hostmap_file *file,
     return rv;
 }
 
-static apr_status_t check_all(check_state *c, hostmap_file *file,
+/* tool_read_fn */
+static apr_status_t check_all(void *baton, hostmap_file *file,
                               hostmap_reason *why)
 {
+    check_state *c = baton;
+    hostmap_stat stat;
     apr_status_t rv;
 
+    hostmap_file_stat(file, &stat);
+    c->type = stat.type;
+    c->count = 0;
+    c->bad = 0;
+    c->marks = 0;
+    table_clear(c->paths);
+    progress_begin(&c->p, c->path, stat.entries > 0 ? stat.entries : 0);
     rv = hostmap_file_each(file, check_entry, c, c->pool, why);
+    progress_end(&c->p);
     if (rv == APR_SUCCESS) {
         rv = check_paths(c, file, why);
     }
@@ -186,23 +198,13 @@ static int check_map(tool *t, const char *path, const char *type)
 {
     check_state c;
     hostmap_reason why = { "" };
-    hostmap_file *file;
-    hostmap_stat stat;
     apr_status_t rv;
 
-    rv = hostmap_file_open(&file, path, type, t->pool, &why);
-    if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
-    }
-    hostmap_file_stat(file, &stat);
     memset(&c, 0, sizeof(c));
     c.path = path;
     c.pool = t->pool;
     c.paths = table_create(t->pool);
-    progress_begin(&c.p, path, stat.entries > 0 ? stat.entries : 0);
-    rv = check_all(&c, file, &why);
-    progress_end(&c.p);
-    hostmap_file_close(file);
+    rv = tool_read_map(path, type, check_all, &c, t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }
@@ -213,7 +215,7 @@ static int check_map(tool *t, const char *path, const char *type)
                    c.bad - SAID_MAX);
     }
 
-    return report(t, path, stat.type, c.count, c.bad);
+    return report(t, path, c.type, c.count, c.bad);
 }
 
 int tool_check(tool *t)

@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "apr_strings.h"
 
+#include "hostmap_copy.h"
 #include "hostmap_import.h"
 #include "hostmap_sort.h"
 
@@ -56,19 +58,48 @@ static int may_go_on(const tool *t, const source *s, const char *path)
            ? tool_refuse_source(s, path) : TOOL_DONE;
 }
 
-/* Make all of it safe on the disk, with the mode of the file that is replaced.
- * Returns 0, or -1 with errno set. */
-static int finish_file(FILE *to, const char *like)
+/* One writer at a time: who has waited finds that the name leads to another
+ * file.  Returns a descriptor, or -1 with errno set. */
+static int open_work(const char *work)
 {
-    int fd = fileno(to);
-    struct stat st;
+    struct stat mine, there;
+    int fd;
 
-    if (fflush(to) != 0 || ferror(to)
-        || (stat(like, &st) == 0 && fchmod(fd, st.st_mode & 0777) != 0)) {
-        return -1;
+    for (;;) {
+        fd = open(work, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &mine) != 0) {
+            return -1;
+        }
+        if (lstat(work, &there) == 0 && mine.st_dev == there.st_dev
+            && mine.st_ino == there.st_ino) {
+            return ftruncate(fd, 0) == 0 ? fd : -1;
+        }
+        close(fd);
+    }
+}
+
+/* Make all of it safe on the disk, with the rights of the file that is
+ * replaced, and put it in its place. */
+static int finish_file(FILE *to, const char *work, const char *real,
+                       const char *path)
+{
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    if (fflush(to) != 0 || ferror(to)) {
+        return system_error(path);
+    }
+    if (access(real, F_OK) == 0) {
+        rv = hostmap_copy_rights(work, real, &why);
+        if (rv != APR_SUCCESS) {
+            return tool_file_error(path, rv, &why);
+        }
+    }
+    else if (fsync(fileno(to)) != 0) {
+        return system_error(path);
     }
 
-    return fsync(fd);
+    return rename(work, real) == 0 ? TOOL_DONE : system_error(path);
 }
 
 /* Write a new file and put it in the place of the old one, so that it is never
@@ -80,8 +111,7 @@ static int write_file(tool *t, source *s, const char *path, const char *real)
     FILE *to;
     int fd, status;
 
-    fd = open(work, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-              0666);
+    fd = open_work(work);
     to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!to) {
         return system_error(work);
@@ -90,13 +120,14 @@ static int write_file(tool *t, source *s, const char *path, const char *real)
     if (status == TOOL_DONE) {
         status = may_go_on(t, s, path);
     }
-    if (status == TOOL_DONE
-        && (finish_file(to, real) != 0 || rename(work, real) != 0)) {
-        status = system_error(path);
+    if (status == TOOL_DONE) {
+        status = finish_file(to, work, real, path);
+    }
+    if (status != TOOL_DONE) {
+        unlink(work);
     }
     fclose(to);
     if (status != TOOL_DONE) {
-        unlink(work);
         return status;
     }
     tool_say_skipped(s);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hostmap_json.h"
+#include "hostmap_progress.h"
 #include "hostmap_stream.h"
 
 typedef struct difference {
@@ -119,8 +120,11 @@ static apr_status_t compare_all(difference *d, hostmap_reason *why,
                                 int *side)
 {
     hostmap_pair pair;
+    progress p;
     apr_status_t rv;
 
+    progress_print();
+    progress_begin(&p, "comparing", stream_count(d->sides[1]));
     *side = 0;
     rv = compare_begin(&d->compared, d->sides[0], d->t->flags & TOOL_JSON
                        ? print_json : print_text, d, why);
@@ -130,8 +134,10 @@ static apr_status_t compare_all(difference *d, hostmap_reason *why,
         if (rv == APR_SUCCESS) {
             *side = 0;
             rv = compare_new(&d->compared, &pair, why);
+            progress_row(&p, p.rows);
         }
     }
+    progress_end(&p);
     if (rv != APR_EOF) {
         return rv;
     }

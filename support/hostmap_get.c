@@ -18,7 +18,7 @@
 typedef struct question {
     tool *t;
     hostmap_file *file;
-    hostmap_reason why;
+    hostmap_reason *why;
     char host[HOSTMAP_KEY_MAX + 1];
     apr_size_t host_len;
     /** normalised; NULL: none asked for */
@@ -50,15 +50,19 @@ static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
     question *q = baton;
 
     return hostmap_file_fetch(q->file, key, key_len, value, value_len,
-                              q->t->pool, &q->why);
+                              q->t->pool, q->why);
 }
 
-static apr_status_t ask(question *q)
+/* tool_read_fn */
+static apr_status_t ask(void *baton, hostmap_file *file, hostmap_reason *why)
 {
+    question *q = baton;
     unsigned marks;
     apr_status_t rv;
 
-    rv = hostmap_file_marks(q->file, &marks, q->t->pool, &q->why);
+    q->file = file;
+    q->why = why;
+    rv = hostmap_file_marks(q->file, &marks, q->t->pool, why);
     if (rv == APR_SUCCESS) {
         rv = hostmap_match(&q->found, marks, q->host, q->host_len, q->path,
                            q->path_len, look_up, q);
@@ -146,16 +150,15 @@ static int answer(const question *q)
 int tool_get(tool *t)
 {
     question *q = apr_pcalloc(t->pool, sizeof(*q));
+    hostmap_reason why = { "" };
     apr_status_t rv;
 
     q->t = t;
     if (tool_read_host(q->host, &q->host_len, t->operands[1]) != TOOL_DONE
-        || (t->count > 2 && read_path(q, t->operands[2]) != TOOL_DONE)
-        || tool_open_map(&q->file, t, t->operands[0]) != TOOL_DONE) {
+        || (t->count > 2 && read_path(q, t->operands[2]) != TOOL_DONE)) {
         return TOOL_FAILED;
     }
-    rv = ask(q);
-    hostmap_file_close(q->file);
+    rv = tool_read_map(t->operands[0], t->type, ask, q, t->pool, &why);
     if (rv == APR_NOTFOUND) {
         if (t->flags & TOOL_JSON) {
             print_json(q, NULL, NULL);
@@ -165,5 +168,5 @@ int tool_get(tool *t)
     }
 
     return rv == APR_SUCCESS ? answer(q)
-                             : tool_file_error(t->operands[0], rv, &q->why);
+                             : tool_file_error(t->operands[0], rv, &why);
 }

@@ -14,6 +14,7 @@
 #include "apr_strings.h"
 
 #include "hostmap_idn.h"
+#include "hostmap_load.h"
 #include "hostmap_progress.h"
 #include "import_core.h"
 
@@ -31,6 +32,7 @@ static const struct {
 typedef struct import {
     tool *t;
     source *s;
+    loaded file;
     import_text text;
     import_item item;
     char value[2 * HOSTMAP_VALUE_MAX];
@@ -191,8 +193,9 @@ static void take_item(import *in)
     }
 }
 
-static void take_all(import *in, apr_size_t size)
+static void take_all(import *in)
 {
+    apr_size_t size = in->file.len, done;
     progress p;
     apr_status_t rv;
 
@@ -210,7 +213,9 @@ static void take_all(import *in, apr_size_t size)
 
             source_fault(in->s, in->item.line, key, in->item.reason);
         }
-        progress_row(&p, size - (apr_size_t)(in->text.end - in->text.at));
+        done = (apr_size_t)(in->text.at - in->file.bytes);
+        load_done(&in->file, done);
+        progress_row(&p, done);
     }
     progress_end(&p);
 }
@@ -227,24 +232,22 @@ static int import_list(source **s, tool *t, const char *path,
                        const char *type, import_format format)
 {
     import *in = apr_pcalloc(t->pool, sizeof(*in));
-    apr_size_t len;
-    char *text;
     apr_status_t rv;
 
     if (check_format(t->value_format) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    rv = tool_load(&text, &len, path, t->pool);
+    rv = load_file(&in->file, path, t->pool);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, NULL);
     }
     in->t = t;
     in->s = source_create(path, type, tool_source_flags(t), t->pool);
-    import_begin(&in->text, format, text, len);
+    import_begin(&in->text, format, in->file.bytes, in->file.len);
     if (find_columns(in) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    take_all(in, len);
+    take_all(in);
     *s = in->s;
 
     return finish(in->s);
@@ -254,6 +257,8 @@ static int import_list(source **s, tool *t, const char *path,
 
 typedef struct map_reader {
     source *s;
+    const char *path;
+    apr_pool_t *pool;
     progress p;
 } map_reader;
 
@@ -271,25 +276,33 @@ static apr_status_t take_entry(void *baton, const char *key,
     return APR_SUCCESS;
 }
 
+/* tool_read_fn; what is replaced is so before the first entry */
+static apr_status_t take_entries(void *baton, hostmap_file *file,
+                                 hostmap_reason *why)
+{
+    map_reader *r = baton;
+    hostmap_stat stat;
+    apr_status_t rv;
+
+    hostmap_file_stat(file, &stat);
+    progress_begin(&r->p, r->path, stat.entries > 0 ? stat.entries : 0);
+    rv = hostmap_file_each(file, take_entry, r, r->pool, why);
+    progress_end(&r->p);
+
+    return rv;
+}
+
 static int import_map(source **s, tool *t, const char *path,
                       const char *type)
 {
     hostmap_reason why = { "" };
-    hostmap_file *file;
-    hostmap_stat stat;
     map_reader r;
     apr_status_t rv;
 
-    rv = hostmap_file_open(&file, path, NULL, t->pool, &why);
-    if (rv != APR_SUCCESS) {
-        return tool_file_error(path, rv, &why);
-    }
-    hostmap_file_stat(file, &stat);
     r.s = source_create(path, type, 0, t->pool);
-    progress_begin(&r.p, path, stat.entries > 0 ? stat.entries : 0);
-    rv = hostmap_file_each(file, take_entry, &r, t->pool, &why);
-    progress_end(&r.p);
-    hostmap_file_close(file);
+    r.path = path;
+    r.pool = t->pool;
+    rv = tool_read_map(path, NULL, take_entries, &r, t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }

@@ -21,6 +21,13 @@ void progress_enable(int enable)
     is_enabled = enable && isatty(STDERR_FILENO);
 }
 
+void progress_print(void)
+{
+    if (isatty(STDOUT_FILENO)) {
+        is_enabled = 0;
+    }
+}
+
 void progress_begin(progress *p, const char *what, apr_uint64_t total)
 {
     p->what = what;

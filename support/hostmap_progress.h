@@ -30,6 +30,9 @@ typedef struct progress {
 /** Say whether there is to be any.  Before the first progress_begin(). */
 void progress_enable(int enable);
 
+/** From here on entries are printed: on a terminal they show how far it is. */
+void progress_print(void);
+
 /** @param what is shown; lives as long as the progress */
 void progress_begin(progress *p, const char *what, apr_uint64_t total);
 

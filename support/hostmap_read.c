@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hostmap_key.h"
+#include "hostmap_progress.h"
 #include "hostmap_stream.h"
 
 typedef struct listing {
@@ -54,15 +55,20 @@ static int list_matching(tool *t, listing *l)
     hostmap_reason why = { "" };
     hostmap_pair pair;
     stream *entries;
+    progress p;
     apr_status_t rv;
 
     rv = stream_map(&entries, path, t->type, t->pool, &why);
+    progress_print();
+    progress_begin(&p, path, rv == APR_SUCCESS ? stream_count(entries) : 0);
     while (rv == APR_SUCCESS && !ferror(stdout)) {
         rv = stream_next(entries, &pair, &why);
         if (rv == APR_SUCCESS && list_wants(l, pair.key, pair.key_len)) {
             list_print(l, &pair);
         }
+        progress_row(&p, p.rows);
     }
+    progress_end(&p);
     if (ferror(stdout)) {
         return TOOL_FAILED;
     }
@@ -78,24 +84,38 @@ static int list_matching(tool *t, listing *l)
     return TOOL_DONE;
 }
 
-/* The entry of a host; it has no others in a map without paths. */
-static int list_host(tool *t, listing *l)
-{
-    hostmap_pair pair = { l->suffix, l->suffix_len, NULL, 0 };
-    hostmap_reason why = { "" };
-    hostmap_file *file;
+typedef struct one_host {
+    tool *t;
+    hostmap_pair pair;
     unsigned marks;
+} one_host;
+
+/* tool_read_fn; the entry of a host, which has no others in a map without
+ * paths */
+static apr_status_t find_host(void *baton, hostmap_file *file,
+                              hostmap_reason *why)
+{
+    one_host *one = baton;
+    hostmap_pair *pair = &one->pair;
     apr_status_t rv;
 
-    if (tool_open_map(&file, t, t->operands[0]) != TOOL_DONE) {
-        return TOOL_FAILED;
+    rv = hostmap_file_marks(file, &one->marks, one->t->pool, why);
+    if (rv == APR_SUCCESS && !(one->marks & HOSTMAP_MARK_PATH)) {
+        rv = hostmap_file_fetch(file, pair->key, pair->key_len, &pair->value,
+                                &pair->value_len, one->t->pool, why);
     }
-    rv = hostmap_file_marks(file, &marks, t->pool, &why);
-    if (rv == APR_SUCCESS && !(marks & HOSTMAP_MARK_PATH)) {
-        rv = hostmap_file_fetch(file, pair.key, pair.key_len, &pair.value,
-                                &pair.value_len, t->pool, &why);
-    }
-    hostmap_file_close(file);
+
+    return rv;
+}
+
+static int list_host(tool *t, listing *l)
+{
+    one_host one = { t, { l->suffix, l->suffix_len, NULL, 0 }, 0 };
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    rv = tool_read_map(t->operands[0], t->type, find_host, &one, t->pool,
+                       &why);
     if (rv == APR_NOTFOUND) {
         tool_error("%s: no entry for %s", t->operands[0], l->suffix);
         return TOOL_NOT_FOUND;
@@ -103,10 +123,10 @@ static int list_host(tool *t, listing *l)
     if (rv != APR_SUCCESS) {
         return tool_file_error(t->operands[0], rv, &why);
     }
-    if (marks & HOSTMAP_MARK_PATH) {
+    if (one.marks & HOSTMAP_MARK_PATH) {
         return list_matching(t, l);
     }
-    list_print(l, &pair);
+    list_print(l, &one.pair);
 
     return TOOL_DONE;
 }

@@ -154,22 +154,29 @@ apr_status_t sort_temporary(int *fd, const char **folder, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-static apr_status_t bytes_out(sorter *s, const char *bytes, apr_size_t len)
+apr_status_t sort_temporary_write(int fd, const char *folder,
+                                  const char *bytes, apr_size_t len)
 {
     while (len) {
-        ssize_t put = write(s->fd, bytes, len);
+        ssize_t put = write(fd, bytes, len);
 
         if (put < 0 && errno != EINTR) {
-            return temporary_failed(s->folder, "written");
+            return temporary_failed(folder, "written");
         }
         if (put > 0) {
             bytes += put;
             len -= put;
-            s->written += put;
         }
     }
 
     return APR_SUCCESS;
+}
+
+static apr_status_t bytes_out(sorter *s, const char *bytes, apr_size_t len)
+{
+    s->written += len;
+
+    return sort_temporary_write(s->fd, s->folder, bytes, len);
 }
 
 static apr_size_t entry_pack(char *to, const table_entry *e)

@@ -33,6 +33,10 @@ void sort_beside(const char *map);
  */
 apr_status_t sort_temporary(int *fd, const char **folder, apr_pool_t *pool);
 
+/** Write to it.  @return why that does not go; said */
+apr_status_t sort_temporary_write(int fd, const char *folder,
+                                  const char *bytes, apr_size_t len);
+
 /** @param pool closes the sorter when it is cleared */
 sorter *sort_create(apr_pool_t *pool);
 

@@ -641,8 +641,10 @@ static void source_say_doubles(source *s)
         if (source_say(s, d->line)) {
             fputs("duplicate key ", stderr);
             tool_write(stderr, d->key, d->key_len, 1);
-            fprintf(stderr, ", first on line %" APR_SIZE_T_FMT "\n",
-                    d->first);
+            if (!s->is_command) {
+                fprintf(stderr, ", first on line %" APR_SIZE_T_FMT, d->first);
+            }
+            fputc('\n', stderr);
         }
     }
     s->bad += s->doubled - known;

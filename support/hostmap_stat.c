@@ -14,6 +14,7 @@
 #include "hostmap_progress.h"
 
 typedef struct summary {
+    tool *t;
     hostmap_stat stat;
     unsigned marks;
     apr_int64_t entries;
@@ -37,18 +38,27 @@ static apr_status_t count_one(void *baton, const char *key,
     return APR_SUCCESS;
 }
 
-/* lmdb knows its entries and pages; of the others all has to be read. */
-static apr_status_t collect(summary *s, hostmap_file *file, tool *t,
+/* tool_read_fn; lmdb knows its entries and pages, of the others all has to be
+ * read. */
+static apr_status_t collect(void *baton, hostmap_file *file,
                             hostmap_reason *why)
 {
+    summary *s = baton;
+    tool *t = s->t;
     apr_status_t rv;
 
+    s->entries = 0;
+    s->bytes = 0;
     rv = hostmap_file_marks(file, &s->marks, t->pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     hostmap_file_stat(file, &s->stat);
     s->age = (apr_time_now() - s->stat.mtime) / APR_USEC_PER_SEC;
+    if (s->age < 0) {
+        /* of a machine whose clock is ahead */
+        s->age = 0;
+    }
     if (s->stat.entries >= 0) {
         s->entries = s->stat.entries;
         s->fill = (double)s->stat.pages_used / (double)s->stat.pages;
@@ -81,7 +91,7 @@ static void marks_of(const char *words[3], unsigned marks)
 static void print_age(const summary *s)
 {
     char when[APR_RFC822_DATE_LEN];
-    apr_int64_t age = s->age < 0 ? 0 : s->age;
+    apr_int64_t age = s->age;
 
     apr_rfc822_date(when, s->stat.mtime);
     if (age >= 86400) {
@@ -152,15 +162,10 @@ int tool_stat(tool *t)
 {
     const char *path = t->operands[0];
     hostmap_reason why = { "" };
-    hostmap_file *file;
-    summary s = { { NULL } };
+    summary s = { t };
     apr_status_t rv;
 
-    if (tool_open_map(&file, t, path) != TOOL_DONE) {
-        return TOOL_FAILED;
-    }
-    rv = collect(&s, file, t, &why);
-    hostmap_file_close(file);
+    rv = tool_read_map(path, t->type, collect, &s, t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostmap_progress.h"
 #include "hostmap_sort.h"
+#include "hostmap_tool.h"
 
 /* Entries that have to be sorted are collected in so much memory. */
 #define ROOM_BYTES ((apr_size_t)32 << 20)
@@ -24,6 +26,8 @@ struct stream {
     hostmap_file *file;
     char *room;
     apr_size_t used;
+    apr_size_t count;
+    progress p;
 };
 
 static apr_status_t stream_close(void *data)
@@ -70,12 +74,14 @@ static apr_status_t collect(void *baton, const char *key, apr_size_t key_len,
     memcpy(s->room + s->used, key, key_len);
     memcpy(s->room + s->used + key_len, value, value_len);
     s->used += key_len + value_len;
+    s->count++;
+    progress_row(&s->p, 0);
     table_add(sort_table(s->sorted), &e);
 
     return APR_SUCCESS;
 }
 
-static apr_status_t sort_all(stream *s, apr_pool_t *pool,
+static apr_status_t sort_all(stream *s, const char *path, apr_pool_t *pool,
                              hostmap_reason *why)
 {
     apr_status_t rv;
@@ -85,29 +91,58 @@ static apr_status_t sort_all(stream *s, apr_pool_t *pool,
     if (!s->room) {
         return APR_ENOMEM;
     }
+    progress_begin(&s->p, path, 0);
     rv = hostmap_file_each(s->file, collect, s, pool, why);
+    progress_end(&s->p);
 
     return rv == APR_SUCCESS ? sort_finish(s->sorted) : rv;
+}
+
+static apr_status_t map_open(stream *s, const char *path, const char *type,
+                             apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_stat stat;
+    apr_status_t rv;
+
+    rv = tool_open_map(&s->file, path, type, pool, why);
+    if (rv != APR_SUCCESS) {
+        s->file = NULL;
+        return rv;
+    }
+    rv = hostmap_cursor_open(&s->cursor, s->file, pool, why);
+    if (rv != APR_SUCCESS) {
+        s->cursor = NULL;
+    }
+    if (rv == APR_ENOTIMPL) {
+        why->text[0] = '\0';
+        rv = sort_all(s, path, pool, why);
+    }
+    else {
+        hostmap_file_stat(s->file, &stat);
+        s->count = stat.entries > 0 ? (apr_size_t)stat.entries : 0;
+    }
+
+    return rv;
 }
 
 apr_status_t stream_map(stream **out, const char *path, const char *type,
                         apr_pool_t *pool, hostmap_reason *why)
 {
-    stream *s = apr_pcalloc(pool, sizeof(*s));
-    apr_status_t rv;
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
 
-    rv = hostmap_file_open(&s->file, path, type, pool, why);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    for (tries = 0; tries < TOOL_READ_TRIES && rv == HOSTMAP_ESTALE;
+         tries++) {
+        stream *s = apr_pcalloc(pool, sizeof(*s));
+
+        apr_pool_cleanup_register(pool, s, stream_close,
+                                  apr_pool_cleanup_null);
+        rv = map_open(s, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            apr_pool_cleanup_run(pool, s, stream_close);
+        }
+        *out = s;
     }
-    apr_pool_cleanup_register(pool, s, stream_close, apr_pool_cleanup_null);
-    rv = hostmap_cursor_open(&s->cursor, s->file, pool, why);
-    if (rv == APR_ENOTIMPL) {
-        why->text[0] = '\0';
-        s->cursor = NULL;
-        rv = sort_all(s, pool, why);
-    }
-    *out = s;
 
     return rv;
 }
@@ -121,6 +156,11 @@ stream *stream_text(source *text, apr_pool_t *pool)
     s->text = text;
 
     return s;
+}
+
+apr_size_t stream_count(const stream *s)
+{
+    return s->text ? source_count(s->text) : s->count;
 }
 
 static apr_status_t next_sorted(stream *s, hostmap_pair *pair)

@@ -25,6 +25,10 @@ apr_status_t stream_map(stream **out, const char *path, const char *type,
 /** Read a text. */
 stream *stream_text(source *s, apr_pool_t *pool);
 
+/** How many entries there are, for the progress: duplicates that are found
+ *  later count. */
+apr_size_t stream_count(const stream *s);
+
 /**
  * The next entry.
  * @param pair its bytes are valid until the next call

@@ -13,13 +13,17 @@
 #include <string.h>
 
 #include "apr_file_info.h"
-#include "apr_file_io.h"
 #include "apr_strings.h"
+#include "apr_time.h"
 
 #include "hostmap_guard.h"
 #include "hostmap_idn.h"
 #include "hostmap_progress.h"
 #include "hostmap_source.h"
+
+/* How long who changes a map in place is waited for. */
+#define BUSY_WAIT apr_time_from_sec(10)
+#define BUSY_POLL apr_time_from_msec(20)
 
 int tool_error(const char *format, ...)
 {
@@ -57,6 +61,16 @@ void tool_warn_exposed(const char *path, apr_pool_t *pool)
     hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, pool);
 }
 
+/* A byte of U+0080 to U+009F: terminals take some for the beginning of a
+ * sequence. */
+static int is_late_control(const char *bytes, apr_size_t at, apr_size_t len)
+{
+    apr_size_t first = at > 0 && bytes[at - 1] == '\xc2' ? at - 1 : at;
+
+    return first + 1 < len && bytes[first] == '\xc2'
+           && (bytes[first + 1] & 0xe0) == 0x80;
+}
+
 int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
 {
     apr_size_t i, done = 0;
@@ -64,7 +78,8 @@ int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
     for (i = 0; i < len; i++) {
         unsigned char c = (unsigned char)bytes[i];
 
-        if (c > ' ' && c != 0x7f && !(key && i == 0 && c == '#')) {
+        if (c > ' ' && c != 0x7f && !(key && i == 0 && c == '#')
+            && !(to == stderr && is_late_control(bytes, i, len))) {
             continue;
         }
         if (!key && (c == ' ' || c == '\t')) {
@@ -148,14 +163,40 @@ apr_status_t tool_map_at(const char **type, const char *path,
     return rv;
 }
 
-int tool_open_map(hostmap_file **file, tool *t, const char *path)
+apr_status_t tool_open_map(hostmap_file **file, const char *path,
+                           const char *type, apr_pool_t *pool,
+                           hostmap_reason *why)
 {
-    hostmap_reason why = { "" };
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
 
-    rv = hostmap_file_open(file, path, t->type, t->pool, &why);
+    while ((rv = hostmap_file_open(file, path, type, pool, why))
+           == HOSTMAP_EBUSY && apr_time_now() < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
 
-    return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, &why);
+    return rv;
+}
+
+apr_status_t tool_read_map(const char *path, const char *type,
+                           tool_read_fn *fn, void *baton, apr_pool_t *pool,
+                           hostmap_reason *why)
+{
+    hostmap_file *file;
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
+
+    for (tries = 0; tries < TOOL_READ_TRIES && rv == HOSTMAP_ESTALE; tries++) {
+        why->text[0] = '\0';
+        rv = tool_open_map(&file, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        rv = fn(baton, file, why);
+        hostmap_file_close(file);
+    }
+
+    return rv;
 }
 
 int tool_read_host(char *key, apr_size_t *len, const char *host)
@@ -206,75 +247,4 @@ int tool_read_source(source **s, const tool *t, const char *path,
     rv = source_read(s, path, type, flags | tool_source_flags(t), t->pool);
 
     return rv == APR_SUCCESS ? TOOL_DONE : tool_file_error(path, rv, NULL);
-}
-
-/* ---- a file as a whole ------------------------------------------------- */
-
-static apr_status_t load_free(void *text)
-{
-    free(text);
-
-    return APR_SUCCESS;
-}
-
-static apr_status_t load_bytes(char **text, apr_size_t *len,
-                               apr_file_t *file)
-{
-    apr_finfo_t info;
-    apr_size_t room = 1 << 16, got;
-    apr_status_t rv;
-
-    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
-    if (rv == APR_SUCCESS && info.size > 0) {
-        /* One more than there is, so that the end shows without growing. */
-        room = (apr_size_t)info.size + 1;
-    }
-
-    *len = 0;
-    *text = malloc(room);
-    for (;;) {
-        char *more;
-
-        if (!*text) {
-            return APR_ENOMEM;
-        }
-        rv = apr_file_read_full(file, *text + *len, room - *len, &got);
-        *len += got;
-        if (rv != APR_SUCCESS) {
-            return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
-        }
-        room *= 2;
-        more = realloc(*text, room);
-        if (!more) {
-            free(*text);
-        }
-        *text = more;
-    }
-}
-
-apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
-                       apr_pool_t *pool)
-{
-    apr_file_t *file;
-    apr_status_t rv;
-
-    if (strcmp(path, "-") == 0) {
-        rv = apr_file_open_stdin(&file, pool);
-    }
-    else {
-        rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
-                           pool);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = load_bytes(text, len, file);
-    apr_file_close(file);
-    if (rv != APR_SUCCESS) {
-        free(*text);
-        return rv;
-    }
-    apr_pool_cleanup_register(pool, *text, load_free, apr_pool_cleanup_null);
-
-    return APR_SUCCESS;
 }

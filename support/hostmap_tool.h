@@ -104,7 +104,7 @@ void tool_warn_exposed(const char *path, apr_pool_t *pool);
 
 /**
  * Write bytes so that they stay on their line: control bytes, and blanks in a
- * key, become \xHH.
+ * key, become \xHH; those that only terminals take for such, in messages.
  * @param key 1: the bytes are a key, which must not begin with `#` either
  * @return 1 when something had to be replaced, else 0
  */
@@ -123,12 +123,30 @@ void tool_report(const tool *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /**
- * Read a whole file.
- * @param path "-" is standard input
- * @param text set to its bytes, freed with the pool
+ * Open a map.  A program that changes it in place, and one that is about to
+ * put another in its place, is waited for.
+ * @param type as for hostmap_file_open
  */
-apr_status_t tool_load(char **text, apr_size_t *len, const char *path,
-                       apr_pool_t *pool);
+apr_status_t tool_open_map(hostmap_file **file, const char *path,
+                           const char *type, apr_pool_t *pool,
+                           hostmap_reason *why);
+
+/** A map that is replaced again and again while it is opened and read. */
+#define TOOL_READ_TRIES 10
+
+/** What is done with a map that is open.  HOSTMAP_ESTALE: begin again with the
+ *  file that is there now. */
+typedef apr_status_t tool_read_fn(void *baton, hostmap_file *file,
+                                  hostmap_reason *why);
+
+/**
+ * Open a map, do something with it, close it; a map that is replaced between
+ * being opened and being read is opened again.
+ * @param type as for hostmap_file_open
+ */
+apr_status_t tool_read_map(const char *path, const char *type,
+                           tool_read_fn *fn, void *baton, apr_pool_t *pool,
+                           hostmap_reason *why);
 
 /** Flush standard output.  @return status, or TOOL_FAILED when what was
  *  written did not get out */
@@ -142,10 +160,6 @@ int tool_finish(int status);
  */
 apr_status_t tool_map_at(const char **type, const char *path,
                          apr_pool_t *pool, hostmap_reason *why);
-
-/** Open a map for reading, as -t says.  @return TOOL_DONE, or TOOL_FAILED:
- *  said */
-int tool_open_map(hostmap_file **file, tool *t, const char *path);
 
 /**
  * Read a host name of the command line, spelled as a client may.

@@ -528,13 +528,16 @@ static apr_status_t nginx_next(import_text *in, import_item *item)
         int used;
 
         nginx_skip(in);
-        if (in->at == in->end) {
-            return APR_EOF;
-        }
         begin = in->at;
         item->line = in->line;
         item->key_len = 0;
         item->value_len = 0;
+        if (in->at == in->end) {
+            /* a file that was cut short may end behind an entry */
+            reason = in->in_block ? "a `{` that is not closed" : NULL;
+            in->in_block = 0;
+            return reason ? wrong(item, reason) : APR_EOF;
+        }
         reason = nginx_words(in, item, &count);
         if (reason) {
             in->at = begin;

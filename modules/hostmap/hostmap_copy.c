@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -124,6 +125,18 @@ apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
         return copy_failed(why, "write", name);
     }
     return APR_SUCCESS;
+}
+
+int hostmap_disk_has_less(const char *path, apr_uint64_t bytes)
+{
+    struct statvfs disk;
+    apr_uint64_t blocks;
+
+    if (statvfs(path, &disk) != 0 || disk.f_blocks == 0) {
+        return 0;
+    }
+    blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
+    return blocks * disk.f_frsize < bytes;
 }
 
 /* ---- rights ------------------------------------------------------------ */

@@ -3,7 +3,8 @@
 /**
  * @file hostmap_copy.h
  * @brief What a new file takes over from the one that it replaces: its bytes,
- *        and who may do what with it.  Internal to the library.
+ *        and who may do what with it.  For the library, and for the texts of
+ *        the tool.
  */
 
 #ifndef HOSTMAP_COPY_H
@@ -32,5 +33,11 @@ apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
  */
 apr_status_t hostmap_copy_rights(const char *name, const char *like,
                                  hostmap_reason *why);
+
+/**
+ * Are there fewer bytes left for this process on the disk of a file or folder?
+ * 0 as well where the file system does not say.
+ */
+int hostmap_disk_has_less(const char *path, apr_uint64_t bytes);
 
 #endif /* HOSTMAP_COPY_H */

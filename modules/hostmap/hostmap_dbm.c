@@ -14,6 +14,7 @@
 
 #include "hostmap_provider.h"
 #include "hostmap_cache.h"
+#include "hostmap_copy.h"
 
 #include "apr_dbm.h"
 #include "apr_file_io.h"
@@ -32,6 +33,12 @@
  * kept (a later change might not move its mtime), and an error of a library
  * that has no lock, or an opaque one, means busy. */
 #define YOUNG apr_time_from_sec(2)
+
+/* Berkeley DB says each page that it cannot write on standard error, again and
+ * again: it is not let come so far that what it has in memory, and what is
+ * stored until the next look, does not fit. */
+#define DB_ROOM         ((apr_uint64_t)512 << 10)
+#define DB_LOOK_AFTER   32
 
 typedef struct dbm_ctx {
     hostmap_cache *cache;
@@ -423,6 +430,7 @@ typedef struct dbm_out {
     apr_int64_t entries;
     /* what get gave out */
     apr_datum_t given;
+    unsigned puts;
     /* sdbm: its .dir, and how long that was */
     const char *dir;
     off_t dir_size;
@@ -626,6 +634,11 @@ static apr_status_t dbm_put(void *baton, const char *key, apr_size_t key_len,
     v.dptr = (char *)value;
     v.dsize = value_len;
     given_free(out);
+    if (out->provider == &hostmap_provider_db
+        && ++out->puts % DB_LOOK_AFTER == 0
+        && hostmap_disk_has_less(out->path, DB_ROOM)) {
+        return hostmap_because(why, APR_ENOSPC, "cannot write %s", out->path);
+    }
     if (!apr_dbm_exists(out->dbm, k)) {
         out->entries++;
     }

@@ -168,6 +168,20 @@ apr_status_t hostmap_names_of(hostmap_names *names,
                               const char *path, apr_pool_t *pool,
                               hostmap_reason *why);
 
+/** What a writer's file is called, behind the map's path. */
+#define HOSTMAP_NEW ".hostmap-new"
+
+/**
+ * Was a writer killed between its two renames?  Then its .dir is in place, and
+ * its .pag, which is whole, still has the name that it was made under.  Only
+ * under the lock of writers, or that of readers, is this no moment of a writer
+ * that is at work.  Of a map without entries it cannot be seen.
+ * @param names of the map
+ * @param made of its writer
+ */
+int hostmap_is_half_placed(const hostmap_names *names,
+                           const hostmap_names *made);
+
 /** Which file the names lead to now.  A thing that is not a regular file is
  *  HOSTMAP_EFORMAT. */
 apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,

@@ -13,9 +13,11 @@
 #include "apr_file_io.h"
 #include "apr_strings.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SDBM_PAGE_SIZE 1024
 
@@ -378,6 +380,40 @@ static apr_off_t sdbm_pages_of_dir(const unsigned char *bits, apr_size_t len)
     return pages;
 }
 
+int hostmap_is_half_placed(const hostmap_names *names,
+                           const hostmap_names *made)
+{
+    struct stat pag, dir, in_place;
+
+    /* The .dir gets its rights after the .pag: what somebody left there, or
+     * took away by half, has other times. */
+    return names->second && lstat(made->main, &pag) == 0
+           && S_ISREG(pag.st_mode) && pag.st_size > 0
+           && lstat(made->second, &dir) != 0 && errno == ENOENT
+           && stat(names->second, &in_place) == 0
+           && (in_place.st_ctim.tv_sec > pag.st_ctim.tv_sec
+               || (in_place.st_ctim.tv_sec == pag.st_ctim.tv_sec
+                   && in_place.st_ctim.tv_nsec >= pag.st_ctim.tv_nsec));
+}
+
+/* The same for a reader, who knows no names but the map's. */
+static int is_half_placed(const hostmap_names *names, apr_pool_t *pool)
+{
+    char *real = realpath(names->main, NULL);
+    hostmap_names made;
+    char *end = real ? strrchr(real, '.') : NULL;
+
+    if (!end) {
+        free(real);
+        return 0;
+    }
+    *end = '\0';
+    made.main = apr_pstrcat(pool, real, HOSTMAP_NEW ".pag", NULL);
+    made.second = apr_pstrcat(pool, real, HOSTMAP_NEW ".dir", NULL);
+    free(real);
+    return hostmap_is_half_placed(names, &made);
+}
+
 static apr_status_t sdbm_check(const hostmap_names *names,
                                apr_pool_t *pool, hostmap_reason *why)
 {
@@ -393,6 +429,12 @@ static apr_status_t sdbm_check(const hostmap_names *names,
     }
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (is_half_placed(names, pool)) {
+        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is not the half of "
+                               "%s: hostmap was killed as it replaced them, "
+                               "its next build or change ends that",
+                               names->main, names->second);
     }
     if (pag.size % SDBM_PAGE_SIZE != 0) {
         return hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short or not "

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX ".hostmap-new"
-
 /* How long a program that changes the map in place is waited for. */
 #define BUSY_WAIT apr_time_from_sec(10)
 #define BUSY_POLL apr_time_from_msec(20)
+
+/* So many links of links are followed. */
+#define LINKS_MAX 40
+
+/* A disk with less than this was full for who could not write. */
+#define FULL_BELOW ((apr_uint64_t)64 << 10)
 
 struct hostmap_writer {
     const hostmap_provider *provider;
@@ -51,6 +56,19 @@ static apr_status_t system_because(hostmap_reason *why, const char *what,
                                    const char *name)
 {
     return hostmap_because(why, errno, "cannot %s %s", what, name);
+}
+
+/* The libraries do not say why they cannot write: not at all, or as an I/O
+ * error. */
+static apr_status_t because_full(const hostmap_writer *writer,
+                                 apr_status_t rv, hostmap_reason *why)
+{
+    if (rv == APR_SUCCESS || rv == APR_EINVAL || APR_STATUS_IS_ENOSPC(rv)
+        || !hostmap_disk_has_less(writer->folder, FULL_BELOW)) {
+        return rv;
+    }
+    return hostmap_because(why, ENOSPC, "cannot write %s",
+                           writer->work_names.main);
 }
 
 /* ---- one writer at a time ---------------------------------------------- */
@@ -82,26 +100,95 @@ static int still_there(int fd, const char *name)
            && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 
+static apr_status_t rename_over(const char *from, const char *to,
+                                hostmap_reason *why)
+{
+    if (rename(from, to) != 0) {
+        return system_because(why, "replace", to);
+    }
+    return APR_SUCCESS;
+}
+
+/* NULL in *lock when there is no such file. */
+static apr_status_t dir_lock(apr_file_t **lock, const char *name,
+                             hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    *lock = NULL;
+    if (apr_file_open(lock, name, APR_FOPEN_READ | APR_FOPEN_WRITE,
+                      APR_OS_DEFAULT, writer->pool) != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    rv = apr_file_lock(*lock, APR_FLOCK_EXCLUSIVE);
+    if (rv != APR_SUCCESS) {
+        apr_file_close(*lock);
+        *lock = NULL;
+        return hostmap_because(why, rv, "cannot lock %s", name);
+    }
+    return APR_SUCCESS;
+}
+
+static void dir_unlock(apr_file_t *lock)
+{
+    if (lock) {
+        apr_file_close(lock);
+    }
+}
+
+/* What a writer did not come to that was killed between its renames. */
+static apr_status_t rename_rest(hostmap_writer *writer, hostmap_reason *why)
+{
+    apr_file_t *lock;
+    apr_status_t rv;
+
+    rv = dir_lock(&lock, writer->names.second, writer, why);
+    if (rv == APR_SUCCESS) {
+        rv = rename_over(writer->work_names.main, writer->names.main, why);
+    }
+    dir_unlock(lock);
+    return rv;
+}
+
+static apr_status_t open_failed(hostmap_reason *why, const char *name)
+{
+    int error = errno;
+
+    if (error == EACCES && access(name, F_OK) == 0) {
+        return hostmap_because(why, error, "%s is another user's, who is at "
+                               "work or was killed: cannot open it", name);
+    }
+    return hostmap_because(why, error, "cannot make %s", name);
+}
+
 static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
 {
     const char *name = writer->work_names.main;
+    apr_status_t rv;
     int fd;
 
     for (;;) {
         fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
-            return system_because(why, "make", name);
+            return open_failed(why, name);
         }
         if (lock_wait(fd) != 0) {
-            apr_status_t rv = system_because(why, "lock", name);
-
+            rv = system_because(why, "lock", name);
             close(fd);
             return rv;
         }
+        rv = APR_SUCCESS;
         if (still_there(fd, name)) {
-            break;
+            if (!hostmap_is_half_placed(&writer->names,
+                                        &writer->work_names)) {
+                break;
+            }
+            rv = rename_rest(writer, why);
         }
         close(fd);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
     }
     writer->lock_fd = fd;
     /* what a writer that died left */
@@ -117,12 +204,34 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
 
 /* ---- names ------------------------------------------------------------- */
 
+/* Of a link that leads nowhere yet: the name that it leads to. */
+static const char *behind_link(const char *name, apr_pool_t *pool)
+{
+    char target[PATH_MAX];
+    ssize_t len;
+    int links;
+
+    for (links = 0; links < LINKS_MAX; links++) {
+        const char *slash = strrchr(name, '/');
+
+        len = readlink(name, target, sizeof(target));
+        if (len < 0 || len == sizeof(target)) {
+            break;
+        }
+        name = apr_psprintf(pool, "%.*s%.*s", *target != '/' && slash
+                            ? (int)(slash + 1 - name) : 0, name, (int)len,
+                            target);
+    }
+    return name;
+}
+
 /* The file that a symbolic link names is replaced, not the link. */
 static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
                                  hostmap_reason *why)
 {
     hostmap_names names;
-    const char *suffix = "";
+    const char *suffix = "", *found;
+    apr_size_t len, cut;
     char *real, *slash;
     apr_status_t rv;
 
@@ -135,20 +244,21 @@ static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
     }
     real = realpath(names.main, NULL);
     if (real) {
-        apr_size_t len = strlen(real), cut = strlen(suffix);
-
-        if (len > cut && strcmp(real + len - cut, suffix) == 0) {
-            len -= cut;
-        }
-        writer->path = apr_pstrmemdup(writer->pool, real, len);
+        found = apr_pstrdup(writer->pool, real);
         free(real);
     }
     else if (errno == ENOENT) {
-        writer->path = apr_pstrdup(writer->pool, path);
+        found = behind_link(names.main, writer->pool);
     }
     else {
         return system_because(why, "open", names.main);
     }
+    len = strlen(found);
+    cut = strlen(suffix);
+    if (len > cut && strcmp(found + len - cut, suffix) == 0) {
+        len -= cut;
+    }
+    writer->path = apr_pstrmemdup(writer->pool, found, len);
     writer->folder = apr_pstrdup(writer->pool, writer->path);
     slash = strrchr(writer->folder, '/');
     if (!slash) {
@@ -164,7 +274,7 @@ static apr_status_t writer_names(hostmap_writer *writer, hostmap_reason *why)
 {
     apr_status_t rv;
 
-    writer->work = apr_pstrcat(writer->pool, writer->path, SUFFIX, NULL);
+    writer->work = apr_pstrcat(writer->pool, writer->path, HOSTMAP_NEW, NULL);
     rv = hostmap_names_of(&writer->names, writer->provider, writer->path,
                           writer->pool, why);
     if (rv == APR_SUCCESS) {
@@ -260,12 +370,12 @@ static apr_status_t copy_present(hostmap_writer *writer,
     apr_status_t rv;
 
     rv = writer->provider->hold(&lock, present, writer->pool, why);
+    if (rv == APR_SUCCESS && writer->work_names.second) {
+        rv = copy_second(writer, why);
+    }
     if (rv == APR_SUCCESS) {
         rv = copy_file(writer->lock_fd, writer->work_names.main,
                        writer->names.main, why);
-    }
-    if (rv == APR_SUCCESS && writer->work_names.second) {
-        rv = copy_second(writer, why);
     }
     if (rv == APR_SUCCESS) {
         rv = hostmap_id_of(&id, &writer->names, writer->pool, why);
@@ -342,9 +452,15 @@ static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
     return rv;
 }
 
+/* The main file goes last, since its name is what writers lock; empty, it is
+ * not taken for one that is to be renamed. */
 static void work_remove(hostmap_writer *writer)
 {
-    if (writer->work_names.second) {
+    if (hostmap_is_half_placed(&writer->names, &writer->work_names)) {
+        /* the second rename failed: the next writer may have more luck */
+        return;
+    }
+    if (writer->work_names.second && ftruncate(writer->lock_fd, 0) == 0) {
         unlink(writer->work_names.second);
     }
     unlink(writer->work_names.main);
@@ -391,7 +507,8 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
         rv = work_lock(writer, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = writer_begin(writer, bytes, flags, why);
+        rv = because_full(writer, writer_begin(writer, bytes, flags, why),
+                          why);
     }
     if (rv != APR_SUCCESS) {
         hostmap_writer_abort(writer);
@@ -408,6 +525,7 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer,
 {
     apr_size_t key_max = writer->provider->key_max;
     apr_size_t pair_max = writer->provider->pair_max;
+    apr_status_t rv;
 
     if (key_len == 0 || (key_max && key_len > key_max)) {
         return hostmap_because(why, APR_EINVAL, "a key of %" APR_SIZE_T_FMT
@@ -430,8 +548,9 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer,
     if (apr_hash_count(writer->gone) > 0) {
         apr_hash_set(writer->gone, key, key_len, NULL);
     }
-    return writer->provider->put(writer->out, key, key_len, value, value_len,
-                                 why);
+    rv = writer->provider->put(writer->out, key, key_len, value, value_len,
+                               why);
+    return because_full(writer, rv, why);
 }
 
 /* The mark is no entry. */
@@ -556,42 +675,6 @@ apr_status_t hostmap_writer_orphan(hostmap_writer *writer, const char **key,
 
 /* ---- putting it in place ----------------------------------------------- */
 
-static apr_status_t rename_over(const char *from, const char *to,
-                                hostmap_reason *why)
-{
-    if (rename(from, to) != 0) {
-        return system_because(why, "replace", to);
-    }
-    return APR_SUCCESS;
-}
-
-/* NULL in *lock when there is no such file. */
-static apr_status_t dir_lock(apr_file_t **lock, const char *name,
-                             hostmap_writer *writer, hostmap_reason *why)
-{
-    apr_status_t rv;
-
-    *lock = NULL;
-    if (apr_file_open(lock, name, APR_FOPEN_READ | APR_FOPEN_WRITE,
-                      APR_OS_DEFAULT, writer->pool) != APR_SUCCESS) {
-        return APR_SUCCESS;
-    }
-    rv = apr_file_lock(*lock, APR_FLOCK_EXCLUSIVE);
-    if (rv != APR_SUCCESS) {
-        apr_file_close(*lock);
-        *lock = NULL;
-        return hostmap_because(why, rv, "cannot lock %s", name);
-    }
-    return APR_SUCCESS;
-}
-
-static void dir_unlock(apr_file_t *lock)
-{
-    if (lock) {
-        apr_file_close(lock);
-    }
-}
-
 /* Two renames cannot be one.  Readers of sdbm hold the lock on the .dir while
  * they read, and ours look whether the .dir that they locked is still the one
  * that is called so: under the exclusive locks on the old one and on the new
@@ -655,7 +738,7 @@ static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
         return rv;
     }
     writer->out = NULL;
-    rv = writer->provider->finish(out, 1, why);
+    rv = because_full(writer, writer->provider->finish(out, 1, why), why);
     if (rv == APR_SUCCESS) {
         rv = hostmap_copy_rights(writer->work_names.main, writer->names.main,
                                  why);

@@ -190,7 +190,7 @@ def big_text(path, shuffled=True):
     return order
 
 
-def peak(tool, *arguments):
+def peak(tool, *arguments, **more):
     """Run the tool; what it said, and kilobytes of memory at its peak."""
     program = ("import os, subprocess, sys; "
                "done = subprocess.run(sys.argv[1:], timeout=%d); "
@@ -199,7 +199,7 @@ def peak(tool, *arguments):
                "sys.exit(done.returncode)" % TOOL_TIMEOUT)
     done = Done(subprocess.run(
         ["/usr/bin/python3", "-c", program, tool.program, *arguments],
-        capture_output=True, timeout=TOOL_TIMEOUT, cwd=tool.folder))
+        capture_output=True, timeout=TOOL_TIMEOUT, cwd=tool.folder, **more))
     said, _, kilobytes = done.out.rstrip("\n").rpartition("\n")
     return done, said, int(kilobytes)
 

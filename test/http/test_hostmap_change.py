@@ -147,6 +147,44 @@ def test_a_change_waits_for_who_changes_in_place(tool, map_type):
     assert tool("list", "map").ok() == "a !\nb !\n"
 
 
+@pytest.mark.parametrize("arguments", [
+    ["check", "--quiet", "map"], ["list", "map"], ["list", "map", "h1"],
+    ["get", "map", "h1"], ["stat", "map"], ["diff", "map", "text"],
+    ["convert", "map", "-"]], ids=" ".join)
+@pytest.mark.parametrize("map_type", ["sdbm", "db"])
+def test_readers_do_not_mind_that_a_map_is_replaced(tool, map_type, arguments):
+    text = "".join("h%d !\n" % i for i in range(50))
+    tool.map("map", map_type, text)
+    tool.write("text", text)
+    loop = ("i=0; while [ $i -lt 1000 ] && [ ! -e stop ]; do \"$1\" httxt2dbm "
+            "-f $2 -i text -o map || exit 1; i=$((i + 1)); done")
+    with subprocess.Popen(["sh", "-c", loop, "sh", tool.program, map_type],
+                          cwd=tool.folder) as writer:
+        for _ in range(60):
+            tool(*arguments).ok()
+        assert writer.poll() is None, "the writer was done too soon"
+        tool.write("stop", "")
+        assert writer.wait(TOOL_TIMEOUT) == 0
+
+
+@pytest.mark.parametrize("map_type", ["sdbm", "gdbm"])
+def test_build_compares_when_who_changes_in_place_is_done(tool, map_type):
+    """That it is busy is no reason to let most of its entries go."""
+    tool.map("map", map_type, "".join("h%d !\n" % i for i in range(200)))
+    tool.write("text", "h0 !\n")
+    with open(tool.path(files_of("map", map_type)[0]), "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with subprocess.Popen([tool.program, "build", "text", "map"],
+                              cwd=tool.folder, stderr=subprocess.PIPE) as build:
+            time.sleep(0.5)
+            assert build.poll() is None
+            fcntl.flock(held, fcntl.LOCK_UN)
+            said = build.communicate(timeout=TOOL_TIMEOUT)[1]
+    assert (build.returncode, b"199 of 200 entries would be removed" in said) \
+        == (1, True), said
+    assert tool("list", "map").ok().count("\n") == 200
+
+
 @pytest.mark.parametrize("map_type", ["lmdb", "sdbm"])
 def test_ten_writers_lose_nothing(tool, map_type):
     """Ten at once, each with one `set` after the other: what was acknowledged
@@ -182,6 +220,8 @@ def test_delete_takes_entries_out(tool, map_type):
     for key in ("gone.example.com", "under_score", "2001:db8::1"):
         del rest[key]
     assert listed(tool) == rest
+    assert tool("delete", "map", "www.example.com", "www.example.com").fails() \
+        .err.startswith("hostmap: duplicate key www.example.com\n")
     assert tool("delete", "map", "-", text=tool("list", "map").ok()).ok() \
         == "map: 7 removed\n"
     assert tool("list", "map").ok() == ""

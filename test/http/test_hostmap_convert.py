@@ -4,12 +4,13 @@ others keep; names in punycode; what --quiet leaves out."""
 
 import os
 import resource
-import signal
 import stat
+import subprocess
 
 import pytest
 
-from maps import ALL_TYPES, files_of
+from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
+from test_hostmap_build import peak
 from test_hostmap_tool import SORTED, tool  # noqa: F401
 
 MARKED = "* 404\n*.b !\na !\na/x/y http://10.0.0.1\n"
@@ -88,6 +89,30 @@ def test_convert_to_a_text_keeps_its_mode(tool):
     assert stat.S_IMODE(os.stat(tool.path("text")).st_mode) == 0o640
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to "
+                    "others")
+def test_convert_to_a_text_keeps_its_owner(tool):
+    tool.map()
+    tool.write("text", "old\n")
+    os.chown(tool.path("text"), 12345, 23456)
+    tool("convert", "-t", "text", "map", "text").ok()
+    info = os.stat(tool.path("text"))
+    assert (info.st_uid, info.st_gid) == (12345, 23456)
+
+
+def test_texts_that_are_made_at_the_same_time_are_whole(tool):
+    texts = ["".join("h%05d http://10.0.0.%d\n" % (i, n)
+                     for i in range(20000 - 5000 * n)) for n in range(4)]
+    for n, text in enumerate(texts):
+        tool.write("text%d" % n, text)
+    for _ in range(5):
+        made = [subprocess.Popen(
+            [tool.program, "convert", "--quiet", "-t", "text", "text%d" % n,
+             "text"], cwd=tool.folder) for n in range(len(texts))]
+        assert [one.wait(TOOL_TIMEOUT) for one in made] == [0] * len(texts)
+        assert tool.read("text").decode() in texts
+
+
 def test_a_symbolic_link_to_a_text_stays_one(tool):
     tool.map()
     os.mkdir(tool.path("folder"))
@@ -105,7 +130,6 @@ def test_a_failed_write_leaves_the_old_text(tool):
     tool.write("text", "old\n")
 
     def small_files_only():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     tool("convert", "-t", "text", "map", "text",
@@ -377,3 +401,24 @@ def test_quiet_leaves_out_all_but_errors(tool):
     done.fails("stdin:1: A: ", "map was not written")
     done = tool("check", "--quiet", "-", text="A !\n").fails("stdin:1: A: ")
     assert done.out == ""
+
+
+@pytest.mark.parametrize("source", ["hosts.csv", "-"])
+def test_a_list_of_any_size_takes_little_memory(tool, source):
+    """Long columns that nobody wants: it is the list that is large."""
+    rest = "x" * 4000
+    with open(tool.path("hosts.csv"), "w", encoding="ascii") as file:
+        file.write("notes,domain,backend\n")
+        for i in range(40000):
+            file.write('"%s\n%s",h%05d,10.0.0.1\n' % (rest[i % 7:], i, i))
+    assert os.path.getsize(tool.path("hosts.csv")) > 150 << 20
+    with open(tool.path("hosts.csv"), "rb") as given:
+        done, said, kilobytes = peak(
+            tool, "convert", "--from", "csv", "--key", "domain", "--value",
+            "backend", "--value-format", "http://%s", source, "map",
+            stdin=given)
+    assert (done.status, done.err, said) == (0, "", "map: lmdb, 40000 entries")
+    assert kilobytes < 100 << 10
+    assert tool.files() == ["hosts.csv", "map"]
+    assert tool("list", "map").ok() == "".join(
+        "h%05d http://10.0.0.1\n" % i for i in range(40000))

@@ -12,7 +12,9 @@ import time
 import pytest
 
 import client
+from httpd import wait_for
 from maps import TOOL_TIMEOUT, express, files_of, text_of
+from test_hostmap_tool import tool  # noqa: F401
 
 KILLS = int(os.environ.get("SWITCHBOARD_KILLS", "4"))
 
@@ -139,3 +141,91 @@ def test_killed_writer_leaves_the_old_map_or_the_new_one(
     print("killed %d, served %d, sent again %d" % (killed, hammer.served,
                                                    hammer.resent))
     assert hammer.wrong == []
+
+
+# ---- between the two files of sdbm -----------------------------------------
+
+
+def kill_between_renames(maps, path, new):
+    """What a writer leaves that is killed when it has renamed the .dir."""
+    maps.build(path + "-other", new, "sdbm")
+    os.rename(path + "-other.pag", path + ".hostmap-new.pag")
+    os.rename(path + "-other.dir", path + ".dir")
+
+
+@pytest.mark.parametrize("verb", ["build", "set", "delete", "apply"])
+def test_killed_writer_of_sdbm_leaves_what_the_next_one_ends(maps, tool, verb):
+    dice = random.Random(verb)
+    path = tool.path("map")
+    writer = Writer(maps, path, verb, dice)
+    now = FILLER
+    maps.build(path, now, "sdbm")
+    version = writer.next(now)
+    status, took = writer.run(now, version)
+    assert (status, entries_of(maps, path)) == (0, version)
+    killed = runs = 0
+    while killed < KILLS:
+        runs += 1
+        assert runs < 20 * KILLS, "killed too late, again and again"
+        now, version = version, writer.next(version)
+        status, _ = writer.run(now, version, dice.uniform(0, took))
+        killed += status != 0
+        done = tool("check", "map")
+        if done.status != 0:
+            done.fails("hostmap was killed as it replaced them")
+            host = next(iter(version))
+            assert tool("set", "map", host, version[host]).ok() \
+                == "map: 0 added, 0 changed, 1 same\n"
+            assert entries_of(maps, path) == version
+        found = entries_of(maps, path)
+        assert found == version or (status != 0 and found == now)
+        version = found
+        if len(version) < 2000:
+            version = FILLER
+            maps.build(path, version, "sdbm")
+
+
+VERBS = {"build": ["build", "-", "map"], "set": ["set", "map", "-"],
+         "delete": ["delete", "map", "-"], "apply": ["apply", "map", "-"],
+         "httxt2dbm": ["httxt2dbm", "-i", "-", "-o", "map"]}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_next_writer_ends_what_a_killed_one_began(
+        maps, tool, verb):
+    old = FILLER
+    new = {"n%d.example.org" % number: "!" for number in range(5000)}
+    path = tool.path("map")
+    maps.build(path, old, "sdbm")
+    kill_between_renames(maps, path, new)
+    for reader in (["check", "map"], ["list", "map"], ["stat", "map"]):
+        tool(*reader).fails("hostmap was killed as it replaced them")
+    text = {"build": text_of(new) + "x !\n", "delete": "n0.example.org\n",
+            "apply": "+x !\n"}.get(verb, "x !\n")
+    done = tool(*VERBS[verb], text=text)
+    assert done.status == 0, done
+    if verb == "build":
+        assert done.out.endswith("1 added, 0 changed, 0 removed, 5000 same\n")
+    expected = dict(new)
+    if verb == "delete":
+        del expected["n0.example.org"]
+    else:
+        expected["x"] = "!"
+    assert entries_of(maps, path) == expected
+    assert tool("check", "map").status == 0
+    assert tool.files() == ["map.dir", "map.pag"]
+
+
+def test_half_a_replacement_is_503_until_a_writer_ends_it(
+        make_httpd, backends, maps, folder):
+    path = maps.build(folder + "/map", {"a": backends.url("a")}, "sdbm")
+    new = dict(FILLER, a=backends.url("b"))
+    httpd = make_httpd(children=1)
+    httpd.expect_log("hostmap was killed as it replaced them")
+    httpd.start(express(path, "sdbm", "ProxyExpressCheckInterval 10ms"))
+    assert httpd.get("a").backend == "a"
+    kill_between_renames(maps, path, new)
+    wait_for(lambda: httpd.get("h1.example.net").status == 503, 2,
+             "the half is seen")
+    maps.run("set", path, "c", "!")
+    wait_for(lambda: httpd.get("a").backend == "b", 2, "the map serves")

@@ -229,6 +229,14 @@ def test_stat_says_what_a_map_is(tool, map_type):
     assert ("depth" in lines) == (map_type == "lmdb")
 
 
+def test_a_map_of_a_clock_that_is_ahead_is_new(tool):
+    tool.map()
+    then = time.time() + 7300
+    os.utime(tool.path("map"), (then, then))
+    assert json.loads(tool("stat", "--json", "map").ok())["age"] == 0
+    assert "age      0 min 0 s (" in tool("stat", "map").ok()
+
+
 def test_stat_of_an_empty_map(tool):
     tool.map("map", "lmdb", "# nothing\n")
     shown = json.loads(tool("stat", "--json", "map").ok())

@@ -21,6 +21,7 @@ from test_hostmap_tool import tool  # noqa: F401
 ROWS = 300000
 LINE = re.compile(rb"\rhosts\.csv: (\d+) entries, \d+/s, \d+ %, \d+:\d\d left"
                   rb"\x1b\[K")
+CONVERT = ["convert", "--from", "csv", "hosts.csv", "map"]
 INSTANTS = [0.1, 0.15, 0.2, 0.05, 0.3, 0.25, 0.4, 0.02, 0.5, 0.08]
 
 
@@ -45,10 +46,9 @@ def drain(fd):
 
 def run_stopped(tool, arguments, instant, stderr):
     """Run it, stopped for a while at this instant; its exit status."""
-    with subprocess.Popen(
-            [tool.program, "convert", "--from", "csv", *arguments,
-             "hosts.csv", "map"], stdout=subprocess.DEVNULL, stderr=stderr,
-            cwd=tool.folder) as child:
+    with subprocess.Popen([tool.program, *arguments],
+                          stdout=subprocess.DEVNULL, stderr=stderr,
+                          cwd=tool.folder) as child:
         time.sleep(instant)
         child.send_signal(signal.SIGSTOP)
         time.sleep(1.05)
@@ -69,7 +69,7 @@ def on_terminal(tool, arguments, instant):
 
 def test_progress_on_a_terminal(rows):
     for instant in INSTANTS:
-        said = on_terminal(rows, [], instant)
+        said = on_terminal(rows, CONVERT, instant)
         if LINE.search(said):
             break
     else:
@@ -80,15 +80,27 @@ def test_progress_on_a_terminal(rows):
     assert re.sub(rb"\r[^\r]*\x1b\[K", b"", said) == b""
 
 
+@pytest.mark.parametrize("map_type", ["lmdb", "gdbm"])
+def test_progress_of_a_listing_that_goes_to_a_file(rows, map_type):
+    rows(*CONVERT, "-t", map_type).ok()
+    for instant in INSTANTS:
+        said = on_terminal(rows, ["list", "map"], instant)
+        if re.search(rb"\rmap: \d+ entries, \d+/s", said):
+            break
+    else:
+        pytest.fail("never said how far it is: %r" % said)
+    assert said.endswith(b"\r\x1b[K")
+
+
 def test_no_progress_for_quiet(rows):
     for instant in INSTANTS[:3]:
-        assert on_terminal(rows, ["--quiet"], instant) == b""
+        assert on_terminal(rows, [*CONVERT, "--quiet"], instant) == b""
 
 
 def test_no_progress_without_a_terminal(rows):
     for instant in INSTANTS[:3]:
         with open(rows.path("said"), "wb") as said:
-            assert run_stopped(rows, [], instant, said) == 0
+            assert run_stopped(rows, CONVERT, instant, said) == 0
         assert rows.read("said") == b""
 
 

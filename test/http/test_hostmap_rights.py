@@ -169,6 +169,17 @@ def test_a_group_that_cannot_be_kept_is_none_when_all_may_read(shared):
 # ---- nothing lost ----------------------------------------------------------
 
 
+@needs_root
+@pytest.mark.parametrize("map_type", ["lmdb", "sdbm"])
+def test_what_another_user_left_is_said(shared, map_type):
+    shared.map("map", map_type)
+    left = files_of("map.hostmap-new", map_type)[-1]
+    shared.write(left, "")
+    os.chmod(shared.path(left), 0o600)
+    run(shared, WRITERS[1], preexec_fn=as_nobody).fails(
+        left + " is another user's", "Permission denied")
+
+
 @pytest.mark.parametrize("arguments", WRITERS, ids=names)
 @pytest.mark.parametrize("map_type", ALL_TYPES)
 def test_a_folder_that_is_read_only(shared, map_type, arguments):
@@ -189,15 +200,19 @@ def test_a_folder_that_is_read_only(shared, map_type, arguments):
 
 
 @needs_root
-@pytest.mark.parametrize("arguments", WRITERS[1:], ids=names)
-def test_a_map_that_cannot_be_read(shared, arguments):
-    shared.map()
-    os.chmod(shared.path("map"), 0o600)
-    before = shared.read("map")
+@pytest.mark.parametrize("arguments", WRITERS, ids=names)
+@pytest.mark.parametrize("map_type", ["lmdb", "sdbm"])
+def test_a_map_that_cannot_be_read(shared, map_type, arguments):
+    """It may be whole: not even `build` puts another in its place."""
+    shared.map("map", map_type)
+    files = files_of("map", map_type)
+    for name in files:
+        os.chmod(shared.path(name), 0o600)
+    before = [shared.read(name) for name in files]
     run(shared, arguments, preexec_fn=as_nobody).fails(
         "map", "Permission denied")
-    assert shared.read("map") == before
-    assert shared.files() == ["map"]
+    assert [shared.read(name) for name in files] == before
+    assert shared.files() == sorted(files)
 
 
 @contextlib.contextmanager
@@ -230,7 +245,10 @@ def test_a_disk_that_is_full(tool, map_type, verb):
                      "apply": ["apply", "disk/map", "text"],
                      "httxt2dbm": ["httxt2dbm", "-f", map_type, "-i", "text",
                                    "-o", "disk/map"]}[verb]
-        tool(*arguments, text=tool.read("text")).fails("disk/map")
+        done = tool(*arguments, text=tool.read("text")).fails(
+            "disk/map", "No space left on device")
+        # not one for each page that a library could not write
+        assert done.err.count("\n") == 1
         assert [tool.read(name) for name in files] == before
         assert sorted(os.listdir(tool.path("disk"))) \
             == sorted(files_of("map", map_type))

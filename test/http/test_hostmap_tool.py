@@ -300,6 +300,9 @@ def test_a_nul_byte_is_a_wrong_line(tool):
 def test_messages_are_safe_to_show(tool):
     done = tool("build", "-", "map", text=b"\x1b[2J\x07 http://10.0.0.1\n")
     done.fails("stdin:1: \\x1b[2J\\x07: ")
+    # U+009B begins a sequence as well; what a name may hold is shown
+    done = tool("build", "-", "map", text="\u009b2J\u00e9 http://10.0.0.1\n")
+    done.fails("stdin:1: \\xc2\\x9b2J\u00e9: ")
 
 
 def test_a_pair_too_big_for_sdbm_is_a_wrong_line(tool):
@@ -341,6 +344,15 @@ def test_build_overwrites_nothing_but_maps(tool):
     assert tool.read("other") == b"precious\n"
     os.mkdir(tool.path("folder"))
     tool("build", "text", "folder").fails("folder: ", "not overwritten")
+
+
+@pytest.mark.parametrize("map_type", ALL_TYPES)
+def test_build_of_a_map_names_convert(tool, map_type):
+    tool.map("map", map_type)
+    tool("build", "map", "new").fails(
+        "hostmap: map: a map of type %s, expected a text: `hostmap convert` "
+        "reads maps\n" % map_type)
+    assert tool.files() == sorted(files_of("map", map_type))
 
 
 def test_build_mends_a_broken_map(tool):
@@ -421,6 +433,21 @@ def test_a_symbolic_link_stays_one(tool, map_type):
 
 
 @pytest.mark.parametrize("map_type", ALL_TYPES)
+def test_a_link_that_leads_nowhere_yet_stays_one(tool, map_type):
+    os.mkdir(tool.path("real"))
+    os.mkdir(tool.path("links"))
+    for name in files_of("map", map_type):
+        os.symlink("links/" + name, tool.path(name))
+        os.symlink("../real/" + name, tool.path("links/" + name))
+    tool.map("map", map_type, "b !\n")
+    assert tool("list", "real/map").ok() == "b !\n"
+    for name in files_of("map", map_type):
+        assert os.path.islink(tool.path(name))
+    assert sorted(os.listdir(tool.path("real"))) \
+        == sorted(files_of("map", map_type))
+
+
+@pytest.mark.parametrize("map_type", ALL_TYPES)
 def test_a_path_may_hold_blanks(tool, map_type):
     os.mkdir(tool.path("a folder"))
     tool.map("a folder/the map", map_type)
@@ -431,7 +458,6 @@ def limited_file_size(size):
     """For preexec_fn: writing more than size bytes to a file fails, as it
     does on a full disk (EFBIG instead of ENOSPC)."""
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     return limit
 
@@ -613,6 +639,19 @@ def test_list_ends_when_nobody_reads(tool):
 
 
 @pytest.mark.parametrize("arguments", [
+    ["build", "-", "map"], ["check", "-"], ["set", "map", "-"],
+    ["diff", "map", "-"], ["convert", "--from", "csv", "-", "map"]])
+def test_an_input_that_is_closed_is_not_an_empty_one(tool, arguments):
+    tool.map()
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", tool.program, *arguments],
+        capture_output=True, cwd=tool.folder, timeout=TOOL_TIMEOUT)
+    assert done.returncode == 1
+    assert os.strerror(errno.EBADF).encode() in done.stderr
+    assert tool("list", "map").ok() == SORTED
+
+
+@pytest.mark.parametrize("arguments", [
     ["list", "map"], ["get", "map", "www.example.com"], ["check", "map"],
     ["build", "text", "new"], ["help"], ["--version"]])
 def test_output_that_is_lost_is_an_error(tool, arguments):
@@ -754,8 +793,12 @@ def test_version(tool):
     (["build", "a", "b", "c"], "hostmap: build: too many operands"),
     (["get", "map"], "Usage: hostmap get "),
     (["list"], "Usage: hostmap list "),
-    (["build", "--frobnicate", "a", "b"], "--frobnicate"),
+    (["build", "--frobnicate", "a", "b"],
+     "hostmap: build: invalid option: --frobnicate\n"),
+    (["get", "-x", "a", "b"], "hostmap: get: invalid option character: x\n"),
     (["get", "-x", "a", "b"], "Usage: hostmap get "),
+    (["build", "-", "-"], "`-` is no name for a map"),
+    (["build", "-", ""], "`` is no name for a map"),
     (["get", "a", "b", "-t"], "Usage: hostmap get "),
     (["get", "--dry-run", "a", "b"], "--dry-run"),
 ])
