@@ -5,12 +5,12 @@
  * to what goes to backends, looked for in what comes.
  *
  * A request in a loop holds a worker that waits and takes another that answers
- * 508, so entries that were seen to be loops are refused for a while without
- * going round.  What proves a loop is the answer, not the request: the 508 for
- * a request that came back says so in Proxy-Status (RFC 9209), and the request
- * that waits for it finds it there.  It knows which entry it is itself, and
- * no client can write into the answer of a backend, while many a backend shows
- * its clients the headers that it was sent.
+ * 508, so while workers are short, what was seen to be a loop is refused
+ * without going round.  What proves a loop is the answer, not the request: the
+ * 508 for a request that came back says so in Proxy-Status (RFC 9209), and the
+ * request that waits for it finds it there.  It knows which entry it is itself,
+ * and no client can write into the answer of a backend, while many a backend
+ * shows its clients the headers that it was sent.
  */
 
 #include "express_loop.h"
@@ -20,8 +20,11 @@
 #include "apr_siphash.h"
 #include "apr_strings.h"
 
+#include "ap_mpm.h"
 #include "http_config.h"
+#include "http_core.h"
 #include "mod_proxy.h"
+#include "scoreboard.h"
 
 #include "loop_core.h"
 
@@ -96,21 +99,66 @@ int express_loop_is(request_rec *r)
     return 1;
 }
 
-/* Keys of two maps are two entries.  Keyed: who has an entry of his own cannot
+/* What is remembered: an entry, of a wildcard or the default a host.  Who has
+ * some of the hosts of such an entry's backend can say nothing of the others.
+ * Keys of two maps are two entries.  Keyed: who has an entry of his own cannot
  * find a key that is taken for another's. */
-static apr_uint64_t mark_of(const express_map *map, const char *key)
+static apr_uint64_t mark_of(request_rec *r, const express_map *map,
+                            const char *key)
 {
-    return apr_siphash24(map->path, strlen(map->path), kept->secret)
-           ^ apr_siphash24(key, strlen(key), kept->secret);
+    apr_uint64_t mark = apr_siphash24(map->path, strlen(map->path),
+                                      kept->secret);
+
+    if (key[0] == '*') {
+        const char *host = ap_get_server_name(r);
+
+        mark = mark * 31 + apr_siphash24(host, strlen(host), kept->secret);
+    }
+    return mark * 31 + apr_siphash24(key, strlen(key), kept->secret);
+}
+
+/* Are more than half of MaxRequestWorkers busy?  As long as they are not, there
+ * is one for each request that may come back. */
+static int workers_are_short(void)
+{
+    int children, threads, slots, i, j;
+    int workers, busy = 0;
+
+    /* a child without threads has no number of them */
+    if (ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &slots) != APR_SUCCESS
+        || ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children) != APR_SUCCESS
+        || ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS) {
+        return 1;
+    }
+    threads = threads > 0 ? threads : 1;
+    workers = children * threads;
+    for (i = 0; i < slots; i++) {
+        for (j = 0; j < threads; j++) {
+            worker_score *worker = ap_get_scoreboard_worker_from_indexes(i, j);
+
+            busy += worker && worker->status >= SERVER_BUSY_READ
+                    && worker->status <= SERVER_GRACEFUL;
+        }
+    }
+    return 2 * busy > workers;
 }
 
 memory_verdict express_loop_ask(request_rec *r, const express_map *map,
                                 const hostmap_matched *found)
 {
+    memory_verdict verdict;
+
     if (!memory_any(kept->memory, r->request_time)) {
         return MEMORY_SERVE;
     }
-    return memory_ask(kept->memory, mark_of(map, found->key), apr_time_now());
+    verdict = memory_ask(kept->memory, mark_of(r, map, found->key),
+                         apr_time_now());
+    /* the error document of a 508 that is an entry's path must not be asked
+     * for again and again */
+    if (verdict == MEMORY_REFUSE && !r->prev && !workers_are_short()) {
+        return MEMORY_PROBE;
+    }
+    return verdict;
 }
 
 /* ---- a request that goes, and its answer ------------------------------- */
@@ -131,7 +179,7 @@ static void add_if_proved(request_rec *r, const express_request *state)
     const char *field = apr_table_getm(r->pool, r->headers_out, STATUS_HEADER);
 
     if (field && loop_field_has(field, kept->id)) {
-        memory_add(kept->memory, mark_of(state->map, state->key),
+        memory_add(kept->memory, mark_of(r, state->map, state->key),
                    apr_time_now());
         /* it proves nothing of an entry whose backend has asked us and
          * passes our answer on */
@@ -152,7 +200,7 @@ void express_loop_answered(request_rec *r, const express_request *state)
         break;
     default:
         if (state->probe) {
-            memory_free(kept->memory, mark_of(state->map, state->key));
+            memory_free(kept->memory, mark_of(r, state->map, state->key));
         }
     }
 }
