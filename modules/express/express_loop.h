@@ -4,7 +4,7 @@
  * @file express_loop.h
  * @brief CDN-Loop (RFC 8586): this server's name in requests to backends, by
  *        which one that comes back is known; and the entries that were seen
- *        to lead back here, which are not asked for a while.
+ *        to lead back here, which are refused while workers are short.
  */
 
 #ifndef EXPRESS_LOOP_H

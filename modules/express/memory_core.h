@@ -5,11 +5,12 @@
  * @brief Entries that were seen to be loops, remembered by all processes of a
  *        server.
  *
- * An entry that is remembered is refused, but for one request in each
- * MEMORY_INTERVAL: the probe.  A probe that is answered by a backend frees the
- * entry, one that comes back has it added again.  One that is not heard of
- * does neither: it may be a loop that waits for a worker.  What was not added
- * again within MEMORY_FORGET is forgotten in any case.
+ * An entry that is remembered is to be refused, but for one request in each
+ * MEMORY_INTERVAL: the probe.  (The caller may let more through, as probes.)
+ * A probe that is answered by a backend frees the entry, one that comes back
+ * has it added again.  One that is not heard of does neither: it may be a loop
+ * that waits for a worker.  What was not added again within MEMORY_FORGET is
+ * forgotten in any case.
  *
  * Pure: no allocation, no I/O; any thread of any process that shares the
  * memory.

@@ -45,7 +45,8 @@ def start(httpd, maps, folder, entries, *more):
 
 
 def note(httpd, target):
-    """%{proxy-pool}n of the request for this target."""
+    """What the access log says of the request for this target, in front of it:
+    %{proxy-pool}n."""
     def logged():
         with open(httpd.path("access.log"), encoding="latin-1") as file:
             for line in file:

@@ -5,16 +5,12 @@ no others."""
 
 import os
 import re
-import shutil
 import subprocess
-
-import pytest
 
 from maps import TOOL_TIMEOUT
 from test_docs import TOP, text_of
 from test_hostmap_tool import tool  # noqa: F401
 
-BASH = shutil.which("bash")
 COMPLETION = TOP + "/support/hostmap.bash-completion"
 MANUAL = TOP + "/support/hostmap.1"
 OWN_PAGE = {"httxt2dbm": TOP + "/support/hostmap-httxt2dbm.1"}
@@ -122,14 +118,13 @@ def complete(tool, *words):
     script = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
               '_hostmap "$1" "${@: -1}" "${@: -2:1}"; '
               'printf "%s\\n" "${COMPREPLY[@]}"')
-    done = subprocess.run([BASH, "-c", script, "bash", COMPLETION,
+    done = subprocess.run(["bash", "-c", script, "bash", COMPLETION,
                            tool.program, *words], capture_output=True,
                           timeout=TOOL_TIMEOUT, check=True, text=True)
     assert done.stderr == ""
     return set(done.stdout.split())
 
 
-@pytest.mark.skipif(not BASH, reason="there is no bash")
 def test_bash_completes_what_the_help_says(tool):
     verbs = synopses(tool)
     assert complete(tool, "") == set(verbs) | {"help", "--version"}
@@ -142,7 +137,6 @@ def test_bash_completes_what_the_help_says(tool):
         assert complete(tool, verb, "x") == set()
 
 
-@pytest.mark.skipif(not BASH, reason="there is no bash")
 def test_bash_completes_words_of_options(tool):
     types = {"lmdb", "sdbm", "gdbm", "ndbm", "db", "default"}
     assert complete(tool, "build", "-t", "") == types
@@ -155,11 +149,8 @@ def test_bash_completes_words_of_options(tool):
 
 
 def test_the_manual_is_well_formed():
-    groff = shutil.which("groff")
-    if not groff:
-        pytest.skip("there is no groff to read the man pages with")
     done = subprocess.run(
-        [groff, "-man", "-ww", "-z", "-Tutf8", MANUAL, *OWN_PAGE.values()],
+        ["groff", "-man", "-ww", "-z", "-Tutf8", MANUAL, *OWN_PAGE.values()],
         capture_output=True, timeout=TOOL_TIMEOUT, text=True,
         env=dict(os.environ, LC_ALL="C"))
     assert (done.returncode, done.stderr) == (0, "")

@@ -9,7 +9,7 @@ import pytest
 
 import client
 from httpd import wait_for
-from pools import STALE, httpd_version, new_target
+from pools import STALE, httpd_version, new_target, note
 from maps import express
 from world import World, compiled_module
 
@@ -166,15 +166,7 @@ def seen(httpd, host, headers=(), method="GET"):
     """Note and what proxy_pool_served said of such a request."""
     target = new_target()
     client.request(httpd.port, method, target, host, headers=headers)
-
-    def logged():
-        with open(httpd.path("access.log"), encoding="latin-1") as file:
-            for line in file:
-                words, _, path = line.rstrip("\n").partition(" ")
-                if path == target:
-                    return words
-        return None
-    return wait_for(logged, 5, "the access log has " + target)
+    return note(httpd, target)
 
 
 def test_others_see_how_a_request_was_served(server, pool_backends):

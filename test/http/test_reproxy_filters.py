@@ -139,35 +139,25 @@ def test_deflate_after_failed_attempts(filtered, storages):
     assert gzip.decompress(response.body) == content("s", SIZE)
 
 
-def test_filters_by_type_see_the_final_type(make_httpd, storages):
+@pytest.mark.parametrize("lines,preserved", [
+    ([], False), (["PreserveHeaders Content-Type"], True)],
+    ids=["storage", "preserved"])
+@pytest.mark.parametrize("app,storage", [
+    ("text/x-other", "text/x-packed"), ("text/x-packed", "text/x-other")])
+def test_filters_by_type_see_the_final_type(lines, preserved, app, storage,
+                                            make_httpd, storages):
+    """The storage's, or the app's where it is preserved."""
     httpd = reproxy.start(
         make_httpd(modules=["deflate", "filter"], reproxy=True), storages,
-        outside=["AddOutputFilterByType DEFLATE text/x-packed"])
-    for app, storage, packed in [("text/x-other", "text/x-packed", True),
-                                 ("text/x-packed", "text/x-other", False)]:
-        text = url(storages, "s", content=SIZE,
-                   headers=[["Content-Type", storage]])
-        response = httpd.get(HOST, "/app/x", [
-            ("Accept-Encoding", "gzip"),
-            asks([text], [["Content-Type", app]])])
-        assert (response.header("Content-Encoding") == "gzip") == packed
-        assert response.header("Content-Type") == storage
-
-
-def test_filters_by_type_see_a_preserved_type(make_httpd, storages):
-    httpd = reproxy.start(
-        make_httpd(modules=["deflate", "filter"], reproxy=True), storages,
-        "PreserveHeaders Content-Type",
-        outside=["AddOutputFilterByType DEFLATE text/x-packed"])
-    for app, storage, packed in [("text/x-other", "text/x-packed", False),
-                                 ("text/x-packed", "text/x-other", True)]:
-        text = url(storages, "s", content=SIZE,
-                   headers=[["Content-Type", storage]])
-        response = httpd.get(HOST, "/app/x", [
-            ("Accept-Encoding", "gzip"),
-            asks([text], [["Content-Type", app]])])
-        assert (response.header("Content-Encoding") == "gzip") == packed
-        assert response.header("Content-Type") == app
+        *lines, outside=["AddOutputFilterByType DEFLATE text/x-packed"])
+    text = url(storages, "s", content=SIZE,
+               headers=[["Content-Type", storage]])
+    response = httpd.get(HOST, "/app/x", [
+        ("Accept-Encoding", "gzip"), asks([text], [["Content-Type", app]])])
+    final = app if preserved else storage
+    assert response.header("Content-Type") == final
+    assert (response.header("Content-Encoding") == "gzip") \
+        == (final == "text/x-packed")
 
 
 def test_substitute(filtered, storages):
