@@ -60,13 +60,16 @@ static apr_status_t key_name(char *key, apr_size_t *len, hostmap_str name,
     for (i = 0; i < name.len; i++) {
         char c = key_byte[(unsigned char)name.ptr[i]];
 
-        if (c == '\0') {
-            return hostmap_scan_fail(scan, name.ptr + i,
-                                     "expected letters, digits, `.`, `_` "
-                                     "or `-`");
-        }
-        if (c == '.' && (i == 0 || key[i - 1] == '.')) {
-            break;
+        /* letters and digits, nearly all bytes, lie behind */
+        if (c <= '.') {
+            if (c == '\0') {
+                return hostmap_scan_fail(scan, name.ptr + i,
+                                         "expected letters, digits, `.`, `_` "
+                                         "or `-`");
+            }
+            if (c == '.' && (i == 0 || key[i - 1] == '.')) {
+                break;
+            }
         }
         key[i] = c;
     }

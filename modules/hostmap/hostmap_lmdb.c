@@ -14,9 +14,11 @@
 
 #include "hostmap_provider.h"
 
+#include "apr_atomic.h"
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -47,8 +49,9 @@ typedef struct lmdb_ctx {
     unsigned depth;
     apr_uint64_t pages;         /* of the file */
     apr_uint64_t pages_used;
+    volatile void *spare;       /* an idle reader: changed by atomics alone */
     apr_thread_mutex_t *mutex;  /* guards idle */
-    lmdb_reader *idle;
+    lmdb_reader *idle;          /* the others */
 } lmdb_ctx;
 
 static apr_status_t lmdb_because(hostmap_reason *why, int rc,
@@ -62,6 +65,32 @@ static apr_status_t lmdb_because(hostmap_reason *why, int rc,
 }
 
 /* ---- reading ----------------------------------------------------------- */
+
+/* The order of LMDB's own comparison: bytes, then the shorter one first.
+ * Eight bytes at a time as a big-endian number: half of what a look-up
+ * executes is comparing keys, some twenty in a map of a million. */
+static int key_compare(const MDB_val *a, const MDB_val *b)
+{
+    const unsigned char *x = a->mv_data, *y = b->mv_data;
+    apr_size_t left = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
+    apr_uint64_t p, q;
+
+    for (; left >= sizeof(p); left -= sizeof(p)) {
+        memcpy(&p, x, sizeof(p));
+        memcpy(&q, y, sizeof(q));
+        if (p != q) {
+            return be64toh(p) < be64toh(q) ? -1 : 1;
+        }
+        x += sizeof(p);
+        y += sizeof(q);
+    }
+    for (; left > 0; left--, x++, y++) {
+        if (*x != *y) {
+            return *x < *y ? -1 : 1;
+        }
+    }
+    return (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+}
 
 /* LMDB believes its meta page and maps that much: a page beyond the end of
  * the file would be a SIGBUS. */
@@ -140,6 +169,9 @@ static apr_status_t lmdb_stat_read(lmdb_ctx *ctx, hostmap_reason *why)
             rc = mdb_dbi_flags(txn, ctx->dbi, &flags);
         }
         if (rc == 0 && flags == 0) {
+            rc = mdb_set_compare(txn, ctx->dbi, key_compare);
+        }
+        if (rc == 0 && flags == 0) {
             rc = stat_read(ctx, txn);
         }
         mdb_txn_abort(txn);
@@ -198,13 +230,29 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
+/* Most of the time one look-up is over before the next begins: one reader
+ * needs no mutex, which costs more than an exchange. */
+static lmdb_reader *reader_idle(lmdb_ctx *ctx)
+{
+    lmdb_reader *reader = apr_atomic_xchgptr(&ctx->spare, NULL);
+
+    if (!reader) {
+        apr_thread_mutex_lock(ctx->mutex);
+        reader = ctx->idle;
+        if (reader) {
+            ctx->idle = reader->next;
+        }
+        apr_thread_mutex_unlock(ctx->mutex);
+    }
+    return reader;
+}
+
 static void lmdb_close(hostmap_file *file)
 {
     lmdb_ctx *ctx = file->ctx;
     lmdb_reader *reader;
 
-    while ((reader = ctx->idle) != NULL) {
-        ctx->idle = reader->next;
+    while ((reader = reader_idle(ctx)) != NULL) {
         mdb_txn_abort(reader->txn);
         free(reader);
     }
@@ -213,15 +261,9 @@ static void lmdb_close(hostmap_file *file)
 
 static int reader_take(lmdb_reader **out, lmdb_ctx *ctx)
 {
-    lmdb_reader *reader;
+    lmdb_reader *reader = reader_idle(ctx);
     int rc;
 
-    apr_thread_mutex_lock(ctx->mutex);
-    reader = ctx->idle;
-    if (reader) {
-        ctx->idle = reader->next;
-    }
-    apr_thread_mutex_unlock(ctx->mutex);
     if (reader) {
         rc = mdb_txn_renew(reader->txn);
     }
@@ -247,6 +289,9 @@ static int reader_take(lmdb_reader **out, lmdb_ctx *ctx)
 static void reader_give(lmdb_ctx *ctx, lmdb_reader *reader)
 {
     mdb_txn_reset(reader->txn);
+    if (!apr_atomic_casptr(&ctx->spare, reader, NULL)) {
+        return;
+    }
     apr_thread_mutex_lock(ctx->mutex);
     reader->next = ctx->idle;
     ctx->idle = reader;

@@ -93,6 +93,64 @@ START_TEST(what_was_written_is_read)
 }
 END_TEST
 
+/* A key of the map of odd keys: what is behind the prefix are the digits of
+ * the number, written with bytes that a comparison could take for negative
+ * ones, or for the end. */
+static apr_size_t odd_key(char *key, unsigned prefix, unsigned number)
+{
+    static const char bytes[] = "\x01-az\x7f\x80\xfe\xff";
+    apr_size_t len = prefix;
+
+    memset(key, 'w', prefix);
+    for (; number > 0; number /= 8) {
+        key[len++] = bytes[number % 8];
+    }
+    return len;
+}
+
+/* The readers compare keys themselves, the writer leaves it to LMDB: every key
+ * is where the other looks for it. */
+START_TEST(odd_keys_of_every_length_are_found)
+{
+    const char *value;
+    hostmap_writer *writer;
+    hostmap_file *file;
+    char key[64];
+    apr_size_t len, value_len;
+    unsigned prefix, number;
+
+    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), "lmdb",
+                                         10000, 0, folder_pool, &why),
+                     APR_SUCCESS);
+    for (prefix = 1; prefix < 20; prefix++) {
+        for (number = 1; number < 700; number += 2) {
+            len = odd_key(key, prefix, number);
+            ck_assert_int_eq(hostmap_writer_put(writer, key, len, key, len,
+                                                &why), APR_SUCCESS);
+        }
+    }
+    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
+    file = open_map("map", "lmdb");
+    for (prefix = 1; prefix < 20; prefix++) {
+        for (number = 1; number < 700; number++) {
+            apr_status_t rv;
+
+            len = odd_key(key, prefix, number);
+            rv = hostmap_file_fetch(file, key, len, &value, &value_len,
+                                    folder_pool, &why);
+            if (number % 2 == 0) {
+                ck_assert_int_eq(rv, APR_NOTFOUND);
+                continue;
+            }
+            ck_assert_int_eq(rv, APR_SUCCESS);
+            ck_assert_uint_eq(value_len, len);
+            ck_assert_mem_eq(value, key, len);
+        }
+    }
+    hostmap_file_close(file);
+}
+END_TEST
+
 START_TEST(an_empty_map_is_a_map)
 {
     const char *type = types[_i], *value;
@@ -634,6 +692,7 @@ Suite *file_suite(void)
 
     tcase_add_checked_fixture(reading, folder_setup, folder_teardown);
     tcase_add_loop_test(reading, what_was_written_is_read, 0, TYPES);
+    tcase_add_test(reading, odd_keys_of_every_length_are_found);
     tcase_add_loop_test(reading, an_empty_map_is_a_map, 0, TYPES);
     tcase_add_loop_test(reading, longest_key_and_value, 0, TYPES);
     tcase_add_loop_test(reading, a_cut_file_is_refused, 0, TYPES);
