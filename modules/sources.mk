@@ -50,6 +50,8 @@ hostmap_sources = \
 
 # mod_proxy_express: the pure part, and the part that knows httpd.
 mod_proxy_express_core = \
+	modules/express/known_core.c \
+	modules/express/known_core.h \
 	modules/express/loop_core.c \
 	modules/express/loop_core.h \
 	modules/express/memory_core.c \
@@ -59,6 +61,8 @@ mod_proxy_express_core = \
 	modules/express/target_core.c \
 	modules/express/target_core.h
 mod_proxy_express_sources = \
+	modules/express/express_canon.c \
+	modules/express/express_canon.h \
 	modules/express/express_loop.c \
 	modules/express/express_loop.h \
 	modules/express/express_request.c \
@@ -155,6 +159,7 @@ unit_sources = \
 	test/unit/test_file.c \
 	test/unit/test_import.c \
 	test/unit/test_key.c \
+	test/unit/test_known.c \
 	test/unit/test_loop.c \
 	test/unit/test_match.c \
 	test/unit/test_memory.c \

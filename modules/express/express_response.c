@@ -33,25 +33,36 @@ static void express_insert_filter(request_rec *r)
 typedef const char *reverse_fn(const reverse_map *map, const char *value,
                                apr_pool_t *pool);
 
-/* What rewrites a header, NULL for most: few have a name as long as one of
- * these. */
+static int is_named(const char *name, const char *wanted, size_t len)
+{
+    return strlen(name) == len && ap_cstr_casecmp(name, wanted) == 0;
+}
+
+/* What rewrites a header, NULL for most: few begin like one of these, and fewer
+ * are as long. */
 static reverse_fn *reverse_of(const char *name)
 {
-    switch (strlen(name)) {
-    case sizeof("URI") - 1:
-        return ap_cstr_casecmp(name, "URI") ? NULL : reverse_location;
-    case sizeof("Location") - 1:
-        return ap_cstr_casecmp(name, "Location") ? NULL : reverse_location;
-    case sizeof("Set-Cookie") - 1:
-        return ap_cstr_casecmp(name, "Set-Cookie") ? NULL : reverse_cookie;
-    case sizeof("Destination") - 1:
-        return ap_cstr_casecmp(name, "Destination") ? NULL : reverse_location;
-    case sizeof("Content-Location") - 1:
-        return ap_cstr_casecmp(name, "Content-Location") ? NULL
-                                                         : reverse_location;
+#define NAMED(wanted) is_named(name, wanted, sizeof(wanted) - 1)
+    switch (*name) {
+    case 'C':
+    case 'c':
+        return NAMED("Content-Location") ? reverse_location : NULL;
+    case 'D':
+    case 'd':
+        return NAMED("Destination") ? reverse_location : NULL;
+    case 'L':
+    case 'l':
+        return NAMED("Location") ? reverse_location : NULL;
+    case 'S':
+    case 's':
+        return NAMED("Set-Cookie") ? reverse_cookie : NULL;
+    case 'U':
+    case 'u':
+        return NAMED("URI") ? reverse_location : NULL;
     default:
         return NULL;
     }
+#undef NAMED
 }
 
 /* What only a response with such a header needs; a cookie, which many have,

@@ -15,6 +15,7 @@
 #include "mod_proxy.h"
 
 #include "express_loop.h"
+#include "known_core.h"
 #include "mod_proxy_pool.h"
 #include "target_core.h"
 
@@ -27,6 +28,9 @@ APLOG_USE_MODULE(proxy_express);
 
 /* Of mod_proxy_pool, NULL when it is not loaded. */
 static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *pool_set_options;
+
+/* This child's. */
+static known_values known;
 
 void express_value_start(void)
 {
@@ -290,7 +294,7 @@ int express_value_apply(request_rec *r, express_map *map,
     if (r->main) {
         apr_table_unset(r->subprocess_env, ENV_BACKEND);
     }
-    if (hostmap_entry_parse(&entry, found->value, found->value_len, &bad)
+    if (known_parse(&known, &entry, found->value, found->value_len, &bad)
         != APR_SUCCESS) {
         return refuse_bad(r, map, found, &bad);
     }

@@ -24,6 +24,7 @@
 #include "http_request.h"
 #include "unixd.h"
 
+#include "express_canon.h"
 #include "express_loop.h"
 #include "express_request.h"
 #include "express_response.h"
@@ -370,6 +371,7 @@ static void express_register_hooks(apr_pool_t *p)
     ap_hook_post_config(express_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(express_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(express_translate, before, NULL, APR_HOOK_FIRST);
+    express_canon_register();
     express_loop_register();
     express_response_register();
 }

@@ -357,15 +357,31 @@ static int reverse_cookie_path(reverse_sink *sink, const reverse_map *map,
     return 1;
 }
 
+/** Can an attribute whose name begins so be one that changes? */
+static int reverse_may_change(const reverse_map *map, char first)
+{
+    switch (first) {
+    case 'D':
+    case 'd':
+        return 1;
+    case 'P':
+    case 'p':
+        return map->entry->path.len > 0 || *map->prefix != '\0';
+    default:
+        return 0;
+    }
+}
+
 /** One attribute, from its `;` to the next or the end. */
 static void reverse_attribute(reverse_sink *sink, const reverse_map *map,
                               const char *start, const char *end)
 {
-    const char *equal = memchr(start, '=', (apr_size_t)(end - start));
-    hostmap_str name, value;
+    hostmap_str name = reverse_trim(start + 1, end), value;
+    const char *equal;
 
-    if (equal) {
-        name = reverse_trim(start + 1, equal);
+    if (name.len > 0 && reverse_may_change(map, name.ptr[0])
+        && (equal = memchr(name.ptr, '=', name.len)) != NULL) {
+        name = reverse_trim(name.ptr, equal);
         value = reverse_trim(equal + 1, end);
         if (reverse_named(name, "domain")
             && reverse_own_domain(map->entry, value)) {
@@ -381,14 +397,21 @@ static void reverse_attribute(reverse_sink *sink, const reverse_map *map,
     reverse_put(sink, start, (apr_size_t)(end - start));
 }
 
+static const char *reverse_semicolon(const char *s)
+{
+    const char *at = strchr(s, ';');
+
+    return at ? at : s + strlen(s);
+}
+
 static void reverse_attributes(reverse_sink *sink, const reverse_map *map,
                                const char *cookie)
 {
-    const char *s = cookie + strcspn(cookie, ";");
+    const char *s = reverse_semicolon(cookie);
 
     reverse_put(sink, cookie, (apr_size_t)(s - cookie));
     while (*s == ';') {
-        const char *end = s + 1 + strcspn(s + 1, ";");
+        const char *end = reverse_semicolon(s + 1);
 
         reverse_attribute(sink, map, s, end);
         s = end;

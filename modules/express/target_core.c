@@ -66,6 +66,68 @@ int target_has_dots(const char *raw)
     return 0;
 }
 
+/* ---- canonical URLs ---------------------------------------------------- */
+
+#define ONES_10 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define ONES_26 ONES_10, ONES_10, 1, 1, 1, 1, 1, 1
+
+/* Bytes that are written in one way only: in a host, and in a path. */
+static const char target_host_byte[256] = {
+    ['-'] = 1, ['.'] = 1, ['0'] = ONES_10, ['a'] = ONES_26
+};
+static const char target_path_byte[256] = {
+    ['-'] = 1, 1, 1, ONES_10, ['A'] = ONES_26, ['_'] = 1, ['a'] = ONES_26,
+    ['~'] = 1
+};
+
+static const char *target_skip(const char *at, const char *bytes)
+{
+    while (bytes[(unsigned char)*at]) {
+        at++;
+    }
+    return at;
+}
+
+/* Behind `:port`; NULL when it would be left out or is written oddly. */
+static const char *target_port(const char *at, unsigned default_port)
+{
+    const char *digits = at + 1;
+    unsigned port = 0;
+
+    for (at = digits; *at >= '0' && *at <= '9' && port <= 65535; at++) {
+        port = port * 10 + (unsigned)(*at - '0');
+    }
+    return *digits != '0' && port > 0 && port <= 65535 && port != default_port
+           ? at : NULL;
+}
+
+int target_is_canonical(const char *url)
+{
+    unsigned default_port = 80;
+    const char *host, *at;
+
+    if (strncmp(url, "http", 4) != 0) {
+        return 0;
+    }
+    url += 4;
+    if (*url == 's') {
+        default_port = 443;
+        url++;
+    }
+    if (strncmp(url, "://", 3) != 0) {
+        return 0;
+    }
+    host = url + 3;
+    at = target_skip(host, target_host_byte);
+    if (at == host) {
+        return 0;
+    }
+    if (*at == ':') {
+        at = target_port(at, default_port);
+    }
+    return at && *at == '/' && *target_skip(at, target_path_byte) == '\0';
+}
+
 /* ---- escaping ---------------------------------------------------------- */
 
 /* Where a URL goes; first counted (out NULL), then written. */

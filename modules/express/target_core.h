@@ -3,7 +3,7 @@
 /**
  * @file target_core.h
  * @brief Where the path of a request leads: the rest behind an entry's prefix,
- *        and the Location of a redirect.
+ *        the backend's URL, and the Location of a redirect.
  *
  * Pure: strings in, strings out.
  */
@@ -32,6 +32,15 @@ apr_size_t target_under(const char *prefix, const char *path);
  * @param raw a path as the client wrote it, with or without query
  */
 int target_has_dots(const char *raw);
+
+/**
+ * Is this URL without doubt one that mod_proxy would leave as it is?  http or
+ * https, host and scheme in lower case, no port or one other than the scheme's,
+ * and a path of letters, digits and `-._~/` alone, which nothing encodes.
+ * @param url of a backend, without query
+ * @return 1 yes, 0: mod_proxy may write it in another way
+ */
+int target_is_canonical(const char *url);
 
 /** The path encoded: only bytes that a URL's path and a cookie's Path may
  *  hold; in pool. */

@@ -241,6 +241,59 @@ def test_odd_paths_are_what_proxypass_makes_of_them(pair, way):
     assert compared > 60
 
 
+BYTES = [
+    form % text
+    for text in ["%%%02X" % byte for byte in range(1, 256)]
+    + [chr(byte) for byte in range(0x21, 0x7f) if chr(byte) != "#"]
+    for form in ("/blog/a%sb", "/blog/x?a%sb")]
+
+
+@pytest.mark.parametrize("way", ["plain", "encoded-nodecode"])
+def test_each_byte_is_what_proxypass_makes_of_it(pair, way):
+    """Most URLs are canonical as they are, and not given to mod_proxy_http to
+    make them so."""
+    different = []
+    for httpd in pair:
+        httpd.allow_log(r"core:error|AH01136|AH10244|AH00026|proxy:")
+    for target in BYTES:
+        if pair[0].flag and climbs(target):
+            continue
+        ours, theirs = (outcome(httpd.way_port[way], target)
+                        for httpd in reversed(pair))
+        if ours != theirs:
+            different.append((target, ours, theirs))
+    assert different == []
+
+
+SPELLINGS = [
+    "http://127.0.0.1:%d", "http://127.0.0.1:%d/", "HTTP://127.0.0.1:%d",
+    "http://LocalHost:%d", "http://127.0.0.1:0%d", "http://127.0.0.1:%d//x",
+    "http://127.0.0.1:%d/App~1_a-b.c/", "http://127.0.0.1:%d/a;b=c",
+    "http://127.0.0.1:%d/a%%20b",
+]
+
+
+def test_a_spelling_is_what_proxypass_makes_of_it(make_httpd, backends, maps,
+                                                  folder):
+    """Of the backend's URL: what it is asked for, and as which host."""
+    port = int(backends.url("a").rpartition(":")[2])
+    urls = {"h%d.example.com" % number: spelling % port
+            for number, spelling in enumerate(SPELLINGS)}
+    ours = make_httpd().start(express(maps.build(folder + "/map", urls)))
+    theirs = make_httpd()
+    theirs.start("".join(
+        "<VirtualHost *:%d>\nServerName %s\nProxyPass / \"%s%s\"\n"
+        "</VirtualHost>\n" % (theirs.port, host, url,
+                              "" if url.endswith("/") else "/")
+        for host, url in urls.items()))
+    for host in urls:
+        for target in ("/", "/x/y.html", "/x%20y/?z=%20", "/x?"):
+            asked = [(answer.target, answer.received("Host"))
+                     for answer in (ours.get(host, target),
+                                    theirs.get(host, target))]
+            assert asked[0] == asked[1]
+
+
 @NOCANON
 @pytest.mark.parametrize("target", [
     "/blog/../blog/secret", "/blog/%2e%2e/blog/secret", "/blog/./x",

@@ -20,6 +20,7 @@ Suite *text_suite(void);
 Suite *reverse_suite(void);
 Suite *loop_suite(void);
 Suite *memory_suite(void);
+Suite *known_suite(void);
 Suite *target_suite(void);
 Suite *match_suite(void);
 Suite *import_suite(void);

@@ -60,6 +60,16 @@ static void answer_dots(char *answer, const char *input, size_t len)
     free(text);
 }
 
+static void answer_canonical(char *answer, const char *input, size_t len)
+{
+    char *text = strndup(input, len);
+    guard url = guard_string(text);
+
+    vector_add(answer, target_is_canonical(url.bytes) ? "yes" : "no");
+    guard_free(&url);
+    free(text);
+}
+
 static void answer_escape(char *answer, const char *input, size_t len)
 {
     char *text = strndup(input, len);
@@ -100,6 +110,12 @@ END_TEST
 START_TEST(dots_vectors)
 {
     vectors_run("target_dots.tsv", answer_dots);
+}
+END_TEST
+
+START_TEST(canonical_vectors)
+{
+    vectors_run("target_canonical.tsv", answer_canonical);
 }
 END_TEST
 
@@ -144,6 +160,7 @@ Suite *target_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, under_vectors);
     tcase_add_test(tcase, dots_vectors);
+    tcase_add_test(tcase, canonical_vectors);
     tcase_add_test(tcase, escape_vectors);
     tcase_add_test(tcase, redirect_vectors);
     tcase_add_test(tcase, no_byte_of_a_client_ends_a_header);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file express_canon.h
+ * @brief Backend URLs that are canonical as they are: most.
+ */
+
+#ifndef EXPRESS_CANON_H
+#define EXPRESS_CANON_H
+
+/** In register_hooks. */
+void express_canon_register(void);
+
+#endif /* EXPRESS_CANON_H */
