@@ -194,6 +194,13 @@ static pool_request *request_state(request_rec *r)
     return state;
 }
 
+/* Does the URL begin with a scheme?  Most differ in the first letter. */
+static int begins(const char *url, const char *scheme)
+{
+    return (*url | 0x20) == *scheme
+           && ap_cstr_casecmpn(url, scheme, strlen(scheme)) == 0;
+}
+
 /* Do the connections have hooks and filters, as pool_attempt.c needs?  Those
  * of FastCGI, SCGI and AJP are bare sockets.  mod_proxy writes schemes in lower
  * case. */
@@ -253,7 +260,7 @@ static int is_ours(request_rec *r, proxy_worker *worker,
                    const char *url)
 {
     if (r->proxyreq != PROXYREQ_REVERSE || worker || balancer
-        || ap_cstr_casecmpn(url, "balancer:", 9) == 0) {
+        || begins(url, "balancer:")) {
         return 0;
     }
     /* through another proxy: its address is not the worker's */
@@ -288,8 +295,7 @@ static void say_ignored(request_rec *r, const char *reason)
 /* scheme://host:port of a URL, and the bytes before it if it has a socket. */
 static apr_size_t origin_length(const char *url)
 {
-    const char *bar = ap_cstr_casecmpn(url, "unix:", 5) == 0
-                      ? ap_strchr_c(url, '|') : NULL;
+    const char *bar = begins(url, "unix:") ? ap_strchr_c(url, '|') : NULL;
     const char *host = ap_strchr_c(bar ? bar : url, ':');
 
     if (!host || strncmp(host, "://", 3) != 0) {

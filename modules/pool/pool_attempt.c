@@ -9,13 +9,13 @@
  * tells nobody: the attempt on this thread that waits for its answer hangs on
  * a thread-local pointer (saved and restored, for attempts within attempts).
  * pre_connection runs for a new backend connection only, on that thread; a
- * filter that it puts on the connection for good sees the first byte of each
+ * filter that it puts on the connection for good sees the beginning of each
  * answer.
  *
  * How the client sees nothing of a failure: mod_proxy closes a kept client
  * connection when the backend fails it, so that the client sends again; with
  * c->keepalives at 0 it returns a plain 502 instead.  The true number comes
- * back with the response, before its header is written.
+ * back with the first line of the answer.
  */
 
 #include "pool_attempt.h"
@@ -29,7 +29,6 @@ extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 APLOG_USE_MODULE(proxy_pool);
 
 #define ANSWER_FILTER "PROXY_POOL_ANSWER"
-#define KEEPALIVES_FILTER "PROXY_POOL_KEEPALIVES"
 
 /* initial-exec: a register and an offset, where the usual way for a loaded
  * module is a call; there is room for a pointer. */
@@ -37,7 +36,25 @@ static __thread pool_attempt *waiting
     __attribute__((tls_model("initial-exec")));
 
 static ap_filter_rec_t *answer_filter_handle;
-static ap_filter_rec_t *keepalives_filter_handle;
+
+/* ---- what the client sees ---------------------------------------------- */
+
+static void keepalives_hide(pool_attempt *attempt)
+{
+    if (attempt->client && attempt->client->keepalives > 0) {
+        attempt->keepalives = attempt->client->keepalives;
+        attempt->client->keepalives = 0;
+    }
+}
+
+/* With the answer or when the attempts are over, whichever comes first. */
+static void keepalives_restore(pool_attempt *attempt)
+{
+    if (attempt->keepalives > 0) {
+        attempt->client->keepalives = attempt->keepalives;
+        attempt->keepalives = 0;
+    }
+}
 
 /* ---- what happens on the backend's connection -------------------------- */
 
@@ -51,31 +68,61 @@ static int pool_pre_connection(conn_rec *c, void *csd)
     return OK;
 }
 
-static int has_data(apr_bucket_brigade *bb)
+/* The last bucket with bytes in it; NULL: none has. */
+static apr_bucket *last_data(apr_bucket_brigade *bb)
 {
     apr_bucket *b;
 
-    for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
-         b = APR_BUCKET_NEXT(b)) {
+    for (b = APR_BRIGADE_LAST(bb); b != APR_BRIGADE_SENTINEL(bb);
+         b = APR_BUCKET_PREV(b)) {
         if (!APR_BUCKET_IS_METADATA(b) && b->length != 0) {
-            return 1;
+            return b;
         }
     }
-    return 0;
+    return NULL;
+}
+
+static int ends_line(apr_bucket *b)
+{
+    const char *bytes;
+    apr_size_t len;
+
+    return apr_bucket_read(b, &bytes, &len, APR_BLOCK_READ) == APR_SUCCESS
+           && len > 0 && bytes[len - 1] == '\n';
+}
+
+/* The request has just been sent: wait before the first read, which would find
+ * nothing.  Saves a system call a request. */
+static void expect_to_wait(conn_rec *c, apr_read_type_e block)
+{
+    apr_socket_t *socket = ap_get_conn_socket(c);
+
+    if (block == APR_BLOCK_READ && socket) {
+        apr_socket_opt_set(socket, APR_INCOMPLETE_READ, 1);
+    }
 }
 
 /* Not in the filter itself, which each line of an answer passes twice. */
 static __attribute__((noinline))
-apr_status_t answer_first(ap_filter_t *next, apr_bucket_brigade *bb,
+apr_status_t answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
                           ap_input_mode_t mode, apr_read_type_e block,
                           apr_off_t readbytes)
 {
+    apr_bucket *data;
     apr_status_t rv;
 
     waiting->connected = 1;
-    rv = ap_get_brigade(next, bb, mode, block, readbytes);
-    if (rv == APR_SUCCESS && has_data(bb)) {
-        waiting->answered = 1;
+    if (!waiting->answered) {
+        keepalives_hide(waiting);
+        expect_to_wait(f->c, block);
+    }
+    rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
+    if (rv != APR_SUCCESS || (data = last_data(bb)) == NULL) {
+        return rv;
+    }
+    waiting->answered = 1;
+    if (mode != AP_MODE_GETLINE || ends_line(data)) {
+        keepalives_restore(waiting);
         waiting = NULL;
     }
     return rv;
@@ -86,38 +133,11 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
                                   apr_read_type_e block, apr_off_t readbytes)
 {
     if (waiting) {
-        return answer_first(f->next, bb, mode, block, readbytes);
+        return answer_first(f, bb, mode, block, readbytes);
     }
-    return ap_get_brigade(f->next, bb, mode, block, readbytes);
-}
-
-/* ---- what the client sees ---------------------------------------------- */
-
-static void keepalives_hide(request_rec *r, pool_attempt *attempt)
-{
-    conn_rec *c = r->connection;
-
-    attempt->keepalives = c->keepalives;
-    if (c->keepalives > 0) {
-        c->keepalives = 0;
-        ap_add_output_filter_handle(keepalives_filter_handle, attempt, r, c);
-    }
-}
-
-/* By the filter or when the attempts are over, whichever comes first. */
-static void keepalives_restore(conn_rec *c, pool_attempt *attempt)
-{
-    if (attempt->keepalives > 0) {
-        c->keepalives = attempt->keepalives;
-        attempt->keepalives = 0;
-    }
-}
-
-static apr_status_t keepalives_filter(ap_filter_t *f, apr_bucket_brigade *bb)
-{
-    keepalives_restore(f->r->connection, f->ctx);
-    ap_remove_output_filter(f);
-    return ap_pass_brigade(f->next, bb);
+    /* as ap_get_brigade() does: there is always a next one */
+    return f->next->frec->filter_func.in_func(f->next, bb, mode, block,
+                                              readbytes);
 }
 
 /* ---- attempts ---------------------------------------------------------- */
@@ -183,19 +203,21 @@ int pool_attempt_run(request_rec *r, proxy_worker *worker,
     if (!repeatable) {
         return attempt_once(r, worker, conf, url, attempt);
     }
-    keepalives_hide(r, attempt);
+    attempt->client = r->connection;
     rc = attempt_once(r, worker, conf, url, attempt);
     if (is_stale(r, rc, attempt)) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "SB0103: the kept "
                       "connection was closed by the backend: sent again");
         forget_attempt(r);
-        /* a new socket, which is kept like any other afterwards */
+        /* a new socket, which is kept like any other afterwards; mod_proxy
+         * asks for it for the first request of a client connection only */
+        keepalives_hide(attempt);
         apr_table_setn(r->subprocess_env, "proxy-initial-not-pooled", "1");
         attempt->resent = 1;
         rc = attempt_once(r, worker, conf, url, attempt);
         apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
     }
-    keepalives_restore(r->connection, attempt);
+    keepalives_restore(attempt);
     return rc;
 }
 
@@ -204,8 +226,5 @@ void pool_attempt_register(void)
     answer_filter_handle =
         ap_register_input_filter(ANSWER_FILTER, answer_filter, NULL,
                                  AP_FTYPE_CONNECTION + 3);
-    keepalives_filter_handle =
-        ap_register_output_filter(KEEPALIVES_FILTER, keepalives_filter, NULL,
-                                  AP_FTYPE_RESOURCE - 1);
     ap_hook_pre_connection(pool_pre_connection, NULL, NULL, APR_HOOK_LAST);
 }

@@ -18,7 +18,8 @@ typedef struct pool_attempt {
     int connected;          /**< there was a connection to read from */
     int answered;           /**< a byte of a response was read */
     int resent;             /**< it was the second */
-    int keepalives;         /**< the client connection's, while hidden */
+    conn_rec *client;       /**< whose keepalives are to be hidden, or NULL */
+    int keepalives;         /**< the number, while they are */
 } pool_attempt;
 
 /** In register_hooks. */
