@@ -17,7 +17,9 @@
  *
  * Ends when its standard input does, or its parent.
  *
- * usage: backend PORTS
+ * usage: backend PORTS [MICROSECONDS]
+ * With the second argument it waits so long before each answer, and all its
+ * clients wait with it: for one at a time, when it is slowed down itself.
  */
 
 #define _GNU_SOURCE
@@ -72,6 +74,7 @@ typedef struct peer {
 
 static int poll_fd;
 static unsigned last_port;
+static useconds_t answer_after;
 static char filler[FILLER];
 
 static void fail(const char *what)
@@ -230,6 +233,9 @@ static int answer_all(peer *p)
     while (p->todo == 0 && (end = strstr(p->buf, "\r\n\r\n")) != NULL) {
         *end = '\0';
         p->last = is_last(p);
+        if (answer_after) {
+            usleep(answer_after);
+        }
         if (!answer_send(p, head, answer_head(p, head))) {
             return 0;
         }
@@ -302,13 +308,14 @@ static int handle(struct epoll_event *event)
 int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS];
-    int ports = argc == 2 ? atoi(argv[1]) : 0;
+    int ports = argc >= 2 && argc <= 3 ? atoi(argv[1]) : 0;
     int i, count;
 
     if (ports < 1 || ports > PORTS_MAX) {
-        fprintf(stderr, "usage: backend PORTS\n");
+        fprintf(stderr, "usage: backend PORTS [MICROSECONDS]\n");
         return 1;
     }
+    answer_after = argc == 3 ? (useconds_t)atoi(argv[2]) : 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     memset(filler, 'x', sizeof(filler));
     poll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -67,11 +67,11 @@ class Profile:
 
     def part(self, names, without=()):
         """Of functions that make up a part, with all that they call, but for
-        some."""
+        those whose names begin so: 0x is all that have none."""
         return sum(self.own.get(name, 0) for name in names) + sum(
             cost for (caller, callee), cost in self.calls.items()
             if caller in names and callee not in names
-            and callee not in without)
+            and not callee.startswith(tuple(without)))
 
 
 def profile(bench, conf, map_path, text, requests, load):

@@ -352,6 +352,7 @@ class Bench:
         self.build = os.path.abspath(settings.build)
         self.lean = getattr(settings, "lean", True)
         self.ports = None
+        self.answer_after = 0
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -362,10 +363,12 @@ class Bench:
     # ---- maps --------------------------------------------------------------
 
     def backends(self):
-        """Ports of the backends, which are started with the first call."""
+        """Ports of the backends, which are started with the first call; they
+        wait for answer_after microseconds before each answer."""
         if self.ports is None:
             process = subprocess.Popen(
-                [self.program("backend"), str(BACKENDS)],
+                [self.program("backend"), str(BACKENDS),
+                 str(self.answer_after)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                 preexec_fn=pin(halves()[1]))
             self.stack.callback(self._end_backends, process)
