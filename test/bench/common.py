@@ -38,6 +38,7 @@ NAMES = 100000
 START_TIMEOUT = 60
 STOP_TIMEOUT = 20
 TOOL_TIMEOUT = 300
+LOAD_TIMEOUT = 900
 
 # For some sets of a million hosts the stock tool's sdbm file has a few entries
 # that no look-up finds: apr_sdbm, when its .dir file grows, may take it for
@@ -473,35 +474,78 @@ class Bench:
     def front(self, conf, map_path="", **more):
         return self.make_front(conf, map_path, **more).start()
 
-    def load(self, front, text, *arguments, backend=None, per_backend=False,
-             connections=CONNECTIONS):
-        """Run the load generator; what it says.  An answer that is wrong ends
-        the benchmark.  per_backend: hosts are those of static-hosts.conf."""
+    def start_load(self, front, text, *arguments, backend=None,
+                   per_backend=False, connections=CONNECTIONS):
+        """Start the load generator.  per_backend: hosts are those of
+        static-hosts.conf."""
         command = [self.program("load"), "-c", str(connections), *arguments]
         command += ["-l"] if self.lean else []
         command += ["-b", str(backend)] if backend else []
         command += ["-v"] if per_backend else []
-        done = subprocess.run(
-            command + [str(front.port), text], text=True, timeout=900,
+        return subprocess.Popen(
+            command + [str(front.port), text], text=True,
             stdout=subprocess.PIPE, preexec_fn=pin(halves()[1]))
-        if done.returncode != 0:
+
+    @staticmethod
+    def end_load(process, front):
+        """What it says when it ends.  An answer that is wrong ends the
+        benchmark."""
+        with process:
+            try:
+                output, _ = process.communicate(timeout=LOAD_TIMEOUT)
+            finally:
+                process.kill()
+        if process.returncode != 0:
             raise RuntimeError("%s: wrong answers: %s\n%s" % (
-                " ".join(front.arguments), done.stdout, front.log()))
-        return json.loads(done.stdout)
+                " ".join(front.arguments), output, front.log()))
+        return json.loads(output)
+
+    def load(self, front, text, *arguments, **more):
+        """Run the load generator; what it says."""
+        return self.end_load(self.start_load(front, text, *arguments, **more),
+                             front)
 
     def load_cpu(self, front, text, *arguments, **more):
         """The same; with what the server's processes used per request, in
         microseconds, and requests a second."""
-        pids = front.pids()
-        before = [cpu_ns(pid) for pid in pids]
-        parts = [cpu_parts(pid) for pid in pids]
-        done = self.load(front, text, *arguments, **more)
-        if front.pids() != pids:
-            raise RuntimeError("processes changed:\n" + front.log())
-        used = sum(map(cpu_ns, pids)) - sum(before)
-        user, system = (sum(now) - sum(then) for now, then in zip(
-            zip(*map(cpu_parts, pids)), zip(*parts)))
-        return {"cpu_us": used / 1e3 / done["requests"],
+        return self.load_cpus([(front, text, more)], *arguments)[0]
+
+    def load_cpus(self, fronts, *arguments):
+        """The same of some servers, each (server, text, more), which take
+        turns of 100 ms."""
+        before = [Used(front) for front, _, _ in fronts]
+        turns = [["-w", "%d/%d" % (number, len(fronts))]
+                 if len(fronts) > 1 else []
+                 for number in range(1, len(fronts) + 1)]
+        loads = [self.start_load(front, text, *arguments, *turn, **more)
+                 for turn, (front, text, more) in zip(turns, fronts)]
+        done = [self.end_load(process, front)
+                for process, (front, _, _) in zip(loads, fronts)]
+        return [used.until_now(said) for used, said in zip(before, done)]
+
+
+class Used:
+    """CPU time of a server's processes from now on."""
+
+    def __init__(self, front):
+        self.front = front
+        self.pids = front.pids()
+        self.ns = self.whole()
+        self.parts = self.both()
+
+    def whole(self):
+        return sum(map(cpu_ns, self.pids))
+
+    def both(self):
+        return [sum(part) for part in zip(*map(cpu_parts, self.pids))]
+
+    def until_now(self, done):
+        """done: what the load generator said."""
+        if self.front.pids() != self.pids:
+            raise RuntimeError("processes changed:\n" + self.front.log())
+        user, system = (now - then for now, then
+                        in zip(self.both(), self.parts))
+        return {"cpu_us": (self.whole() - self.ns) / 1e3 / done["requests"],
                 "per_second": done["requests"] / done["seconds"],
                 "user_share": user / max(1, user + system)}
 

@@ -9,9 +9,11 @@
  * 200 or that another backend gave is counted as an error.  Ends by itself,
  * early after 100 errors.
  *
- * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-r RATE] [-s SEED]
- *             [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT
+ * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-r RATE | -w TURN]
+ *             [-s SEED] [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT
  *     -r  so many requests a second at most, instead of as many as can be
+ *     -w  1/3: works in the first of three turns of 100 ms, which come round
+ *         and round, and leaves the others to other load generators
  *     -o  in the order of the text, each host once, instead of at random
  *     -l  lean: the least that a request needs, instead of what a browser
  *         sends
@@ -45,7 +47,10 @@
 #define BODY_CHUNK      262144
 #define STALLED_MS      10000
 #define ERRORS_MAX      100
-#define TICKS           1000    /* a second, of a rate */
+#define TICKS           1000    /* a second, of a rate and of turns */
+#define TURN_TICKS      100
+/* Of a turn, at its end: for what is on its way. */
+#define TURN_REST       3
 
 #define LEAN_REQUEST "GET /lean HTTP/1.1\r\nHost: %s\r\n" \
     "User-Agent: load\r\nAccept: */*\r\n\r\n"
@@ -80,6 +85,7 @@ typedef struct options {
     double seconds;
     uint64_t requests;
     unsigned rate;              /* requests a second; 0: no limit */
+    unsigned turn, turns;       /* from 0; 0: none */
     uint64_t random;
     int in_order;
     int lean;
@@ -330,7 +336,17 @@ static int is_over(double start)
            || bad_status + bad_backend + bad_length + bad_io >= ERRORS_MAX;
 }
 
-/* Connections that wait for their turn, of those that a rate holds back. */
+/* All processes of a machine count turns alike. */
+static int is_our_turn(void)
+{
+    uint64_t tick = (uint64_t)(now() * TICKS);
+
+    return opt.turns == 0
+           || (tick / TURN_TICKS % opt.turns == opt.turn
+               && tick % TURN_TICKS < TURN_TICKS - TURN_REST);
+}
+
+/* Connections that a rate or the turn of others holds back. */
 static conn *waiting[CONNECTIONS_MAX];
 static int wait_count;
 static double due;              /* requests that may be sent now */
@@ -362,6 +378,9 @@ static void clock_tick(void)
     if (read(clock_event.fd, &ticks, sizeof(ticks)) != sizeof(ticks)) {
         fail("timer");
     }
+    if (opt.turns) {
+        due = is_our_turn() ? wait_count : 0;
+    }
     due += (double)opt.rate * ticks / TICKS;
     while (due >= 1 && wait_count > 0) {
         due -= 1;
@@ -375,7 +394,7 @@ static void clock_tick(void)
 /* A connection is free for the next request. */
 static void conn_next(conn *c)
 {
-    if (opt.rate) {
+    if (opt.rate || !is_our_turn()) {
         waiting[wait_count++] = c;
     }
     else {
@@ -389,7 +408,7 @@ static void run(double start)
     struct epoll_event events[64];
     int open, i, count;
 
-    if (opt.rate) {
+    if (opt.rate || opt.turns) {
         clock_start();
     }
     for (open = 0; open < opt.conns && !is_over(start); open++) {
@@ -425,21 +444,32 @@ static void run(double start)
 static void usage(void)
 {
     fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
-            "[-r RATE] [-s SEED] [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT "
-            "TEXT\n");
+            "[-r RATE | -w TURN] [-s SEED] [-o] [-b BACKEND] "
+            "[-l | -p PATH] [-v] PORT TEXT\n");
     exit(1);
+}
+
+/* "1/3" */
+static void turn_read(const char *text)
+{
+    if (sscanf(text, "%u/%u", &opt.turn, &opt.turns) != 2
+        || opt.turn < 1 || opt.turn > opt.turns) {
+        usage();
+    }
+    opt.turn--;
 }
 
 static void options_read(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:t:n:r:s:ob:lp:v")) != -1) {
+    while ((c = getopt(argc, argv, "c:t:n:r:w:s:ob:lp:v")) != -1) {
         switch (c) {
         case 'c': opt.conns = atoi(optarg); break;
         case 't': opt.seconds = atof(optarg); break;
         case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
         case 'r': opt.rate = atoi(optarg); break;
+        case 'w': turn_read(optarg); break;
         case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
         case 'o': opt.in_order = 1; break;
         case 'l': opt.lean = 1; break;
@@ -451,7 +481,8 @@ static void options_read(int argc, char **argv)
     }
     if (argc - optind != 2 || (opt.path && (opt.lean || *opt.path != '/'))
         || opt.conns < 1 || opt.conns > CONNECTIONS_MAX
-        || (opt.seconds <= 0) == (opt.requests == 0)) {
+        || (opt.seconds <= 0) == (opt.requests == 0)
+        || (opt.rate && opt.turns)) {
         usage();
     }
     opt.port = atoi(argv[optind]);
