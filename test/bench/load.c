@@ -96,9 +96,7 @@ typedef struct options {
     const char *text;
 } options;
 
-static options opt = {
-    16, 0, 0, 0, 88172645463325252ULL, 0, 0, NULL, 0, 0, 0, NULL
-};
+static options opt = { .conns = 16, .random = 88172645463325252ULL };
 static host *hosts;
 static size_t host_count, host_next;
 static int poll_fd;
