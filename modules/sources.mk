@@ -17,6 +17,7 @@ hostmap_headers = \
 	include/hostmap.h \
 	include/hostmap_entry.h \
 	include/hostmap_guard.h \
+	include/hostmap_hash.h \
 	include/hostmap_key.h \
 	include/hostmap_match.h \
 	include/hostmap_option.h \

@@ -11,17 +11,7 @@
 
 #include "apr_atomic.h"
 
-static known_slot *known_place(known_values *known, const char *value,
-                               apr_size_t len)
-{
-    apr_uint64_t word = 0;
-
-    /* the end: addresses and names begin alike */
-    memcpy(&word, len < sizeof(word) ? value : value + len - sizeof(word),
-           len < sizeof(word) ? len : sizeof(word));
-    word = (word + len) * APR_UINT64_C(0x9e3779b97f4a7c15);
-    return &known->slots[(word >> 32) % KNOWN_SLOTS];
-}
+#include "hostmap_hash.h"
 
 static void known_move(hostmap_str *str, const char *from, const char *to)
 {
@@ -71,7 +61,7 @@ apr_status_t known_parse(known_values *known, hostmap_entry *entry,
     if (len == 0 || len > KNOWN_VALUE_MAX) {
         return hostmap_entry_parse(entry, value, len, bad);
     }
-    slot = known_place(known, value, len);
+    slot = &known->slots[hostmap_hash(value, len) % KNOWN_SLOTS];
     if (apr_atomic_cas32(&slot->busy, 1, 0) != 0) {
         return hostmap_entry_parse(entry, value, len, bad);
     }

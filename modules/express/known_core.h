@@ -16,8 +16,9 @@
 
 #include "hostmap_entry.h"
 
-/** Values that are remembered, each in its place. */
-#define KNOWN_SLOTS 64
+/** Values that are remembered, each in its place.  Memory is taken by those
+ *  that are met. */
+#define KNOWN_SLOTS 512
 /** Longer values are parsed each time. */
 #define KNOWN_VALUE_MAX 112
 

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "hostmap_hash.h"
 #include "hostmap_pool.h"
 
 #include "apr_hash.h"
@@ -48,23 +49,9 @@ struct pool_table {
     pool_counts counts;
 };
 
-/* As apr_hashfunc_default, but of eight bytes at a time: a key is some forty,
- * and asked for by every request. */
 static unsigned int key_hash(const char *key, apr_ssize_t *len)
 {
-    apr_uint64_t hash = 0, word = 0;
-    apr_ssize_t left = *len;
-
-    for (; left >= (apr_ssize_t)sizeof(word); left -= sizeof(word)) {
-        memcpy(&word, key, sizeof(word));
-        key += sizeof(word);
-        hash = (hash ^ word) * APR_UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
-    for (; left > 0; left--) {
-        hash = hash * 33 + (unsigned char)*key++;
-    }
-    return (unsigned int)hash;
+    return hostmap_hash(key, (apr_size_t)*len);
 }
 
 static void item_unmake(pool_table *table, pool_item *item)
