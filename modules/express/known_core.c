@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include "apr_atomic.h"
-
 #include "hostmap_hash.h"
 
 static void known_move(hostmap_str *str, const char *from, const char *to)
@@ -62,10 +60,10 @@ apr_status_t known_parse(known_values *known, hostmap_entry *entry,
         return hostmap_entry_parse(entry, value, len, bad);
     }
     slot = &known->slots[hostmap_hash(value, len) % KNOWN_SLOTS];
-    if (apr_atomic_cas32(&slot->busy, 1, 0) != 0) {
+    if (__atomic_exchange_n(&slot->busy, 1, __ATOMIC_ACQUIRE)) {
         return hostmap_entry_parse(entry, value, len, bad);
     }
     rv = known_ask(slot, entry, value, len, bad);
-    apr_atomic_set32(&slot->busy, 0);
+    __atomic_store_n(&slot->busy, 0, __ATOMIC_RELEASE);
     return rv;
 }

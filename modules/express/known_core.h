@@ -23,7 +23,7 @@
 #define KNOWN_VALUE_MAX 112
 
 typedef struct known_slot {
-    volatile apr_uint32_t busy;     /**< one thread at a time; no one waits */
+    char busy;                      /**< one thread at a time; no one waits */
     apr_size_t len;                 /**< 0: empty */
     hostmap_entry entry;            /**< refers to value */
     char value[KNOWN_VALUE_MAX];

@@ -14,7 +14,6 @@
 
 #include "hostmap_provider.h"
 
-#include "apr_atomic.h"
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
@@ -49,7 +48,7 @@ typedef struct lmdb_ctx {
     unsigned depth;
     apr_uint64_t pages;         /* of the file */
     apr_uint64_t pages_used;
-    volatile void *spare;       /* an idle reader: changed by atomics alone */
+    lmdb_reader *spare;         /* an idle one: changed by atomics alone */
     apr_thread_mutex_t *mutex;  /* guards idle */
     lmdb_reader *idle;          /* the others */
 } lmdb_ctx;
@@ -234,7 +233,8 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
  * needs no mutex, which costs more than an exchange. */
 static lmdb_reader *reader_idle(lmdb_ctx *ctx)
 {
-    lmdb_reader *reader = apr_atomic_xchgptr(&ctx->spare, NULL);
+    lmdb_reader *reader = __atomic_exchange_n(&ctx->spare, NULL,
+                                              __ATOMIC_ACQUIRE);
 
     if (!reader) {
         apr_thread_mutex_lock(ctx->mutex);
@@ -288,8 +288,11 @@ static int reader_take(lmdb_reader **out, lmdb_ctx *ctx)
 
 static void reader_give(lmdb_ctx *ctx, lmdb_reader *reader)
 {
+    lmdb_reader *none = NULL;
+
     mdb_txn_reset(reader->txn);
-    if (!apr_atomic_casptr(&ctx->spare, reader, NULL)) {
+    if (__atomic_compare_exchange_n(&ctx->spare, &none, reader, 0,
+                                    __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         return;
     }
     apr_thread_mutex_lock(ctx->mutex);
