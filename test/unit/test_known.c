@@ -156,9 +156,10 @@ START_TEST(a_place_that_is_taken_is_passed_over)
 }
 END_TEST
 
-static void *APR_THREAD_FUNC ask_all(apr_thread_t *thread, void *data)
+/** How many answers were wrong. */
+static unsigned ask_many(unsigned seed)
 {
-    unsigned seed = *(unsigned *)data, i, wrong = 0;
+    unsigned i, wrong = 0;
 
     for (i = 0; i < ROUNDS; i++) {
         hostmap_entry entry;
@@ -170,7 +171,14 @@ static void *APR_THREAD_FUNC ask_all(apr_thread_t *thread, void *data)
                  != APR_SUCCESS || entry.port != port
                  || entry.path.ptr != strchr(text + 7, '/');
     }
-    *(unsigned *)data = wrong;
+    return wrong;
+}
+
+static void *APR_THREAD_FUNC ask_all(apr_thread_t *thread, void *data)
+{
+    unsigned *number = data;
+
+    *number = ask_many(*number);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
