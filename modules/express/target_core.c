@@ -125,6 +125,10 @@ int target_is_canonical(const char *url)
     if (*at == ':') {
         at = target_port(at, default_port);
     }
+    else if (strspn(host, "0123456789") == (apr_size_t)(at - host)) {
+        /* mod_proxy takes it for a port, and has no host */
+        return 0;
+    }
     return at && *at == '/' && *target_skip(at, target_path_byte) == '\0';
 }
 

@@ -271,6 +271,14 @@ SPELLINGS = [
 ]
 
 
+def test_host_that_mod_proxy_takes_for_a_port(make_httpd, maps, folder):
+    """It refuses it, before our modules and with them."""
+    path = maps.build(folder + "/map", {"www.example.com": "http://65535/"})
+    httpd = make_httpd().start(express(path))
+    assert httpd.get("www.example.com").status == 400
+    httpd.expect_log("AH01083: error parsing URL")
+
+
 def test_a_spelling_is_what_proxypass_makes_of_it(make_httpd, backends, maps,
                                                   folder):
     """Of the backend's URL: what it is asked for, and as which host."""
