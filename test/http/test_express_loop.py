@@ -382,6 +382,8 @@ def test_known_loop_says_that_it_is_remembered(looping):
     """The first line is of the request that came back: the next is held back
     for a minute, in this child."""
     loop = looping(children=4)
+    # alone, so that one child alone sees a request come back
+    assert loop.httpd.get(HOST).status == 508
 
     def said():
         # together: one child alone could not take them all
