@@ -117,7 +117,10 @@ apr_status_t answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
         expect_to_wait(f->c, block);
     }
     rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
-    if (rv != APR_SUCCESS || (data = last_data(bb)) == NULL) {
+    /* bytes that are there before the request are no answer: mod_proxy looks
+     * for them, and takes another connection then */
+    if (rv != APR_SUCCESS || mode == AP_MODE_SPECULATIVE
+        || (data = last_data(bb)) == NULL) {
         return rv;
     }
     waiting->answered = 1;

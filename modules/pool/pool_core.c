@@ -14,8 +14,6 @@
 
 #include "pool_core.h"
 
-#include <string.h>
-
 #include "hostmap_hash.h"
 #include "hostmap_pool.h"
 
