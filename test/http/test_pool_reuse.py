@@ -4,8 +4,11 @@
 The backend says on which connection it was asked.
 """
 
+import contextlib
 import socket
 import struct
+import threading
+import time
 
 import pytest
 
@@ -241,3 +244,39 @@ def test_backend_that_was_down_is_asked_again_at_once(server):
         assert answer.status == 503
         assert note(server, target) == "new"
         assert "AH00940" not in server.log()
+
+
+def serve_unasked(listener, kept):
+    """Answers the first request of each connection, and then one that nobody
+    has sent."""
+    answer = (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nasked",
+              b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked")
+    with contextlib.suppress(OSError):      # the listener is closed at the end
+        while len(kept) < 20:
+            kept.append(listener.accept()[0])
+            kept[-1].settimeout(10)
+            kept[-1].recv(8192)
+            kept[-1].sendall(answer[0])
+            time.sleep(0.2)
+            kept[-1].sendall(answer[1])
+
+
+def test_answer_that_nobody_asked_for_is_nobodys(make_httpd, maps, folder):
+    kept = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_unasked, args=(listener, kept))
+        thread.start()
+        httpd = make_httpd(children=1, pool=True)
+        httpd.allow_log("AH03408")
+        start(httpd, maps, folder, {
+            ONE: "http://127.0.0.1:%d" % listener.getsockname()[1]})
+        for _ in range(4):
+            response = httpd.get(ONE)
+            assert (response.status, response.body) == (200, b"asked")
+            time.sleep(0.5)
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(15)
+    assert not thread.is_alive()
+    assert len(kept) == 4       # none was used again
+    for one in kept:
+        one.close()
