@@ -12,55 +12,61 @@ switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy
 module_headers = \
 	include/mod_proxy_pool.h
 
-# The map library: APR, APR-util and LMDB only.
-hostmap_headers = \
-	include/hostmap.h \
-	include/hostmap_entry.h \
-	include/hostmap_guard.h \
-	include/hostmap_hash.h \
-	include/hostmap_key.h \
-	include/hostmap_match.h \
-	include/hostmap_option.h \
-	include/hostmap_pool.h \
-	include/hostmap_text.h \
-	include/hostmap_writer.h
+# What the parts share: APR only.
+base_sources = \
+	modules/base/hash.h \
+	modules/base/limit.c \
+	modules/base/limit.h \
+	modules/base/option.c \
+	modules/base/option.h \
+	modules/base/own_pool.c \
+	modules/base/own_pool.h \
+	modules/base/scan.c \
+	modules/base/scan.h \
+	modules/base/str.h \
+	modules/base/url.c \
+	modules/base/url.h
+
+# The map library: base, APR, APR-util; LMDB in its store/.
 hostmap_sources = \
 	modules/hostmap/hostmap.c \
-	modules/hostmap/hostmap_cache.c \
-	modules/hostmap/hostmap_cache.h \
-	modules/hostmap/hostmap_copy.c \
-	modules/hostmap/hostmap_copy.h \
-	modules/hostmap/hostmap_dbm.c \
+	modules/hostmap/hostmap.h \
 	modules/hostmap/hostmap_entry.c \
-	modules/hostmap/hostmap_file.c \
-	modules/hostmap/hostmap_guard.c \
+	modules/hostmap/hostmap_entry.h \
 	modules/hostmap/hostmap_key.c \
-	modules/hostmap/hostmap_limit.c \
-	modules/hostmap/hostmap_lmdb.c \
-	modules/hostmap/hostmap_mark.c \
+	modules/hostmap/hostmap_key.h \
 	modules/hostmap/hostmap_match.c \
-	modules/hostmap/hostmap_option.c \
+	modules/hostmap/hostmap_match.h \
 	modules/hostmap/hostmap_path.c \
-	modules/hostmap/hostmap_pool.c \
-	modules/hostmap/hostmap_provider.h \
-	modules/hostmap/hostmap_scan.c \
-	modules/hostmap/hostmap_scan.h \
 	modules/hostmap/hostmap_text.c \
-	modules/hostmap/hostmap_type.c \
-	modules/hostmap/hostmap_writer.c
+	modules/hostmap/hostmap_text.h \
+	modules/hostmap/store/hostmap_cache.c \
+	modules/hostmap/store/hostmap_cache.h \
+	modules/hostmap/store/hostmap_copy.c \
+	modules/hostmap/store/hostmap_copy.h \
+	modules/hostmap/store/hostmap_dbm.c \
+	modules/hostmap/store/hostmap_file.c \
+	modules/hostmap/store/hostmap_guard.c \
+	modules/hostmap/store/hostmap_guard.h \
+	modules/hostmap/store/hostmap_lmdb.c \
+	modules/hostmap/store/hostmap_mark.c \
+	modules/hostmap/store/hostmap_provider.h \
+	modules/hostmap/store/hostmap_type.c \
+	modules/hostmap/store/hostmap_writer.c \
+	modules/hostmap/store/hostmap_writer.h
 
 # mod_proxy_express: the pure part, and the part that knows httpd.
 mod_proxy_express_core = \
-	modules/express/known_core.c \
-	modules/express/known_core.h \
 	modules/express/loop_core.c \
 	modules/express/loop_core.h \
-	modules/express/memory_core.c \
-	modules/express/memory_core.h \
+	modules/express/loop_memory_core.c \
+	modules/express/loop_memory_core.h \
 	modules/express/reverse_core.c \
 	modules/express/reverse_core.h \
 	modules/express/target_core.c \
-	modules/express/target_core.h
+	modules/express/target_core.h \
+	modules/express/value_cache_core.c \
+	modules/express/value_cache_core.h
 mod_proxy_express_sources = \
 	modules/express/express_canon.c \
 	modules/express/express_canon.h \
@@ -78,10 +84,10 @@ mod_proxy_express_sources = \
 
 # mod_proxy_pool.
 mod_proxy_pool_core = \
-	modules/pool/options_core.c \
-	modules/pool/options_core.h \
 	modules/pool/pool_core.c \
-	modules/pool/pool_core.h
+	modules/pool/pool_core.h \
+	modules/pool/pool_options_core.c \
+	modules/pool/pool_options_core.h
 mod_proxy_pool_sources = \
 	modules/pool/mod_proxy_pool.c \
 	modules/pool/pool_attempt.c \
@@ -91,14 +97,14 @@ mod_proxy_pool_sources = \
 
 # mod_reproxy.
 mod_reproxy_core = \
-	modules/reproxy/allow_core.c \
-	modules/reproxy/allow_core.h \
-	modules/reproxy/cache_core.c \
-	modules/reproxy/cache_core.h \
-	modules/reproxy/headers_core.c \
-	modules/reproxy/headers_core.h \
-	modules/reproxy/url_core.c \
-	modules/reproxy/url_core.h
+	modules/reproxy/reproxy_allow_core.c \
+	modules/reproxy/reproxy_allow_core.h \
+	modules/reproxy/reproxy_cache_core.c \
+	modules/reproxy/reproxy_cache_core.h \
+	modules/reproxy/reproxy_headers_core.c \
+	modules/reproxy/reproxy_headers_core.h \
+	modules/reproxy/reproxy_url_core.c \
+	modules/reproxy/reproxy_url_core.h
 mod_reproxy_sources = \
 	modules/reproxy/mod_reproxy.c \
 	modules/reproxy/reproxy.h \
@@ -109,44 +115,44 @@ mod_reproxy_sources = \
 	modules/reproxy/reproxy_gate.c \
 	modules/reproxy/reproxy_gather.c \
 	modules/reproxy/reproxy_request.c \
-	modules/reproxy/reproxy_slate.c \
+	modules/reproxy/reproxy_restore.c \
 	modules/reproxy/reproxy_timeout.c
 
 # The tool: the pure part, and the rest.
 tool_core = \
-	support/import_core.c \
-	support/import_core.h
+	support/hostmap/entries/import_core.c \
+	support/hostmap/entries/import_core.h
 tool_sources = \
-	support/hostmap.c \
-	support/hostmap_build.c \
-	support/hostmap_change.c \
-	support/hostmap_check.c \
-	support/hostmap_convert.c \
-	support/hostmap_diff.c \
-	support/hostmap_get.c \
-	support/hostmap_httxt2dbm.c \
-	support/hostmap_idn.c \
-	support/hostmap_idn.h \
-	support/hostmap_import.c \
-	support/hostmap_import.h \
-	support/hostmap_json.c \
-	support/hostmap_json.h \
-	support/hostmap_load.c \
-	support/hostmap_load.h \
-	support/hostmap_progress.c \
-	support/hostmap_progress.h \
-	support/hostmap_read.c \
-	support/hostmap_sort.c \
-	support/hostmap_sort.h \
-	support/hostmap_source.c \
-	support/hostmap_source.h \
-	support/hostmap_stat.c \
-	support/hostmap_stream.c \
-	support/hostmap_stream.h \
-	support/hostmap_table.c \
-	support/hostmap_table.h \
-	support/hostmap_tool.c \
-	support/hostmap_tool.h
+	support/hostmap/entries/import.c \
+	support/hostmap/entries/import.h \
+	support/hostmap/entries/load.c \
+	support/hostmap/entries/load.h \
+	support/hostmap/entries/sort.c \
+	support/hostmap/entries/sort.h \
+	support/hostmap/entries/source.c \
+	support/hostmap/entries/source.h \
+	support/hostmap/entries/stream.c \
+	support/hostmap/entries/stream.h \
+	support/hostmap/entries/table.c \
+	support/hostmap/entries/table.h \
+	support/hostmap/idn.c \
+	support/hostmap/idn.h \
+	support/hostmap/json.c \
+	support/hostmap/json.h \
+	support/hostmap/main.c \
+	support/hostmap/progress.c \
+	support/hostmap/progress.h \
+	support/hostmap/tool.c \
+	support/hostmap/tool.h \
+	support/hostmap/verbs/build.c \
+	support/hostmap/verbs/change.c \
+	support/hostmap/verbs/check.c \
+	support/hostmap/verbs/convert.c \
+	support/hostmap/verbs/diff.c \
+	support/hostmap/verbs/get.c \
+	support/hostmap/verbs/httxt2dbm.c \
+	support/hostmap/verbs/list.c \
+	support/hostmap/verbs/stat.c
 
 # Unit tests: one program.
 unit_sources = \

@@ -7,6 +7,7 @@
  * as the look-up costs.
  */
 
+#include "base/option.h"
 #include "express_canon.h"
 
 #include "apr_strings.h"
@@ -23,7 +24,7 @@ static int express_canon(request_rec *r, char *url)
 {
     const express_request *state = express_request_mapped(r);
 
-    if (!state || (state->entry.flags & HOSTMAP_ENTRY_NOCANON)
+    if (!state || (state->entry.flags & HOSTMAP_FLAG_NOCANON)
         || r->proxyreq != PROXYREQ_REVERSE || !target_is_canonical(url)
         || (r->args && *ap_scan_vchar_obstext(r->args))) {
         return DECLINED;

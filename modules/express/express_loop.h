@@ -13,8 +13,8 @@
 #include "httpd.h"
 
 #include "express_request.h"
-#include "hostmap_match.h"
-#include "memory_core.h"
+#include "hostmap/hostmap_match.h"
+#include "loop_memory_core.h"
 
 #define EXPRESS_LOOP_HEADER "CDN-Loop"
 

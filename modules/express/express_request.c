@@ -4,6 +4,7 @@
  * What became of a request, kept with it; and messages that repeat.
  */
 
+#include "base/limit.h"
 #include "express_request.h"
 
 #include "apr_hash.h"

@@ -11,8 +11,9 @@
 
 #include "httpd.h"
 
-#include "hostmap.h"
-#include "hostmap_entry.h"
+#include "base/limit.h"
+#include "hostmap/hostmap.h"
+#include "hostmap/hostmap_entry.h"
 
 /** Messages about entries are held back by kind and by what their key hashes
  *  to: one entry that is asked for a thousand times a second says one line a

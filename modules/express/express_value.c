@@ -5,6 +5,7 @@
  * it in the request's environment.
  */
 
+#include "base/option.h"
 #include "express_value.h"
 
 #include "apr_strings.h"
@@ -15,7 +16,7 @@
 #include "mod_proxy.h"
 
 #include "express_loop.h"
-#include "known_core.h"
+#include "value_cache_core.h"
 #include "mod_proxy_pool.h"
 #include "target_core.h"
 
@@ -191,7 +192,7 @@ static int serve_backend(request_rec *r, express_map *map,
 {
     const char *prefix = key + found->host_len;
     apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
-    int noquery = entry->flags & HOSTMAP_ENTRY_NOQUERY;
+    int noquery = entry->flags & HOSTMAP_FLAG_NOQUERY;
     const char *raw = NULL;
     const char *rest, *backend;
     memory_verdict verdict;
@@ -209,7 +210,7 @@ static int serve_backend(request_rec *r, express_map *map,
     if (entry->words.len > 0) {
         hand_options(r, map, found, entry);
     }
-    if (entry->flags & HOSTMAP_ENTRY_NOCANON) {
+    if (entry->flags & HOSTMAP_FLAG_NOCANON) {
         raw = raw_rest(r, prefix, taken);
     }
     rest = raw ? raw : r->uri + taken;

@@ -30,8 +30,8 @@
 #include "express_response.h"
 #include "express_route.h"
 #include "express_value.h"
-#include "hostmap.h"
-#include "hostmap_guard.h"
+#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_guard.h"
 
 module AP_MODULE_DECLARE_DATA proxy_express_module;
 

@@ -11,6 +11,7 @@
 #include "apr_cstr.h"
 #include "apr_strings.h"
 
+#include "base/url.h"
 #include "reverse_core.h"
 
 /** Scheme (empty: none written), host and port of a URL. */

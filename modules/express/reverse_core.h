@@ -16,7 +16,7 @@
 
 #include "apr_pools.h"
 
-#include "hostmap_entry.h"
+#include "hostmap/hostmap_entry.h"
 
 /** What maps to what. */
 typedef struct reverse_map {

@@ -13,7 +13,7 @@
 
 #include "apr_pools.h"
 
-#include "hostmap_entry.h"
+#include "hostmap/hostmap_entry.h"
 
 /**
  * How much of a path a prefix takes, as ProxyPass counts it: slashes that

@@ -18,7 +18,8 @@
  * All look-ups of one question are done in one file.
  */
 
-#include "hostmap_provider.h"
+#include "base/limit.h"
+#include "hostmap/store/hostmap_provider.h"
 
 #include "apr_atomic.h"
 #include "apr_strings.h"

@@ -10,59 +10,13 @@
 
 #include "apr_cstr.h"
 
-#include "hostmap_scan.h"
+#include "base/url.h"
+#include "hostmap_entry.h"
 
 /** mod_proxy's 96 with the terminating NUL */
 #define ENTRY_SOCKET_MAX 95
 
 #define ENTRY_FIRST_WORD "expected a URL, `!` or a status"
-
-typedef struct entry_scheme {
-    hostmap_str name;
-    apr_port_t port;
-} entry_scheme;
-
-#define SCHEME(name, port) { { name, sizeof(name) - 1 }, port }
-
-/** Those that are met most often come first. */
-static const entry_scheme entry_schemes[] = {
-    SCHEME("http", 80),
-    SCHEME("https", 443),
-    SCHEME("ws", 80),
-    SCHEME("wss", 443),
-    SCHEME("h2c", 80),
-    SCHEME("h2", 443),
-    SCHEME("fcgi", 8000),
-    SCHEME("scgi", 4000),
-    SCHEME("uwsgi", 3031),
-    SCHEME("ajp", 8009),
-    SCHEME("ftp", 21),
-    SCHEME("balancer", 0)
-};
-
-#define SCHEMES (sizeof(entry_schemes) / sizeof(entry_schemes[0]))
-
-static const entry_scheme *entry_scheme_find(hostmap_str scheme)
-{
-    apr_size_t i;
-
-    for (i = 0; i < SCHEMES; i++) {
-        const hostmap_str *name = &entry_schemes[i].name;
-
-        if (scheme.len == name->len
-            && apr_cstr_casecmpn(scheme.ptr, name->ptr, name->len) == 0) {
-            return &entry_schemes[i];
-        }
-    }
-    return NULL;
-}
-
-apr_port_t hostmap_scheme_port(hostmap_str scheme)
-{
-    const entry_scheme *known = entry_scheme_find(scheme);
-
-    return known ? known->port : 0;
-}
 
 /** `unix:/path|` in front of a URL; *url is moved behind it. */
 static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
@@ -120,7 +74,7 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!entry_scheme_find(url.scheme)) {
+    if (!hostmap_scheme_known(url.scheme)) {
         return hostmap_scan_fail(scan, url.scheme.ptr,
                                  "mod_proxy has no handler for the scheme");
     }

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#include "hostmap_scan.h"
+#include "base/scan.h"
+#include "hostmap_key.h"
 
 #define KEY_PORT "the port is not a number of 1 to 65535"
 

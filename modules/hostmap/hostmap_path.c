@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#include "hostmap_scan.h"
+#include "base/scan.h"
+#include "hostmap_key.h"
 
 static int path_hex(char c)
 {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "hostmap_scan.h"
+#include "base/scan.h"
 #include "hostmap_text.h"
 
 apr_status_t hostmap_text_line(hostmap_str *key, hostmap_str *value,

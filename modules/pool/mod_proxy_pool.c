@@ -24,9 +24,9 @@
 #include "mod_proxy.h"
 #include "mod_watchdog.h"
 
-#include "hostmap.h"
+#include "base/limit.h"
 #include "mod_proxy_pool.h"
-#include "options_core.h"
+#include "pool_options_core.h"
 #include "pool_attempt.h"
 #include "pool_core.h"
 #include "pool_worker.h"

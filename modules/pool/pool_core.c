@@ -14,8 +14,8 @@
 
 #include "pool_core.h"
 
-#include "hostmap_hash.h"
-#include "hostmap_pool.h"
+#include "base/hash.h"
+#include "base/own_pool.h"
 
 #include "apr_hash.h"
 #include "apr_ring.h"

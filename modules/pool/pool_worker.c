@@ -10,7 +10,7 @@
 
 #include "pool_worker.h"
 
-#include "hostmap.h"
+#include "base/limit.h"
 
 #include "apr_reslist.h"
 #include "apr_strings.h"

@@ -12,7 +12,7 @@
 #include "httpd.h"
 #include "mod_proxy.h"
 
-#include "options_core.h"
+#include "pool_options_core.h"
 #include "pool_core.h"
 
 /** What pool_take hands to pool_worker_ops.make. */

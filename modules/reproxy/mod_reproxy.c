@@ -26,9 +26,9 @@
 #include "ap_mpm.h"
 #include "mod_proxy.h"
 
-#include "allow_core.h"
-#include "headers_core.h"
-#include "hostmap.h"
+#include "reproxy_allow_core.h"
+#include "reproxy_headers_core.h"
+#include "base/limit.h"
 #include "reproxy.h"
 
 module AP_MODULE_DECLARE_DATA reproxy_module;

@@ -32,7 +32,7 @@
 #include "http_config.h"
 #include "mod_proxy.h"
 
-#include "url_core.h"
+#include "reproxy_url_core.h"
 
 extern module AP_MODULE_DECLARE_DATA reproxy_module;
 

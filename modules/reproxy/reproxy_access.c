@@ -19,7 +19,7 @@
 #include "http_log.h"
 #include "http_request.h"
 
-#include "allow_core.h"
+#include "reproxy_allow_core.h"
 
 APLOG_USE_MODULE(reproxy);
 

@@ -13,8 +13,8 @@
 #include "http_log.h"
 #include "http_protocol.h"
 
-#include "cache_core.h"
-#include "headers_core.h"
+#include "reproxy_cache_core.h"
+#include "reproxy_headers_core.h"
 
 APLOG_USE_MODULE(reproxy);
 

@@ -17,7 +17,7 @@
 #include "http_log.h"
 #include "http_protocol.h"
 
-#include "headers_core.h"
+#include "reproxy_headers_core.h"
 #include "mod_proxy_pool.h"
 
 APLOG_USE_MODULE(reproxy);

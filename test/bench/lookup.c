@@ -28,7 +28,7 @@
 #include "apr_pools.h"
 #include "apr_strings.h"
 
-#include "hostmap.h"
+#include "hostmap/hostmap.h"
 
 #define THREADS_MAX   64
 #define REPEATED_KEYS 128

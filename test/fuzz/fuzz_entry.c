@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hostmap_entry.h"
-#include "hostmap_option.h"
-#include "known_core.h"
+#include "hostmap/hostmap_entry.h"
+#include "base/option.h"
+#include "express/value_cache_core.h"
 
 static void require(int holds)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import_core.h"
+#include "entries/import_core.h"
 
 static void require(int holds)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hostmap_key.h"
+#include "hostmap/hostmap_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop_core.h"
+#include "express/loop_core.h"
 
 #define ID "sb-1"
 

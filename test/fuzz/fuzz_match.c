@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hostmap_match.h"
+#include "hostmap/hostmap_match.h"
 
 #define KEYS_MAX 64
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "headers_core.h"
+#include "reproxy/reproxy_headers_core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,7 @@
 #include "apr_strings.h"
 #include "apr_uri.h"
 
-#include "allow_core.h"
+#include "reproxy/reproxy_allow_core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,7 +12,7 @@
 #include "apr_pools.h"
 #include "apr_strings.h"
 
-#include "reverse_core.h"
+#include "express/reverse_core.h"
 
 #define FRONT "http://front.example"
 

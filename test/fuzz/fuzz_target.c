@@ -11,7 +11,7 @@
 #include "apr_general.h"
 #include "apr_pools.h"
 
-#include "target_core.h"
+#include "express/target_core.h"
 
 static void require(int holds)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hostmap_text.h"
+#include "hostmap/hostmap_text.h"
 
 static void require(int holds)
 {

@@ -11,9 +11,9 @@ from maps import TOOL_TIMEOUT
 from test_docs import TOP, text_of
 from test_hostmap_tool import tool  # noqa: F401
 
-COMPLETION = TOP + "/support/hostmap.bash-completion"
-MANUAL = TOP + "/support/hostmap.1"
-OWN_PAGE = {"httxt2dbm": TOP + "/support/hostmap-httxt2dbm.1"}
+COMPLETION = TOP + "/support/hostmap/hostmap.bash-completion"
+MANUAL = TOP + "/support/hostmap/hostmap.1"
+OWN_PAGE = {"httxt2dbm": TOP + "/support/hostmap/hostmap-httxt2dbm.1"}
 """Verbs whose options stand in a page of their own."""
 
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")

@@ -14,7 +14,7 @@
 
 #include "apr_strings.h"
 
-#include "hostmap_writer.h"
+#include "hostmap/store/hostmap_writer.h"
 #include "suites.h"
 
 apr_pool_t *folder_pool;

@@ -11,7 +11,7 @@
 
 #include "apr_pools.h"
 
-#include "hostmap.h"
+#include "hostmap/hostmap.h"
 
 /** Set by folder_setup(): a pool, and the folder's path. */
 extern apr_pool_t *folder_pool;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "folder.h"
-#include "hostmap_cache.h"
+#include "hostmap/store/hostmap_cache.h"
 #include "suites.h"
 
 static hostmap_cache *cache;

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hostmap_entry.h"
-#include "hostmap_option.h"
+#include "base/url.h"
+#include "hostmap/hostmap_entry.h"
+#include "base/option.h"
 #include "suites.h"
 #include "vectors.h"
 
@@ -26,10 +27,10 @@ static void add_options(char *answer, const hostmap_entry *entry)
     hostmap_bad bad;
     apr_status_t rv;
 
-    if (entry->flags & HOSTMAP_ENTRY_NOCANON) {
+    if (entry->flags & HOSTMAP_FLAG_NOCANON) {
         vector_add(answer, " nocanon");
     }
-    if (entry->flags & HOSTMAP_ENTRY_NOQUERY) {
+    if (entry->flags & HOSTMAP_FLAG_NOQUERY) {
         vector_add(answer, " noquery");
     }
     while ((rv = hostmap_option_next(&option, &words, &bad))

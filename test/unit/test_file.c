@@ -14,8 +14,8 @@
 #include "apr_strings.h"
 
 #include "folder.h"
-#include "hostmap_guard.h"
-#include "hostmap_writer.h"
+#include "hostmap/store/hostmap_guard.h"
+#include "hostmap/store/hostmap_writer.h"
 #include "suites.h"
 
 static const char *const types[] = { "lmdb", "sdbm", "gdbm", "db" };

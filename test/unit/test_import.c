@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import_core.h"
+#include "entries/import_core.h"
 #include "suites.h"
 #include "vectors.h"
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "hostmap_key.h"
+#include "hostmap/hostmap_key.h"
 #include "suites.h"
 #include "vectors.h"
 

@@ -11,7 +11,7 @@
 #include "apr_thread_proc.h"
 
 #include "guard.h"
-#include "known_core.h"
+#include "express/value_cache_core.h"
 #include "suites.h"
 
 #define THREADS 16

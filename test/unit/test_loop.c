@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "guard.h"
-#include "loop_core.h"
+#include "express/loop_core.h"
 #include "suites.h"
 #include "vectors.h"
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "hostmap_match.h"
+#include "hostmap/hostmap_match.h"
 #include "suites.h"
 #include "vectors.h"
 

@@ -10,7 +10,7 @@
 #include "apr_atomic.h"
 #include "apr_thread_proc.h"
 
-#include "memory_core.h"
+#include "express/loop_memory_core.h"
 #include "suites.h"
 
 #define NOW    (APR_INT64_C(1700000000) * APR_USEC_PER_SEC)

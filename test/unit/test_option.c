@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hostmap_option.h"
+#include "base/option.h"
 #include "suites.h"
 #include "vectors.h"
 

@@ -14,7 +14,7 @@
 #include "apr_thread_mutex.h"
 #include "apr_thread_proc.h"
 
-#include "pool_core.h"
+#include "pool/pool_core.h"
 #include "suites.h"
 
 #define SEC APR_INT64_C(1000000)

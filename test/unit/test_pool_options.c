@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "guard.h"
-#include "options_core.h"
+#include "pool/pool_options_core.h"
 #include "suites.h"
 
 #define WORDS_MAX 2048

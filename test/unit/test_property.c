@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "folder.h"
-#include "hostmap_match.h"
-#include "hostmap_writer.h"
+#include "hostmap/hostmap_match.h"
+#include "hostmap/store/hostmap_writer.h"
 #include "suites.h"
 
 #define SEED            UINT64_C(0x5377626f61726431)

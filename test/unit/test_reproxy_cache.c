@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "cache_core.h"
+#include "reproxy/reproxy_cache_core.h"
 #include "guard.h"
 #include "suites.h"
 #include "vectors.h"

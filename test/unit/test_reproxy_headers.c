@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "guard.h"
-#include "headers_core.h"
+#include "reproxy/reproxy_headers_core.h"
 #include "suites.h"
 #include "vectors.h"
 

@@ -12,7 +12,7 @@
 #include "apr_uri.h"
 
 #include "suites.h"
-#include "url_core.h"
+#include "reproxy/reproxy_url_core.h"
 #include "vectors.h"
 
 #define STR_ARGS(str) (int)(str).len, (str).ptr

@@ -12,7 +12,7 @@
 #include "apr_strings.h"
 
 #include "guard.h"
-#include "reverse_core.h"
+#include "express/reverse_core.h"
 #include "suites.h"
 #include "vectors.h"
 

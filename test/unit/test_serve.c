@@ -17,7 +17,8 @@
 #include "apr_thread_proc.h"
 
 #include "folder.h"
-#include "hostmap_writer.h"
+#include "base/limit.h"
+#include "hostmap/store/hostmap_writer.h"
 #include "suites.h"
 
 #define INTERVAL apr_time_from_msec(10)

@@ -9,7 +9,7 @@
 
 #include "guard.h"
 #include "suites.h"
-#include "target_core.h"
+#include "express/target_core.h"
 #include "vectors.h"
 
 static apr_pool_t *pool;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "hostmap_text.h"
+#include "hostmap/hostmap_text.h"
 #include "suites.h"
 #include "vectors.h"
 

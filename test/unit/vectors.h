@@ -16,7 +16,7 @@
 
 #include "apr_errno.h"
 
-#include "hostmap_key.h"
+#include "hostmap/hostmap_key.h"
 
 /** Longest answer. */
 #define VECTOR_ANSWER 8192

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file option.h
+ * @brief The key=value words after a backend URL: ProxyPass's names and units.
+ *
+ * One table (option.c) says which names there are and what values they
+ * take; the map tool checks entries with it, the modules read them with it.
+ * Pure: no allocation, no I/O, any thread.
+ */
+
+#ifndef BASE_OPTION_H
+#define BASE_OPTION_H
+
+#include "apr.h"
+#include "apr_errno.h"
+
+#include "scan.h"
+
+/** ProxyPass's flags: words without a value. */
+#define HOSTMAP_FLAG_NOCANON 0x1
+#define HOSTMAP_FLAG_NOQUERY 0x2
+
+typedef enum {
+    HOSTMAP_OPTION_INT,     /**< number: what the name says */
+    HOSTMAP_OPTION_TIME,    /**< number: microseconds */
+    HOSTMAP_OPTION_SWITCH,  /**< number: 1 on, 0 off, 2 auto (flushpackets) */
+    HOSTMAP_OPTION_TEXT     /**< text */
+} hostmap_option_kind;
+
+/** A row of the table. */
+typedef struct hostmap_option_def {
+    const char *name;
+    hostmap_option_kind kind;
+    /** TIME: microseconds of a bare number; else 1 */
+    apr_int64_t unit;
+    /** range of number (in number's own unit), or of the text's length.  A
+     *  size may also be 0, the system's default; the -1 of addressttl stands
+     *  for ever and is no microsecond */
+    apr_int64_t min, max;
+    /** for people, and the reason of a bad value: "acquire takes a time of at
+     *  least one millisecond" */
+    const char *expected;
+} hostmap_option_def;
+
+typedef struct hostmap_option {
+    const hostmap_option_def *def;
+    apr_int64_t number;
+    hostmap_str text;       /**< the value as written */
+} hostmap_option;
+
+/** All rows, ended by one with a NULL name. */
+extern const hostmap_option_def hostmap_options[];
+
+/** The row of a name, case-insensitive as in ProxyPass; NULL: none. */
+const hostmap_option_def *hostmap_option_find(const char *name,
+                                              apr_size_t len);
+
+/**
+ * Take the next key=value word of entry->words; flags are passed over.
+ * @param words the words not yet read; moved behind the word that was read
+ * @return APR_SUCCESS; APR_EOF when there is none; APR_EINVAL with bad set
+ *         (bad->pos counts from the words->ptr of the call)
+ */
+apr_status_t hostmap_option_next(hostmap_option *option, hostmap_str *words,
+                                 hostmap_bad *bad);
+
+/** The HOSTMAP_FLAG_ bit of a flag, 0 for any other word. */
+unsigned hostmap_option_flag(hostmap_str word);
+
+/** Read one key=value word. */
+apr_status_t hostmap_option_read(hostmap_option *option, hostmap_str word,
+                                 const hostmap_scan *scan);
+
+#endif /* BASE_OPTION_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file own_pool.c
+ * @brief A pool with neither a parent nor an allocator that others use.
+ */
+
+#include "own_pool.h"
+
+#include "apr_allocator.h"
+
+apr_status_t hostmap_pool_create(apr_pool_t **pool)
+{
+    apr_allocator_t *allocator;
+    apr_status_t rv;
+
+    rv = apr_allocator_create(&allocator);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create_ex(pool, NULL, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *pool);
+    return APR_SUCCESS;
+}

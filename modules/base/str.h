@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file str.h
+ * @brief Bytes of a buffer that somebody else owns, and what is wrong with one.
+ *
+ * The names of base/ begin with hostmap_ like those of the map library: both
+ * are linked into modules, beside other people's names.
+ */
+
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include "apr.h"
+
+/** Some bytes of a buffer that somebody else owns; not terminated. */
+typedef struct hostmap_str {
+    const char *ptr;
+    apr_size_t len;
+} hostmap_str;
+
+/** What is wrong with a piece of text, and where. */
+typedef struct hostmap_bad {
+    /** static text, lower case, for "KEY: reason" */
+    const char *reason;
+    /** offset of the first byte that is wrong */
+    apr_size_t pos;
+} hostmap_bad;
+
+/** The bytes of a buffer as a hostmap_str. */
+static inline hostmap_str hostmap_str_of(const char *ptr, apr_size_t len)
+{
+    hostmap_str str;
+
+    str.ptr = ptr;
+    str.len = len;
+    return str;
+}
+
+#endif /* BASE_STR_H */

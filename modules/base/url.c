@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The front of a URL, and the schemes that mod_proxy has a handler for.
+ */
+
+#include <string.h>
+
+#include "apr_cstr.h"
+
+#include "url.h"
+
+typedef struct url_scheme {
+    hostmap_str name;
+    apr_port_t port;
+} url_scheme;
+
+#define SCHEME(name, port) { { name, sizeof(name) - 1 }, port }
+
+/** Those that are met most often come first. */
+static const url_scheme url_schemes[] = {
+    SCHEME("http", 80),
+    SCHEME("https", 443),
+    SCHEME("ws", 80),
+    SCHEME("wss", 443),
+    SCHEME("h2c", 80),
+    SCHEME("h2", 443),
+    SCHEME("fcgi", 8000),
+    SCHEME("scgi", 4000),
+    SCHEME("uwsgi", 3031),
+    SCHEME("ajp", 8009),
+    SCHEME("ftp", 21),
+    SCHEME("balancer", 0)
+};
+
+#define SCHEMES (sizeof(url_schemes) / sizeof(url_schemes[0]))
+
+static const url_scheme *url_scheme_find(hostmap_str scheme)
+{
+    apr_size_t i;
+
+    for (i = 0; i < SCHEMES; i++) {
+        const hostmap_str *name = &url_schemes[i].name;
+
+        if (scheme.len == name->len
+            && apr_cstr_casecmpn(scheme.ptr, name->ptr, name->len) == 0) {
+            return &url_schemes[i];
+        }
+    }
+    return NULL;
+}
+
+apr_port_t hostmap_scheme_port(hostmap_str scheme)
+{
+    const url_scheme *known = url_scheme_find(scheme);
+
+    return known ? known->port : 0;
+}
+
+int hostmap_scheme_known(hostmap_str scheme)
+{
+    return url_scheme_find(scheme) != NULL;
+}
+
+/** Reads `[v6]` or a name; tail: what is left of the authority. */
+static apr_status_t url_host(hostmap_str *host, hostmap_str *tail,
+                              hostmap_str authority,
+                              const hostmap_scan *scan)
+{
+    if (authority.len > 0 && authority.ptr[0] == '[') {
+        *host = hostmap_scan_behind(authority, 1);
+        host->len = hostmap_scan_before(*host, ']');
+        if (host->len + 1 == authority.len || !hostmap_scan_ipv6(*host)) {
+            return hostmap_scan_fail(scan, host->ptr,
+                                     "expected an IPv6 address and `]`");
+        }
+        *tail = hostmap_scan_behind(authority, host->len + 2);
+        return APR_SUCCESS;
+    }
+
+    *host = authority;
+    host->len = hostmap_scan_while(authority, HOSTMAP_SCAN_NAME);
+    *tail = hostmap_scan_behind(authority, host->len);
+    if (tail->len > 0 && tail->ptr[0] != ':') {
+        return hostmap_scan_fail(scan, tail->ptr,
+                                 "expected letters, digits, `.`, `_` or "
+                                 "`-` in the host");
+    }
+    if (host->len == 0) {
+        return hostmap_scan_fail(scan, host->ptr, "expected a host");
+    }
+    if (host->len > HOSTMAP_SCAN_HOST_MAX) {
+        return hostmap_scan_fail(scan, host->ptr + HOSTMAP_SCAN_HOST_MAX,
+                                 "the host is longer than 255 bytes");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t url_authority(hostmap_url *url, hostmap_str authority,
+                                   const hostmap_scan *scan)
+{
+    hostmap_str tail;
+    apr_status_t rv = url_host(&url->host, &tail, authority, scan);
+
+    if (rv != APR_SUCCESS || tail.len == 0) {
+        return rv;
+    }
+    if (tail.ptr[0] != ':') {
+        return hostmap_scan_fail(scan, tail.ptr,
+                                 "expected a port or a path behind `]`");
+    }
+    tail = hostmap_scan_behind(tail, 1);
+    if (!hostmap_scan_port(&url->port, tail)) {
+        return hostmap_scan_fail(scan, tail.ptr,
+                                 "the port is not a number of 1 to 65535");
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t hostmap_scan_url(hostmap_url *url, hostmap_str text,
+                              const char *no_scheme,
+                              const hostmap_scan *scan)
+{
+    hostmap_str authority, tail;
+    const char *user;
+    apr_status_t rv;
+
+    url->scheme = text;
+    url->scheme.len = hostmap_scan_until(text, HOSTMAP_SCAN_COLON
+                                         | HOSTMAP_SCAN_SLASH);
+    url->port = 0;
+    tail = hostmap_scan_behind(text, url->scheme.len);
+    if (url->scheme.len == 0 || tail.len < 3
+        || memcmp(tail.ptr, "://", 3) != 0) {
+        return hostmap_scan_fail(scan, text.ptr, no_scheme);
+    }
+
+    authority = hostmap_scan_behind(tail, 3);
+    authority.len = hostmap_scan_until(authority, HOSTMAP_SCAN_SLASH
+                                       | HOSTMAP_SCAN_QUERY);
+    url->rest = hostmap_scan_behind(tail, 3 + authority.len);
+    rv = url_authority(url, authority, scan);
+    if (rv == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    /* no host and no port holds an @: it explains whatever is wrong */
+    user = memchr(authority.ptr, '@', authority.len);
+    return user ? hostmap_scan_fail(scan, user,
+                                    "a user name in a URL is refused") : rv;
+}

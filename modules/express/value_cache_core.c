@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A place for each value, by a hash of it.  Whoever finds the place taken, by
+ * another thread or another value that has just been met, parses.
+ */
+
+#include "value_cache_core.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+
+static void known_move(hostmap_str *str, const char *from, const char *to)
+{
+    if (str->ptr) {
+        str->ptr = to + (str->ptr - from);
+    }
+}
+
+/* An entry refers to bytes; have it refer to equal ones elsewhere. */
+static void known_copy(hostmap_entry *entry, const known_slot *slot,
+                       const char *value)
+{
+    *entry = slot->entry;
+    known_move(&entry->socket, slot->value, value);
+    known_move(&entry->url, slot->value, value);
+    known_move(&entry->scheme, slot->value, value);
+    known_move(&entry->host, slot->value, value);
+    known_move(&entry->path, slot->value, value);
+    known_move(&entry->words, slot->value, value);
+}
+
+/* With the slot to ourselves. */
+static apr_status_t known_ask(known_slot *slot, hostmap_entry *entry,
+                              const char *value, apr_size_t len,
+                              hostmap_bad *bad)
+{
+    apr_status_t rv;
+
+    if (slot->len != len || memcmp(slot->value, value, len) != 0) {
+        memcpy(slot->value, value, len);
+        rv = hostmap_entry_parse(&slot->entry, slot->value, len, bad);
+        slot->len = rv == APR_SUCCESS ? len : 0;
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    known_copy(entry, slot, value);
+    return APR_SUCCESS;
+}
+
+apr_status_t known_parse(known_values *known, hostmap_entry *entry,
+                         const char *value, apr_size_t len, hostmap_bad *bad)
+{
+    known_slot *slot;
+    apr_status_t rv;
+
+    if (len == 0 || len > KNOWN_VALUE_MAX) {
+        return hostmap_entry_parse(entry, value, len, bad);
+    }
+    slot = &known->slots[hostmap_hash(value, len) % KNOWN_SLOTS];
+    if (__atomic_exchange_n(&slot->busy, 1, __ATOMIC_ACQUIRE)) {
+        return hostmap_entry_parse(entry, value, len, bad);
+    }
+    rv = known_ask(slot, entry, value, len, bad);
+    __atomic_store_n(&slot->busy, 0, __ATOMIC_RELEASE);
+    return rv;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_key.h
+ * @brief Keys of a map: host names, in the one spelling that is stored, with
+ *        wildcards and paths.
+ *
+ * Pure: no allocation, no I/O, any thread.  A name is what httpd presents as
+ * the name of a request's host: lower case, no port, no trailing dot, IPv6
+ * without brackets, internationalised names in punycode.
+ */
+
+#ifndef HOSTMAP_KEY_H
+#define HOSTMAP_KEY_H
+
+#include "apr.h"
+#include "apr_errno.h"
+
+#include "base/str.h"
+
+/** Longest key in bytes, for every type of map (LMDB's limit). */
+#define HOSTMAP_KEY_MAX 511
+
+/**
+ * Write the stored spelling of a host name.
+ * Lower-cases, cuts a port (":8080"), one trailing dot and the brackets of an
+ * IPv6 literal.
+ * @param key room for HOSTMAP_KEY_MAX + 1 bytes; terminated with NUL
+ * @param len set to the length of the key
+ * @param host the name as a client, an administrator or httpd spells it
+ * @param host_len its length; NUL bytes inside are refused
+ * @param bad set on failure, may be NULL
+ * @return APR_SUCCESS; APR_EINVAL for a name that no request can have: empty,
+ *         longer than HOSTMAP_KEY_MAX, an empty label, a byte outside
+ *         [A-Za-z0-9._-] (outside brackets or a bare IPv6 literal), a port
+ *         that is not a number of 1 to 65535
+ */
+apr_status_t hostmap_key_host(char *key, apr_size_t *len,
+                              const char *host, apr_size_t host_len,
+                              hostmap_bad *bad);
+
+/* ---- keys of more than one name ---------------------------------------- */
+
+/** Longest `*.a.b.c`: so many labels behind the star. */
+#define HOSTMAP_PARENTS_MAX     16
+/** Longest `host/a/b/c`: so many segments. */
+#define HOSTMAP_SEGMENTS_MAX    16
+
+/** What a map holds besides whole names, as bits: what a reader has to look
+ *  for. */
+#define HOSTMAP_MARK_WILDCARD   0x1     /**< `*`, `*.example.com` */
+#define HOSTMAP_MARK_PATH       0x2     /**< `www.example.com/blog` */
+
+/**
+ * Check that a key is spelled as it is looked up, for builders of maps: the
+ * error says what to write instead.
+ *
+ * A key is a host key, or a host key and a path.  A host key is a name as
+ * hostmap_key_host() writes it, `*.` and such a name, or `*`.  A path is
+ * decoded and normalised: `/` and segments between single slashes, none of
+ * them `.` or `..`, no slash at the end (`/blog` stands for /blog, /blog/ and
+ * all below), no bytes that would make it look encoded, like a pattern or like
+ * more than a path (`%`, `*`, `?`, `#`), no blanks and control bytes.
+ * @return APR_SUCCESS; APR_EINVAL with bad set.  Also refused: names that are
+ *         not lower case, that carry a port, brackets or a trailing dot, that
+ *         hold bytes outside ASCII (write punycode), more labels or segments
+ *         than HOSTMAP_PARENTS_MAX and HOSTMAP_SEGMENTS_MAX
+ */
+apr_status_t hostmap_key_check(const char *key, apr_size_t len,
+                               hostmap_bad *bad);
+
+/** Length of the host key that a key begins with; len when it has no path. */
+apr_size_t hostmap_key_host_len(const char *key, apr_size_t len);
+
+/** The HOSTMAP_MARK_ bits that a map with this key bears. */
+unsigned hostmap_key_marks(const char *key, apr_size_t len);
+
+/** Remembers which host keys there were, of keys that come sorted by bytes.
+ *  Zero it. */
+typedef struct hostmap_key_order {
+    /** the last key; those of its beginnings that were keys */
+    char key[HOSTMAP_KEY_MAX];
+    apr_size_t len;
+    unsigned char seen[HOSTMAP_KEY_MAX + 1];
+} hostmap_key_order;
+
+/**
+ * Take the next key: a path key needs its host key, which sorts before it.
+ * All keys between the two begin with the host key, so that remembering the
+ * beginnings of the last key is enough.
+ * @return 1; 0 when key is a path key whose host key was not there
+ */
+int hostmap_key_order_add(hostmap_key_order *order,
+                          const char *key, apr_size_t len);
+
+/**
+ * Write the path of a URL as httpd has it when it looks a map up: without
+ * query, decoded, slashes merged, dot segments gone.
+ * @param path room for in_len bytes
+ * @param in begins with a slash
+ * @return APR_SUCCESS; APR_EINVAL with bad set for what httpd refuses: an
+ *         escape that is not two hexadecimal digits, an encoded NUL or slash,
+ *         dot segments that lead above the root
+ */
+apr_status_t hostmap_path_normalise(char *path, apr_size_t *len,
+                                    const char *in, apr_size_t in_len,
+                                    hostmap_bad *bad);
+
+#endif /* HOSTMAP_KEY_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_copy.h
+ * @brief What a new file takes over from the one that it replaces: its bytes,
+ *        and who may do what with it.  For the library, and for the texts of
+ *        the tool.
+ */
+
+#ifndef HOSTMAP_COPY_H
+#define HOSTMAP_COPY_H
+
+#include "hostmap/hostmap.h"
+
+/**
+ * Copy all of a file into an empty one.  Shares the blocks where the file
+ * system can, keeps holes, and has the disk begin to write meanwhile.
+ * @param to,from descriptors; their offsets do not matter
+ * @param name what the new file is called in messages
+ */
+apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
+                                hostmap_reason *why);
+
+/**
+ * Give a file the owner, group, mode, ACL and SELinux context of another one,
+ * or mode 0644 when there is none, and flush it to the disk.
+ *
+ * Who is not root may not be able to keep owner or group.  The group that the
+ * file gets instead has no more rights than everybody.  When those who could
+ * read the old file could then not read the new one, this fails.
+ * @param name the file
+ * @param like the other one, or a name that leads nowhere
+ */
+apr_status_t hostmap_copy_rights(const char *name, const char *like,
+                                 hostmap_reason *why);
+
+/**
+ * Are there fewer bytes left for this process on the disk of a file or folder?
+ * 0 as well where the file system does not say.
+ */
+int hostmap_disk_has_less(const char *path, apr_uint64_t bytes);
+
+#endif /* HOSTMAP_COPY_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file hostmap_file.c
+ * @brief One map file as it is now: open, look up, list, close.
+ *
+ * What all types have in common stands here; the rest is the provider's.
+ */
+
+#include "hostmap_provider.h"
+
+#include <string.h>
+
+#include "base/own_pool.h"
+
+#include "apr_strings.h"
+
+/* A file that is replaced again and again while it is opened. */
+#define OPEN_TRIES 5
+
+static apr_status_t file_open_once(hostmap_file *file,
+                                   const hostmap_provider *provider,
+                                   hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    file->provider = provider;
+    rv = hostmap_names_of(&file->names, provider, file->path, file->pool,
+                          why);
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_id_of(&file->id, &file->names, file->pool, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = provider->open(file, why);
+    }
+    return rv;
+}
+
+apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
+                               const char *type, apr_pool_t *pool,
+                               hostmap_reason *why)
+{
+    const hostmap_provider *provider;
+    hostmap_file *file;
+    apr_pool_t *own;
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
+
+    for (tries = 0; tries < OPEN_TRIES && rv == HOSTMAP_ESTALE; tries++) {
+        rv = hostmap_provider_of(&provider, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        /* the last thread that uses a file closes it, whichever that is; and
+         * apr_dbm keeps its drivers in the topmost parent of the pool that it
+         * is first called with */
+        rv = hostmap_pool_create(&own);
+        if (rv != APR_SUCCESS) {
+            return hostmap_because(why, rv, "cannot make a pool");
+        }
+        file = apr_pcalloc(own, sizeof(*file));
+        file->pool = own;
+        file->path = apr_pstrdup(own, path);
+        rv = file_open_once(file, provider, why);
+        if (rv != APR_SUCCESS) {
+            apr_pool_destroy(own);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        *out = file;
+    }
+    return rv;
+}
+
+void hostmap_file_close(hostmap_file *file)
+{
+    file->provider->close(file);
+    apr_pool_destroy(file->pool);
+}
+
+apr_status_t hostmap_file_fetch(hostmap_file *file,
+                                const char *key, apr_size_t key_len,
+                                const char **value, apr_size_t *value_len,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    return file->provider->fetch(file, key, key_len, value, value_len, pool,
+                                 why);
+}
+
+apr_status_t hostmap_file_marks(hostmap_file *file, unsigned *marks,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    const char *value;
+    apr_size_t value_len;
+    apr_status_t rv;
+
+    *marks = 0;
+    rv = file->provider->fetch(file, HOSTMAP_MARK_KEY, HOSTMAP_MARK_KEY_LEN,
+                               &value, &value_len, pool, why);
+    if (rv == APR_SUCCESS) {
+        *marks = hostmap_mark_read(value, value_len);
+        file->marked = 1;
+    }
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
+typedef struct each_state {
+    hostmap_each_fn *fn;
+    void *baton;
+} each_state;
+
+static apr_status_t each_but_mark(void *baton, const char *key,
+                                  apr_size_t key_len, const char *value,
+                                  apr_size_t value_len)
+{
+    each_state *state = baton;
+
+    if (hostmap_mark_is(key, key_len)) {
+        return APR_SUCCESS;
+    }
+    return state->fn(state->baton, key, key_len, value, value_len);
+}
+
+apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
+                               void *baton, apr_pool_t *pool,
+                               hostmap_reason *why)
+{
+    each_state state = { fn, baton };
+
+    return file->provider->each(file, each_but_mark, &state, pool, why);
+}
+
+struct hostmap_cursor {
+    const hostmap_provider *provider;
+    void *ctx;
+};
+
+apr_status_t hostmap_cursor_open(hostmap_cursor **out, hostmap_file *file,
+                                 apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_cursor *cursor = apr_palloc(pool, sizeof(*cursor));
+
+    if (!file->provider->cursor_open) {
+        return hostmap_because(why, APR_ENOTIMPL, "type %s has no order",
+                               file->provider->name);
+    }
+    *out = cursor;
+    cursor->provider = file->provider;
+    return file->provider->cursor_open(&cursor->ctx, file, pool, why);
+}
+
+apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
+                                 hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    do {
+        rv = cursor->provider->cursor_next(cursor->ctx, pair, why);
+    } while (rv == APR_SUCCESS && hostmap_mark_is(pair->key, pair->key_len));
+    return rv;
+}
+
+void hostmap_cursor_close(hostmap_cursor *cursor)
+{
+    cursor->provider->cursor_close(cursor->ctx);
+}
+
+void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
+{
+    memset(stat, 0, sizeof(*stat));
+    stat->type = file->provider->name;
+    stat->size = file->id.size;
+    stat->mtime = file->id.mtime;
+    file->provider->stat(file, stat);
+    if (file->marked && stat->entries > 0) {
+        stat->entries--;
+    }
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap_stream.c: the entries of a map or of a text in the order of their
+ * keys, and the comparison of two such.
+ */
+
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "progress.h"
+#include "sort.h"
+#include "tool.h"
+
+/* Entries that have to be sorted are collected in so much memory. */
+#define ROOM_BYTES ((apr_size_t)32 << 20)
+
+struct stream {
+    /* one of the three */
+    hostmap_cursor *cursor;
+    sorter *sorted;
+    source *text;
+
+    hostmap_file *file;
+    char *room;
+    apr_size_t used;
+    apr_size_t count;
+    progress p;
+};
+
+static apr_status_t stream_close(void *data)
+{
+    stream *s = data;
+
+    free(s->room);
+    if (s->cursor) {
+        hostmap_cursor_close(s->cursor);
+    }
+    if (s->file) {
+        hostmap_file_close(s->file);
+    }
+
+    return APR_SUCCESS;
+}
+
+/* ---- maps -------------------------------------------------------------- */
+
+/* hostmap_each_fn */
+static apr_status_t collect(void *baton, const char *key, apr_size_t key_len,
+                            const char *value, apr_size_t value_len)
+{
+    stream *s = baton;
+    table_entry e;
+    apr_status_t rv;
+
+    if (key_len + value_len > ROOM_BYTES) {
+        return APR_ENOMEM;
+    }
+    if (s->used + key_len + value_len > ROOM_BYTES
+        || sort_is_full(s->sorted)) {
+        rv = sort_flush(s->sorted);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        s->used = 0;
+    }
+    memset(&e, 0, sizeof(e));
+    e.key = s->room + s->used;
+    e.key_len = (apr_uint32_t)key_len;
+    e.value_at = e.key_len;
+    e.value_len = (apr_uint32_t)value_len;
+    memcpy(s->room + s->used, key, key_len);
+    memcpy(s->room + s->used + key_len, value, value_len);
+    s->used += key_len + value_len;
+    s->count++;
+    progress_row(&s->p, 0);
+    table_add(sort_table(s->sorted), &e);
+
+    return APR_SUCCESS;
+}
+
+static apr_status_t sort_all(stream *s, const char *path, apr_pool_t *pool,
+                             hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    s->sorted = sort_create(pool);
+    s->room = malloc(ROOM_BYTES);
+    if (!s->room) {
+        return APR_ENOMEM;
+    }
+    progress_begin(&s->p, path, 0);
+    rv = hostmap_file_each(s->file, collect, s, pool, why);
+    progress_end(&s->p);
+
+    return rv == APR_SUCCESS ? sort_finish(s->sorted) : rv;
+}
+
+static apr_status_t map_open(stream *s, const char *path, const char *type,
+                             apr_pool_t *pool, hostmap_reason *why)
+{
+    hostmap_stat stat;
+    apr_status_t rv;
+
+    rv = tool_open_map(&s->file, path, type, pool, why);
+    if (rv != APR_SUCCESS) {
+        s->file = NULL;
+        return rv;
+    }
+    rv = hostmap_cursor_open(&s->cursor, s->file, pool, why);
+    if (rv != APR_SUCCESS) {
+        s->cursor = NULL;
+    }
+    if (rv == APR_ENOTIMPL) {
+        why->text[0] = '\0';
+        rv = sort_all(s, path, pool, why);
+    }
+    else {
+        hostmap_file_stat(s->file, &stat);
+        s->count = stat.entries > 0 ? (apr_size_t)stat.entries : 0;
+    }
+
+    return rv;
+}
+
+apr_status_t stream_map(stream **out, const char *path, const char *type,
+                        apr_pool_t *pool, hostmap_reason *why)
+{
+    apr_status_t rv = HOSTMAP_ESTALE;
+    int tries;
+
+    for (tries = 0; tries < TOOL_READ_TRIES && rv == HOSTMAP_ESTALE;
+         tries++) {
+        stream *s = apr_pcalloc(pool, sizeof(*s));
+
+        apr_pool_cleanup_register(pool, s, stream_close,
+                                  apr_pool_cleanup_null);
+        rv = map_open(s, path, type, pool, why);
+        if (rv != APR_SUCCESS) {
+            apr_pool_cleanup_run(pool, s, stream_close);
+        }
+        *out = s;
+    }
+
+    return rv;
+}
+
+/* ---- both -------------------------------------------------------------- */
+
+stream *stream_text(source *text, apr_pool_t *pool)
+{
+    stream *s = apr_pcalloc(pool, sizeof(*s));
+
+    s->text = text;
+
+    return s;
+}
+
+apr_size_t stream_count(const stream *s)
+{
+    return s->text ? source_count(s->text) : s->count;
+}
+
+static apr_status_t next_sorted(stream *s, hostmap_pair *pair)
+{
+    table_entry e;
+    apr_status_t rv = sort_next(s->sorted, &e);
+
+    if (rv == APR_SUCCESS) {
+        pair->key = e.key;
+        pair->key_len = e.key_len;
+        pair->value = e.key + e.value_at;
+        pair->value_len = e.value_len;
+    }
+
+    return rv;
+}
+
+static apr_status_t next_of_text(stream *s, hostmap_pair *pair)
+{
+    source_entry e;
+    apr_status_t rv;
+
+    if (!source_next(s->text, &e)) {
+        rv = source_status(s->text);
+        return rv == APR_SUCCESS ? APR_EOF : rv;
+    }
+    pair->key = e.key;
+    pair->key_len = e.key_len;
+    pair->value = e.value;
+    pair->value_len = e.value_len;
+
+    return APR_SUCCESS;
+}
+
+apr_status_t stream_next(stream *s, hostmap_pair *pair, hostmap_reason *why)
+{
+    if (s->cursor) {
+        return hostmap_cursor_next(s->cursor, pair, why);
+    }
+    why->text[0] = '\0';
+
+    return s->sorted ? next_sorted(s, pair) : next_of_text(s, pair);
+}
+
+/* ---- comparing --------------------------------------------------------- */
+
+static apr_status_t old_next(comparison *c, hostmap_reason *why)
+{
+    apr_status_t rv = c->old ? stream_next(c->old, &c->at, why) : APR_EOF;
+
+    c->has = rv == APR_SUCCESS;
+
+    return rv == APR_EOF ? APR_SUCCESS : rv;
+}
+
+apr_status_t compare_begin(comparison *c, stream *old, compare_fn *fn,
+                           void *baton, hostmap_reason *why)
+{
+    memset(c, 0, sizeof(*c));
+    c->old = old;
+    c->fn = fn;
+    c->baton = baton;
+
+    return old_next(c, why);
+}
+
+static void say(comparison *c, const hostmap_pair *old,
+                const hostmap_pair *new)
+{
+    if (c->fn) {
+        c->fn(c->baton, old, new);
+    }
+}
+
+static apr_status_t old_removed(comparison *c, hostmap_reason *why)
+{
+    c->removed++;
+    say(c, &c->at, NULL);
+
+    return old_next(c, why);
+}
+
+static int key_order(const hostmap_pair *a, const hostmap_pair *b)
+{
+    apr_size_t shorter = a->key_len < b->key_len ? a->key_len : b->key_len;
+    int diff = memcmp(a->key, b->key, shorter);
+
+    if (diff == 0 && a->key_len != b->key_len) {
+        diff = a->key_len < b->key_len ? -1 : 1;
+    }
+
+    return diff;
+}
+
+apr_status_t compare_new(comparison *c, const hostmap_pair *new,
+                         hostmap_reason *why)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int order = 1;
+
+    while (c->has && rv == APR_SUCCESS
+           && (order = key_order(&c->at, new)) < 0) {
+        rv = old_removed(c, why);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!c->has || order > 0) {
+        c->added++;
+        say(c, NULL, new);
+        return APR_SUCCESS;
+    }
+    if (c->at.value_len == new->value_len
+        && memcmp(c->at.value, new->value, new->value_len) == 0) {
+        c->same++;
+    }
+    else {
+        c->changed++;
+        say(c, &c->at, new);
+    }
+
+    return old_next(c, why);
+}
+
+apr_status_t compare_end(comparison *c, hostmap_reason *why)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (c->has && rv == APR_SUCCESS) {
+        rv = old_removed(c, why);
+    }
+
+    return rv;
+}

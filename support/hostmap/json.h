@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file json.h
+ * @brief One JSON object on one line of standard output.
+ *
+ *     json_begin(); json_text("host", ...); json_number(...); json_end();
+ *
+ * Numbers are those of C; texts are written as UTF-8, and bytes that are none
+ * become U+FFFD, so that every reader takes the line.
+ */
+
+#ifndef HOSTMAP_JSON_H
+#define HOSTMAP_JSON_H
+
+#include "apr.h"
+
+typedef struct json {
+    /** something stands before the next member */
+    int more;
+} json;
+
+/** Begin an object. */
+void json_begin(json *j);
+
+/** A member that is a text; NULL: null. */
+void json_text(json *j, const char *name, const char *text, apr_size_t len);
+
+/** The same of a text that ends with NUL. */
+void json_string(json *j, const char *name, const char *text);
+
+void json_number(json *j, const char *name, apr_int64_t number);
+
+/** Three digits behind the point. */
+void json_fraction(json *j, const char *name, double number);
+
+/** true or false */
+void json_truth(json *j, const char *name, int truth);
+
+/** An array of texts, ended by NULL. */
+void json_strings(json *j, const char *name, const char *const *texts);
+
+/** End the object and the line. */
+void json_end(json *j);
+
+#endif /* HOSTMAP_JSON_H */

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap.c: the tool that makes, reads and checks maps.  Here are the table
+ * of verbs, the command line and the help; what a verb does is in
+ * hostmap_VERB.c.
+ */
+
+#include "tool.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apr_general.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+
+#include "progress.h"
+
+#define OPTION_HELP  { "help", 'h', 0, NULL }
+#define OPTION_TYPE  { "type", 't', 1, NULL }
+#define OPTION_JSON  { "json", TOOL_OPT_JSON, 0, NULL }
+#define OPTION_QUIET { "quiet", TOOL_OPT_QUIET, 0, NULL }
+#define OPTION_MAX_REMOVED { "max-removed", TOOL_OPT_MAX_REMOVED, 1, NULL }
+#define OPTIONS_END  { NULL, 0, 0, NULL }
+
+static const apr_getopt_option_t reader_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTIONS_END
+};
+
+static const apr_getopt_option_t answer_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_JSON, OPTIONS_END
+};
+
+static const apr_getopt_option_t build_options[] = {
+    OPTION_HELP, OPTION_TYPE,
+    { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
+    { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTION_MAX_REMOVED, OPTION_JSON, OPTION_QUIET,
+    OPTIONS_END
+};
+
+static const apr_getopt_option_t check_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t stat_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_JSON, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t convert_options[] = {
+    OPTION_HELP, OPTION_TYPE,
+    { "from", TOOL_OPT_FROM, 1, NULL },
+    { "key", TOOL_OPT_KEY, 1, NULL },
+    { "value", TOOL_OPT_VALUE, 1, NULL },
+    { "value-format", TOOL_OPT_VALUE_FORMAT, 1, NULL },
+    { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
+    OPTION_MAX_REMOVED, OPTION_QUIET,
+    OPTIONS_END
+};
+
+static const apr_getopt_option_t change_options[] = {
+    OPTION_HELP, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t diff_options[] = {
+    OPTION_HELP, OPTION_JSON, OPTION_QUIET, OPTIONS_END
+};
+
+static const tool_verb verbs[] = {
+    { "build", tool_build, build_options, 2, 2,
+      "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json]\n"
+      "      [--quiet] SOURCE MAP",
+      "make a map from a text of `key value` lines",
+      "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
+      "a new file is made beside it and renamed over it.\n"
+      "\n"
+      "  -t TYPE      type of a new map: lmdb (also when nothing is said),\n"
+      "               sdbm, gdbm, ndbm, db or default (APR's).  A map that\n"
+      "               is there keeps its type.\n"
+      "  --dry-run    check everything and say what would change, write\n"
+      "               nothing\n"
+      "  --max-removed PERCENT\n"
+      "               write nothing if more than this part of the entries of\n"
+      "               the map that is there would go; not given: 50 if that\n"
+      "               has more than 100 entries\n"
+      "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
+      "               all but the first; otherwise nothing is written then\n"
+      "  --json       say what was done as one line for programs\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "check", tool_check, check_options, 1, 1,
+      "[-t TYPE] [--quiet] FILE",
+      "find what is wrong in a text or a map",
+      "FILE is a text, `-` (a text on standard input) or a map.\n"
+      "\n"
+      "  -t TYPE      FILE is a map of this type; otherwise its own marks\n"
+      "               tell, and a file without any is a text\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "get", tool_get, answer_options, 2, 3,
+      "[-t TYPE] [--json] MAP HOST [PATH]",
+      "show the entry that answers for a host and a path, and why",
+      "HOST and PATH may be written as in a URL: WWW.Example.com:8080\n"
+      "/blog/?page=2.  Exit status 2: the map has no entry for them.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
+      "  --json       one line for programs\n" },
+    { "list", tool_list, reader_options, 1, 2,
+      "[-t TYPE] MAP [HOST|*.SUFFIX]",
+      "print entries, sorted, as build reads them",
+      "HOST: the entry of this host only.  *.SUFFIX: those of all hosts below\n"
+      "SUFFIX.  Exit status 2: there is none.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+    { "set", tool_set, change_options, 2, INT_MAX,
+      "[--quiet] MAP KEY VALUE... | MAP -",
+      "add or change entries of a map",
+      "The words of VALUE are those of a line that `hostmap build` reads.\n"
+      "`-`: many entries, `key value` lines on standard input.  All or\n"
+      "nothing: when one is wrong, nothing is changed.  A copy of MAP is\n"
+      "changed and renamed over it.\n"
+      "\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "delete", tool_delete, change_options, 2, INT_MAX,
+      "[--quiet] MAP KEY... | MAP -",
+      "take entries out of a map",
+      "`-`: the first word of each line of standard input is a KEY, as\n"
+      "`hostmap list` prints them.  All or nothing.  Exit status 2: MAP has\n"
+      "no entry of one of the keys, and nothing was changed.\n"
+      "\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "diff", tool_diff, diff_options, 2, 2,
+      "[--json] [--quiet] OLD NEW",
+      "show what is different between two maps or texts",
+      "OLD and NEW are maps or texts, `-` is a text on standard input.  An\n"
+      "entry that is in one of them only is a line `-key value` or\n"
+      "`+key value`, one that is different is both; sorted, as `hostmap\n"
+      "apply` reads them.  Exit status 2: they differ.\n"
+      "\n"
+      "  --json       a line for programs for each key\n"
+      "  --quiet      no progress and no notes, only what is wrong\n" },
+    { "apply", tool_apply, change_options, 2, 2,
+      "[--quiet] MAP DIFF",
+      "change a map as `hostmap diff` says",
+      "DIFF is what `hostmap diff` printed, `-` is standard input.  All or\n"
+      "nothing: when MAP has not got an entry that a `-` line names, with its\n"
+      "value, or has one already that a `+` line adds, nothing is changed.\n"
+      "\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "stat", tool_stat, stat_options, 1, 1,
+      "[-t TYPE] [--json] [--quiet] MAP",
+      "show how large a map is, of which type, how old",
+      "Counts by reading all entries, unless MAP is of type lmdb.\n"
+      "\n"
+      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
+      "  --json       one line for programs\n"
+      "  --quiet      no progress on the terminal\n" },
+    { "convert", tool_convert, convert_options, 2, 2,
+      "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
+      "      [--value-format TEXT] [--max-removed PERCENT] [--skip-bad]\n"
+      "      [--quiet] SOURCE DEST",
+      "make a map or a text of a map, a text or somebody else's list",
+      "SOURCE is a map or a text, or what --from says; `-` is standard input.\n"
+      "DEST is a map, written as build does, or with -t text a text; `-` is a\n"
+      "text on standard output.\n"
+      "\n"
+      "  -t TYPE      type of DEST, as for build, or text\n"
+      "  --from FORMAT\n"
+      "               SOURCE is a list: csv, tsv, haproxy (a map file) or\n"
+      "               nginx (what a map block includes, or the block)\n"
+      "  --key NAME, --value NAME\n"
+      "               csv, tsv: which columns, by their names in the first\n"
+      "               line, or by number without such a line; 1 and 2\n"
+      "  --value-format TEXT\n"
+      "               the list's values become TEXT, with the value for %s:\n"
+      "               http://%s\n"
+      "  --max-removed PERCENT\n"
+      "               of a map that is there, as for build\n"
+      "  --skip-bad   leave out what cannot be carried over, and of duplicate\n"
+      "               keys all but the first; otherwise nothing is written\n"
+      "               then\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
+      "[-v] [-f TYPE] -i SOURCE -o MAP",
+      "what httpd's httxt2dbm does, without half-written files",
+      "Any key, the first word after it is the value, the last line of a key\n"
+      "counts, entries are added to a map that is there.\n"
+      "\n"
+      "  -v           say what is done and every entry\n"
+      "  -f TYPE      GDBM, SDBM, DB, NDBM, LMDB or default\n"
+      "  -i SOURCE    the text, `-` is standard input\n"
+      "  -o MAP       the map\n" },
+    { NULL }
+};
+
+/* ---- help -------------------------------------------------------------- */
+
+static void usage(FILE *to)
+{
+    const tool_verb *verb;
+
+    fputs("Usage:\n", to);
+    for (verb = verbs; verb->name; verb++) {
+        fprintf(to, "  hostmap %s %s\n      %s\n", verb->name,
+                verb->synopsis, verb->brief);
+    }
+    fputs("  hostmap help [VERB]\n"
+          "  hostmap --version\n"
+          "\n"
+          "Exit status: 0 done, 1 error, 2 not found, or different.\n", to);
+}
+
+static int verb_help(const tool_verb *verb)
+{
+    printf("Usage: hostmap %s %s\n%c%s.\n\n%s", verb->name, verb->synopsis,
+           verb->brief[0] - 'a' + 'A', verb->brief + 1, verb->help);
+
+    return TOOL_DONE;
+}
+
+static const tool_verb *verb_find(const char *name)
+{
+    const tool_verb *verb;
+
+    for (verb = verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    tool_error("no verb `%s`, see `hostmap help`", name);
+
+    return NULL;
+}
+
+static int run_help(int argc, const char *const *argv)
+{
+    const tool_verb *verb;
+
+    if (argc > 2) {
+        return tool_error("help: too many words, expected one verb");
+    }
+    if (argc == 2) {
+        verb = verb_find(argv[1]);
+        return verb ? verb_help(verb) : TOOL_FAILED;
+    }
+    usage(stdout);
+
+    return TOOL_DONE;
+}
+
+/* ---- the command line -------------------------------------------------- */
+
+static void take_option(tool *t, int option, const char *value)
+{
+    switch (option) {
+    case 't':
+        t->type = value;
+        break;
+    case TOOL_OPT_DRY_RUN:
+        t->flags |= TOOL_DRY_RUN;
+        break;
+    case TOOL_OPT_SKIP_BAD:
+        t->flags |= TOOL_SKIP_BAD;
+        break;
+    case TOOL_OPT_JSON:
+        t->flags |= TOOL_JSON;
+        break;
+    case TOOL_OPT_QUIET:
+        t->flags |= TOOL_QUIET;
+        break;
+    case TOOL_OPT_FROM:
+        t->from = value;
+        break;
+    case TOOL_OPT_KEY:
+        t->key = value;
+        break;
+    case TOOL_OPT_VALUE:
+        t->value = value;
+        break;
+    case TOOL_OPT_VALUE_FORMAT:
+        t->value_format = value;
+        break;
+    case TOOL_OPT_MAX_REMOVED:
+        t->max_removed = value;
+        break;
+    }
+}
+
+/* apr_getopt_err_fn_t: begins with the name of the verb. */
+static void option_error(void *baton, const char *format, ...)
+{
+    va_list args;
+
+    (void)baton;
+    fputs("hostmap: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+}
+
+/*
+ * Options and operands in any order, up to `--`.  apr_getopt_long() takes `-`
+ * for a mistake, so it is shown nothing but options.
+ */
+static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
+{
+    apr_getopt_t *os;
+    const char *value;
+    apr_status_t rv;
+    int option, only_operands = 0;
+
+    rv = apr_getopt_init(&os, t->pool, t->argc, t->argv);
+    if (rv == APR_SUCCESS) {
+        os->errfn = option_error;
+    }
+    while (rv == APR_SUCCESS) {
+        if (!*os->place) {
+            const char *word;
+
+            if (os->ind >= t->argc) {
+                break;
+            }
+            word = t->argv[os->ind];
+            if (!only_operands && strcmp(word, "--") == 0) {
+                only_operands = 1;
+                os->ind++;
+                continue;
+            }
+            if (only_operands || word[0] != '-' || !word[1]) {
+                t->operands[t->count++] = word;
+                os->ind++;
+                continue;
+            }
+        }
+        rv = apr_getopt_long(os, verb->options, &option, &value);
+        if (rv == APR_SUCCESS && option == 'h') {
+            *help = 1;
+        }
+        else if (rv == APR_SUCCESS) {
+            take_option(t, option, value);
+        }
+    }
+
+    return rv;
+}
+
+static int read_percent(tool *t)
+{
+    const char *text = t->max_removed;
+    char *end;
+    long percent;
+
+    t->percent = -1;
+    if (!text) {
+        return TOOL_DONE;
+    }
+    percent = strtol(text, &end, 10);
+    if (end == text || *end || percent < 0 || percent > 100) {
+        return tool_error("--max-removed %s: expected a number of percent, 0 "
+                          "to 100", text);
+    }
+    t->percent = (int)percent;
+
+    return TOOL_DONE;
+}
+
+static int run_verb(const tool_verb *verb, tool *t)
+{
+    int help = 0;
+
+    if (!verb->options) {
+        help = t->argc == 2 && strcmp(t->argv[1], "--help") == 0;
+        return help ? verb_help(verb) : verb->run(t);
+    }
+
+    t->operands = apr_pcalloc(t->pool, t->argc * sizeof(*t->operands));
+    if (read_options(t, verb, &help) != APR_SUCCESS) {
+        fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
+                verb->synopsis);
+        return TOOL_FAILED;
+    }
+    if (help) {
+        return verb_help(verb);
+    }
+    if (t->count < verb->min || t->count > verb->max) {
+        tool_error("%s: %s operands", verb->name,
+                   t->count < verb->min ? "missing" : "too many");
+        fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
+                verb->synopsis);
+        return TOOL_FAILED;
+    }
+    progress_enable(!(t->flags & TOOL_QUIET));
+
+    return read_percent(t) == TOOL_DONE ? verb->run(t) : TOOL_FAILED;
+}
+
+static int run(tool *t)
+{
+    const tool_verb *verb;
+    const char *word;
+
+    if (t->argc > 0) {
+        t->called = apr_filepath_name_get(t->argv[0]);
+        if (strcmp(t->called, "httxt2dbm") == 0) {
+            return tool_httxt2dbm(t);
+        }
+    }
+    if (t->argc < 2) {
+        usage(stderr);
+        return TOOL_FAILED;
+    }
+
+    t->called = apr_pstrcat(t->pool, t->called, " ", t->argv[1], NULL);
+    t->argc--;
+    t->argv++;
+    word = t->argv[0];
+    if (strcmp(word, "--version") == 0) {
+        puts("hostmap (Switchboard) " SWITCHBOARD_VERSION);
+        return TOOL_DONE;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0
+        || strcmp(word, "-h") == 0) {
+        return run_help(t->argc, t->argv);
+    }
+    verb = verb_find(word);
+
+    return verb ? run_verb(verb, t) : TOOL_FAILED;
+}
+
+/* A map must not be opened as standard output and be printed into: take the
+ * numbers of streams that are closed, so that using them is an error still.
+ * O_PATH: reading is one as well, an input that is closed is not an empty
+ * one. */
+static void hold_streams(void)
+{
+    int fd;
+
+    do {
+        fd = open("/", O_PATH | O_CLOEXEC);
+    } while (fd >= 0 && fd <= 2);
+    if (fd > 2) {
+        close(fd);
+    }
+}
+
+static int out_of_memory(int rv)
+{
+    tool_error("out of memory");
+    exit(TOOL_FAILED);
+}
+
+int main(int argc, const char *const argv[])
+{
+    static char buffer[1 << 16];
+    tool t;
+    int status;
+
+    hold_streams();
+    /* A reader that goes away is a write error like others: a map in the
+     * making is then thrown away in good order. */
+    signal(SIGPIPE, SIG_IGN);
+    /* The same for a file that gets larger than a limit of the user's. */
+    signal(SIGXFSZ, SIG_IGN);
+    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    setvbuf(stderr, NULL, _IOLBF, 0);
+
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS) {
+        return tool_error("APR cannot be initialised");
+    }
+    atexit(apr_terminate);
+
+    memset(&t, 0, sizeof(t));
+    t.argc = argc;
+    t.argv = argv;
+    if (apr_pool_create_ex(&t.pool, NULL, out_of_memory, NULL)
+        != APR_SUCCESS) {
+        return out_of_memory(APR_ENOMEM);
+    }
+    status = tool_finish(run(&t));
+    apr_pool_destroy(t.pool);
+
+    return status;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap_check.c: `hostmap check`, what is wrong in a text or a map, and who
+ * could change the map that should not.
+ */
+
+#include "tool.h"
+
+#include <string.h>
+
+#include "apr_strings.h"
+
+#include "hostmap/hostmap_entry.h"
+#include "hostmap/hostmap_key.h"
+#include "progress.h"
+#include "entries/source.h"
+#include "entries/table.h"
+
+/* So many bad entries are said; a map of something else is full of them. */
+#define SAID_MAX    100
+
+static int report(const tool *t, const char *name, const char *type,
+                  apr_size_t entries, apr_size_t bad)
+{
+    tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries, ", name, type,
+                entries);
+    if (bad) {
+        tool_report(t, "%" APR_SIZE_T_FMT " error%s\n", bad,
+                    bad == 1 ? "" : "s");
+        return TOOL_FAILED;
+    }
+    tool_report(t, "no errors\n");
+
+    return TOOL_DONE;
+}
+
+/* ---- a text ------------------------------------------------------------ */
+
+static int check_text(tool *t, const char *path)
+{
+    apr_size_t count = 0;
+    source_entry e;
+    source *s;
+    apr_status_t rv;
+
+    if (tool_read_source(&s, t, path, NULL, 0) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    while (source_next(s, &e)) {
+        count++;
+    }
+    rv = source_status(s);
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(path, rv, NULL);
+    }
+    source_summary(s);
+
+    return report(t, source_name(s), "text", count, source_bad(s));
+}
+
+/* ---- a map ------------------------------------------------------------- */
+
+typedef struct check_state {
+    const char *path;
+    const char *type;
+    apr_pool_t *pool;
+    apr_size_t count;
+    apr_size_t bad;
+    /** what the keys ask for, to be compared with the map's mark */
+    unsigned marks;
+    progress p;
+    /** the keys with a path: their host keys are looked up at the end */
+    table *paths;
+} check_state;
+
+static void check_say(check_state *c, const char *key, apr_size_t key_len,
+                      const hostmap_bad *bad, const char *part)
+{
+    if (++c->bad > SAID_MAX) {
+        return;
+    }
+    progress_clear();
+    fprintf(stderr, "%s: ", c->path);
+    tool_write(stderr, key, key_len, 1);
+    fprintf(stderr, ": %s, at column %" APR_SIZE_T_FMT " of the %s\n",
+            bad->reason, bad->pos + 1, part);
+}
+
+static void check_keep_path(check_state *c, const char *key,
+                            apr_size_t key_len)
+{
+    table_entry entry;
+
+    memset(&entry, 0, sizeof(entry));
+    entry.key = apr_pmemdup(c->pool, key, key_len);
+    entry.key_len = (apr_uint32_t)key_len;
+    table_add(c->paths, &entry);
+}
+
+/* hostmap_each_fn */
+static apr_status_t check_entry(void *baton, const char *key,
+                                apr_size_t key_len, const char *value,
+                                apr_size_t value_len)
+{
+    check_state *c = baton;
+    hostmap_entry entry;
+    hostmap_bad bad;
+
+    c->count++;
+    progress_row(&c->p, c->count);
+    if (hostmap_key_check(key, key_len, &bad) != APR_SUCCESS) {
+        check_say(c, key, key_len, &bad, "key");
+    }
+    else if (hostmap_entry_parse(&entry, value, value_len, &bad)
+             != APR_SUCCESS) {
+        check_say(c, key, key_len, &bad, "value");
+    }
+    else {
+        c->marks |= hostmap_key_marks(key, key_len);
+        if (hostmap_key_host_len(key, key_len) < key_len) {
+            check_keep_path(c, key, key_len);
+        }
+    }
+
+    return APR_SUCCESS;
+}
+
+/* Has each path its host key? */
+static apr_status_t check_paths(check_state *c, hostmap_file *file,
+                                hostmap_reason *why)
+{
+    hostmap_bad bad = { "a path whose host has no entry of its own", 0 };
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t i;
+
+    for (i = 0; i < c->paths->count && rv == APR_SUCCESS; i++) {
+        const table_entry *e = &c->paths->entries[i];
+        const char *value;
+        apr_size_t value_len;
+
+        rv = hostmap_file_fetch(file, e->key,
+                                hostmap_key_host_len(e->key, e->key_len),
+                                &value, &value_len, c->pool, why);
+        if (rv == APR_NOTFOUND) {
+            check_say(c, e->key, e->key_len, &bad, "key");
+            rv = APR_SUCCESS;
+        }
+    }
+
+    return rv;
+}
+
+/* A map that was not written by this tool may hold `*` as a key like others:
+ * it is not matched as one. */
+static apr_status_t check_mark(check_state *c, hostmap_file *file,
+                               hostmap_reason *why)
+{
+    unsigned marks;
+    apr_status_t rv;
+
+    rv = hostmap_file_marks(file, &marks, c->pool, why);
+    if (rv == APR_SUCCESS && (c->marks & ~marks)) {
+        tool_error("%s: wildcards or paths, but the map is not marked as "
+                   "having them: they match nothing; list it and build it "
+                   "anew", c->path);
+        c->bad++;
+    }
+
+    return rv;
+}
+
+/* tool_read_fn */
+static apr_status_t check_all(void *baton, hostmap_file *file,
+                              hostmap_reason *why)
+{
+    check_state *c = baton;
+    hostmap_stat stat;
+    apr_status_t rv;
+
+    hostmap_file_stat(file, &stat);
+    c->type = stat.type;
+    c->count = 0;
+    c->bad = 0;
+    c->marks = 0;
+    table_clear(c->paths);
+    progress_begin(&c->p, c->path, stat.entries > 0 ? stat.entries : 0);
+    rv = hostmap_file_each(file, check_entry, c, c->pool, why);
+    progress_end(&c->p);
+    if (rv == APR_SUCCESS) {
+        rv = check_paths(c, file, why);
+    }
+
+    return rv == APR_SUCCESS ? check_mark(c, file, why) : rv;
+}
+
+static int check_map(tool *t, const char *path, const char *type)
+{
+    check_state c;
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    memset(&c, 0, sizeof(c));
+    c.path = path;
+    c.pool = t->pool;
+    c.paths = table_create(t->pool);
+    rv = tool_read_map(path, type, check_all, &c, t->pool, &why);
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(path, rv, &why);
+    }
+
+    tool_warn_exposed(path, t->pool);
+    if (c.bad > SAID_MAX) {
+        tool_error("%s: and %" APR_SIZE_T_FMT " more bad entries", path,
+                   c.bad - SAID_MAX);
+    }
+
+    return report(t, path, c.type, c.count, c.bad);
+}
+
+int tool_check(tool *t)
+{
+    const char *path = t->operands[0];
+    hostmap_reason why = { "" };
+    const char *type;
+    apr_status_t rv;
+
+    if (strcmp(path, "-") == 0) {
+        return t->type ? tool_error("standard input is a text, -t does not "
+                                    "go with it")
+                       : check_text(t, path);
+    }
+    if (t->type) {
+        return check_map(t, path, t->type);
+    }
+
+    rv = hostmap_type_of(&type, path, NULL, t->pool, &why);
+    if (rv == HOSTMAP_EFORMAT) {
+        /* no marks: a text, or what cannot be read as one either */
+        return check_text(t, path);
+    }
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(path, rv, &why);
+    }
+
+    return check_map(t, path, type);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap_get.c: `hostmap get`, which entry answers for a host and a path,
+ * and why: by the library's code, which decides for requests.
+ */
+
+#include "tool.h"
+
+#include <string.h>
+
+#include "apr_strings.h"
+
+#include "hostmap/hostmap_entry.h"
+#include "json.h"
+#include "hostmap/hostmap_match.h"
+
+typedef struct question {
+    tool *t;
+    hostmap_file *file;
+    hostmap_reason *why;
+    char host[HOSTMAP_KEY_MAX + 1];
+    apr_size_t host_len;
+    /** normalised; NULL: none asked for */
+    char *path;
+    apr_size_t path_len;
+    hostmap_matched found;
+} question;
+
+static int read_path(question *q, const char *path)
+{
+    apr_size_t len = strlen(path);
+    hostmap_bad bad;
+
+    q->path = apr_palloc(q->t->pool, len + 1);
+    if (hostmap_path_normalise(q->path, &q->path_len, path, len, &bad)
+        != APR_SUCCESS) {
+        return tool_error("%s: not a path: %s, at column %" APR_SIZE_T_FMT,
+                          path, bad.reason, bad.pos + 1);
+    }
+    q->path[q->path_len] = '\0';
+
+    return TOOL_DONE;
+}
+
+/* hostmap_match_fn */
+static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
+                            const char **value, apr_size_t *value_len)
+{
+    question *q = baton;
+
+    return hostmap_file_fetch(q->file, key, key_len, value, value_len,
+                              q->t->pool, q->why);
+}
+
+/* tool_read_fn */
+static apr_status_t ask(void *baton, hostmap_file *file, hostmap_reason *why)
+{
+    question *q = baton;
+    unsigned marks;
+    apr_status_t rv;
+
+    q->file = file;
+    q->why = why;
+    rv = hostmap_file_marks(q->file, &marks, q->t->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_match(&q->found, marks, q->host, q->host_len, q->path,
+                           q->path_len, look_up, q);
+    }
+
+    return rv;
+}
+
+static const char *kind_of(const hostmap_matched *found)
+{
+    static const char *const names[] = { "exact", "wildcard", "default" };
+
+    return names[found->kind];
+}
+
+/* The part of the path that the entry's key has, NULL: none. */
+static const char *path_of(const hostmap_matched *found)
+{
+    return found->key_len > found->host_len ? found->key + found->host_len
+                                            : NULL;
+}
+
+static void print_text(const question *q)
+{
+    const hostmap_matched *found = &q->found;
+
+    tool_write_entry(found->key, found->key_len, found->value,
+                     found->value_len);
+    printf("# %s match", kind_of(found));
+    if (found->kind != HOSTMAP_MATCH_EXACT) {
+        printf(", no entry for %s", q->host);
+    }
+    if (path_of(found)) {
+        fputs(", longest path ", stdout);
+        tool_write(stdout, path_of(found), found->key_len - found->host_len,
+                   0);
+    }
+    putchar('\n');
+}
+
+/* found: NULL, there is no entry; wrong: what is wrong with its value, or
+ * NULL */
+static void print_json(const question *q, const hostmap_matched *found,
+                       const char *wrong)
+{
+    json j;
+
+    json_begin(&j);
+    json_string(&j, "map", q->t->operands[0]);
+    json_string(&j, "host", q->host);
+    json_string(&j, "path", q->path);
+    json_string(&j, "match", found ? kind_of(found) : NULL);
+    json_string(&j, "matched_path", found ? path_of(found) : NULL);
+    json_string(&j, "key", found ? found->key : NULL);
+    json_text(&j, "value", found ? found->value : NULL,
+              found ? found->value_len : 0);
+    json_string(&j, "error", wrong);
+    json_end(&j);
+}
+
+static int answer(const question *q)
+{
+    const hostmap_matched *found = &q->found;
+    hostmap_entry entry;
+    hostmap_bad bad;
+    int wrong;
+
+    wrong = hostmap_entry_parse(&entry, found->value, found->value_len, &bad)
+            != APR_SUCCESS;
+    if (q->t->flags & TOOL_JSON) {
+        print_json(q, found, wrong ? bad.reason : NULL);
+    }
+    else {
+        print_text(q);
+    }
+    if (wrong) {
+        return tool_error("%s: %s: bad entry: %s, at column %"
+                          APR_SIZE_T_FMT " of the value", q->t->operands[0],
+                          found->key, bad.reason, bad.pos + 1);
+    }
+
+    return TOOL_DONE;
+}
+
+int tool_get(tool *t)
+{
+    question *q = apr_pcalloc(t->pool, sizeof(*q));
+    hostmap_reason why = { "" };
+    apr_status_t rv;
+
+    q->t = t;
+    if (tool_read_host(q->host, &q->host_len, t->operands[1]) != TOOL_DONE
+        || (t->count > 2 && read_path(q, t->operands[2]) != TOOL_DONE)) {
+        return TOOL_FAILED;
+    }
+    rv = tool_read_map(t->operands[0], t->type, ask, q, t->pool, &why);
+    if (rv == APR_NOTFOUND) {
+        if (t->flags & TOOL_JSON) {
+            print_json(q, NULL, NULL);
+        }
+        tool_error("%s: no entry for %s", t->operands[0], q->host);
+        return TOOL_NOT_FOUND;
+    }
+
+    return rv == APR_SUCCESS ? answer(q)
+                             : tool_file_error(t->operands[0], rv, &why);
+}

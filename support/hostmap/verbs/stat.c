@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * hostmap_stat.c: `hostmap stat`, what a map is: a screen for people, a line
+ * for programs.
+ */
+
+#include "tool.h"
+
+#include "apr_time.h"
+
+#include "json.h"
+#include "hostmap/hostmap_key.h"
+#include "progress.h"
+
+typedef struct summary {
+    tool *t;
+    hostmap_stat stat;
+    unsigned marks;
+    apr_int64_t entries;
+    apr_uint64_t bytes;         /* of keys and values, where they were read */
+    double fill;
+    progress p;
+    apr_int64_t age;            /* seconds */
+} summary;
+
+/* hostmap_each_fn */
+static apr_status_t count_one(void *baton, const char *key,
+                              apr_size_t key_len, const char *value,
+                              apr_size_t value_len)
+{
+    summary *s = baton;
+
+    s->entries++;
+    s->bytes += key_len + value_len;
+    progress_row(&s->p, 0);
+
+    return APR_SUCCESS;
+}
+
+/* tool_read_fn; lmdb knows its entries and pages, of the others all has to be
+ * read. */
+static apr_status_t collect(void *baton, hostmap_file *file,
+                            hostmap_reason *why)
+{
+    summary *s = baton;
+    tool *t = s->t;
+    apr_status_t rv;
+
+    s->entries = 0;
+    s->bytes = 0;
+    rv = hostmap_file_marks(file, &s->marks, t->pool, why);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    hostmap_file_stat(file, &s->stat);
+    s->age = (apr_time_now() - s->stat.mtime) / APR_USEC_PER_SEC;
+    if (s->age < 0) {
+        /* of a machine whose clock is ahead */
+        s->age = 0;
+    }
+    if (s->stat.entries >= 0) {
+        s->entries = s->stat.entries;
+        s->fill = (double)s->stat.pages_used / (double)s->stat.pages;
+        return APR_SUCCESS;
+    }
+    progress_begin(&s->p, t->operands[0], 0);
+    rv = hostmap_file_each(file, count_one, s, t->pool, why);
+    progress_end(&s->p);
+    if (s->stat.size > 0) {
+        s->fill = (double)s->bytes / (double)s->stat.size;
+    }
+
+    return rv;
+}
+
+/* The marks as words, NULL at the end. */
+static void marks_of(const char *words[3], unsigned marks)
+{
+    int count = 0;
+
+    if (marks & HOSTMAP_MARK_WILDCARD) {
+        words[count++] = "wildcards";
+    }
+    if (marks & HOSTMAP_MARK_PATH) {
+        words[count++] = "paths";
+    }
+    words[count] = NULL;
+}
+
+static void print_age(const summary *s)
+{
+    char when[APR_RFC822_DATE_LEN];
+    apr_int64_t age = s->age;
+
+    apr_rfc822_date(when, s->stat.mtime);
+    if (age >= 86400) {
+        printf("age      %" APR_INT64_T_FMT " d %" APR_INT64_T_FMT " h",
+               age / 86400, age / 3600 % 24);
+    }
+    else if (age >= 3600) {
+        printf("age      %" APR_INT64_T_FMT " h %" APR_INT64_T_FMT " min",
+               age / 3600, age / 60 % 60);
+    }
+    else {
+        printf("age      %" APR_INT64_T_FMT " min %" APR_INT64_T_FMT " s",
+               age / 60, age % 60);
+    }
+    printf(" (%s)\n", when);
+}
+
+static void print_text(const summary *s, const char *path)
+{
+    const char *words[3];
+
+    marks_of(words, s->marks);
+    printf("map      %s\n", path);
+    printf("type     %s\n", s->stat.type);
+    printf("entries  %" APR_INT64_T_FMT "\n", s->entries);
+    printf("size     %" APR_OFF_T_FMT " bytes\n", s->stat.size);
+    if (s->stat.pages) {
+        printf("depth    %u\n", s->stat.depth);
+        printf("fill     %.1f %%, %" APR_UINT64_T_FMT " of %"
+               APR_UINT64_T_FMT " pages in use\n", 100 * s->fill,
+               s->stat.pages_used, s->stat.pages);
+    }
+    else {
+        printf("fill     %.1f %%, %" APR_UINT64_T_FMT " bytes of keys and "
+               "values\n", 100 * s->fill, s->bytes);
+    }
+    print_age(s);
+    printf("marks    %s%s%s\n", words[0] ? words[0] : "none",
+           words[0] && words[1] ? " " : "",
+           words[0] && words[1] ? words[1] : "");
+}
+
+static void print_json(const summary *s, const char *path)
+{
+    const char *words[3];
+    json j;
+
+    marks_of(words, s->marks);
+    json_begin(&j);
+    json_string(&j, "map", path);
+    json_string(&j, "type", s->stat.type);
+    json_number(&j, "entries", s->entries);
+    json_number(&j, "size", s->stat.size);
+    if (s->stat.pages) {
+        json_number(&j, "depth", s->stat.depth);
+    }
+    else {
+        json_string(&j, "depth", NULL);
+    }
+    json_fraction(&j, "fill", s->fill);
+    json_number(&j, "mtime", apr_time_sec(s->stat.mtime));
+    json_number(&j, "age", s->age);
+    json_strings(&j, "marks", words);
+    json_end(&j);
+}
+
+int tool_stat(tool *t)
+{
+    const char *path = t->operands[0];
+    hostmap_reason why = { "" };
+    summary s = { t };
+    apr_status_t rv;
+
+    rv = tool_read_map(path, t->type, collect, &s, t->pool, &why);
+    if (rv != APR_SUCCESS) {
+        return tool_file_error(path, rv, &why);
+    }
+    if (t->flags & TOOL_JSON) {
+        print_json(&s, path);
+    }
+    else {
+        print_text(&s, path);
+    }
+
+    return TOOL_DONE;
+}
