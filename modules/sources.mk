@@ -140,11 +140,14 @@ tool_sources = \
 	support/hostmap/json.c \
 	support/hostmap/json.h \
 	support/hostmap/main.c \
+	support/hostmap/message.c \
+	support/hostmap/message.h \
 	support/hostmap/progress.c \
 	support/hostmap/progress.h \
 	support/hostmap/tool.c \
 	support/hostmap/tool.h \
 	support/hostmap/verbs/build.c \
+	support/hostmap/verbs/build.h \
 	support/hostmap/verbs/change.c \
 	support/hostmap/verbs/check.c \
 	support/hostmap/verbs/convert.c \
@@ -152,7 +155,8 @@ tool_sources = \
 	support/hostmap/verbs/get.c \
 	support/hostmap/verbs/httxt2dbm.c \
 	support/hostmap/verbs/list.c \
-	support/hostmap/verbs/stat.c
+	support/hostmap/verbs/stat.c \
+	support/hostmap/verbs/verbs.h
 
 # Unit tests: one program.
 unit_sources = \

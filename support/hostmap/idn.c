@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_idn.c: international names, by libidn2, and other spellings.
+ * idn.c: international names, by libidn2, and other spellings.
  */
 
 #include "hostmap/hostmap_key.h"

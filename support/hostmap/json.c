@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_json.c: answers for programs, on standard output.
+ * json.c: answers for programs, on standard output.
  */
 
 #include "json.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap.c: the tool that makes, reads and checks maps.  Here are the table
+ * main.c: the tool that makes, reads and checks maps.  Here are the table
  * of verbs, the command line and the help; what a verb does is in
- * hostmap_VERB.c.
+ * verbs/VERB.c.
  */
 
 #include "tool.h"
@@ -21,6 +21,7 @@
 #include "apr_strings.h"
 
 #include "progress.h"
+#include "verbs/verbs.h"
 
 #define OPTION_HELP  { "help", 'h', 0, NULL }
 #define OPTION_TYPE  { "type", 't', 1, NULL }
@@ -72,7 +73,23 @@ static const apr_getopt_option_t diff_options[] = {
     OPTION_HELP, OPTION_JSON, OPTION_QUIET, OPTIONS_END
 };
 
-static const tool_verb verbs[] = {
+/* A row of the table of verbs. */
+typedef struct main_verb {
+    const char *name;
+    /* returns an exit status */
+    int (*run)(tool *t);
+    /* what apr_getopt_long() takes; NULL: the verb reads argv by itself */
+    const apr_getopt_option_t *options;
+    /* how many operands it takes */
+    int min, max;
+    const char *synopsis;
+    /* one line, for the list of verbs */
+    const char *brief;
+    /* for `hostmap VERB --help`, below the synopsis */
+    const char *help;
+} main_verb;
+
+static const main_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
       "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json]\n"
       "      [--quiet] SOURCE MAP",
@@ -201,7 +218,7 @@ static const tool_verb verbs[] = {
 
 static void usage(FILE *to)
 {
-    const tool_verb *verb;
+    const main_verb *verb;
 
     fputs("Usage:\n", to);
     for (verb = verbs; verb->name; verb++) {
@@ -214,7 +231,7 @@ static void usage(FILE *to)
           "Exit status: 0 done, 1 error, 2 not found, or different.\n", to);
 }
 
-static int verb_help(const tool_verb *verb)
+static int verb_help(const main_verb *verb)
 {
     printf("Usage: hostmap %s %s\n%c%s.\n\n%s", verb->name, verb->synopsis,
            verb->brief[0] - 'a' + 'A', verb->brief + 1, verb->help);
@@ -222,9 +239,9 @@ static int verb_help(const tool_verb *verb)
     return TOOL_DONE;
 }
 
-static const tool_verb *verb_find(const char *name)
+static const main_verb *verb_find(const char *name)
 {
-    const tool_verb *verb;
+    const main_verb *verb;
 
     for (verb = verbs; verb->name; verb++) {
         if (strcmp(verb->name, name) == 0) {
@@ -238,7 +255,7 @@ static const tool_verb *verb_find(const char *name)
 
 static int run_help(int argc, const char *const *argv)
 {
-    const tool_verb *verb;
+    const main_verb *verb;
 
     if (argc > 2) {
         return tool_error("help: too many words, expected one verb");
@@ -306,7 +323,7 @@ static void option_error(void *baton, const char *format, ...)
  * Options and operands in any order, up to `--`.  apr_getopt_long() takes `-`
  * for a mistake, so it is shown nothing but options.
  */
-static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
+static apr_status_t read_options(tool *t, const main_verb *verb, int *help)
 {
     apr_getopt_t *os;
     const char *value;
@@ -368,7 +385,7 @@ static int read_percent(tool *t)
     return TOOL_DONE;
 }
 
-static int run_verb(const tool_verb *verb, tool *t)
+static int run_verb(const main_verb *verb, tool *t)
 {
     int help = 0;
 
@@ -400,7 +417,7 @@ static int run_verb(const tool_verb *verb, tool *t)
 
 static int run(tool *t)
 {
-    const tool_verb *verb;
+    const main_verb *verb;
     const char *word;
 
     if (t->argc > 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_progress.c: the line that says how far it is.
+ * progress.c: the line that says how far it is.
  */
 
 #include "progress.h"

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_tool.c: what the verbs share.  Messages go to standard error, one a
- * line; output goes through stdio, whose errors are asked for once at the end.
+ * tool.c: what the verbs share: opening maps and texts, and names of the
+ * command line.
  */
 
 #include "tool.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "apr_file_info.h"
@@ -18,99 +16,20 @@
 
 #include "hostmap/store/hostmap_guard.h"
 #include "idn.h"
-#include "progress.h"
 #include "entries/source.h"
 
-/* How long who changes a map in place is waited for. */
+/* How long to wait for a program that changes a map in place. */
 #define BUSY_WAIT apr_time_from_sec(10)
 #define BUSY_POLL apr_time_from_msec(20)
 
-int tool_error(const char *format, ...)
-{
-    va_list args;
-
-    progress_clear();
-    fputs("hostmap: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-
-    return TOOL_FAILED;
-}
-
-int tool_file_error(const char *path, apr_status_t rv,
-                    const hostmap_reason *why)
-{
-    char text[256];
-
-    if (why && why->text[0]) {
-        return tool_error("%s: %s", path, why->text);
-    }
-
-    return tool_error("%s: %s", path, apr_strerror(rv, text, sizeof(text)));
-}
-
-static void warn_exposed(void *baton, const char *finding)
+static void tool_exposed_warn(void *baton, const char *finding)
 {
     tool_error("%s: warning: %s", (const char *)baton, finding);
 }
 
 void tool_warn_exposed(const char *path, apr_pool_t *pool)
 {
-    hostmap_exposed(path, 0, 0, warn_exposed, (void *)path, pool);
-}
-
-/* A byte of U+0080 to U+009F: terminals take some for the beginning of a
- * sequence. */
-static int is_late_control(const char *bytes, apr_size_t at, apr_size_t len)
-{
-    apr_size_t first = at > 0 && bytes[at - 1] == '\xc2' ? at - 1 : at;
-
-    return first + 1 < len && bytes[first] == '\xc2'
-           && (bytes[first + 1] & 0xe0) == 0x80;
-}
-
-int tool_write(FILE *to, const char *bytes, apr_size_t len, int key)
-{
-    apr_size_t i, done = 0;
-
-    for (i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-
-        if (c > ' ' && c != 0x7f && !(key && i == 0 && c == '#')
-            && !(to == stderr && is_late_control(bytes, i, len))) {
-            continue;
-        }
-        if (!key && (c == ' ' || c == '\t')) {
-            continue;
-        }
-        fwrite(bytes + done, 1, i - done, to);
-        fprintf(to, "\\x%02x", c);
-        done = i + 1;
-    }
-    fwrite(bytes + done, 1, len - done, to);
-
-    return done > 0;
-}
-
-int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
-                        const char *value, apr_size_t value_len)
-{
-    int replaced;
-
-    replaced = tool_write(to, key, key_len, 1);
-    putc(' ', to);
-    replaced |= tool_write(to, value, value_len, 0);
-    putc('\n', to);
-
-    return replaced;
-}
-
-int tool_write_entry(const char *key, apr_size_t key_len,
-                     const char *value, apr_size_t value_len)
-{
-    return tool_write_entry_to(stdout, key, key_len, value, value_len);
+    hostmap_exposed(path, 0, 0, tool_exposed_warn, (void *)path, pool);
 }
 
 void tool_report(const tool *t, const char *format, ...)
@@ -125,22 +44,9 @@ void tool_report(const tool *t, const char *format, ...)
     va_end(args);
 }
 
-int tool_finish(int status)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
-        return status;
-    }
-    if (errno == EPIPE) {
-        /* `hostmap list MAP | head`: whoever closed it knows. */
-        return TOOL_FAILED;
-    }
-
-    return tool_error("standard output: %s", strerror(errno));
-}
-
-/* An empty file is nothing, not a broken map: `touch` makes one to give the map
- * to come an owner and a mode. */
-static int is_empty_file(const char *path, apr_pool_t *pool)
+/* An empty file counts as no map: administrators create one with `touch` to set
+ * the owner and mode of the map in advance. */
+static int tool_is_empty(const char *path, apr_pool_t *pool)
 {
     apr_finfo_t info;
 
@@ -156,7 +62,7 @@ apr_status_t tool_map_at(const char **type, const char *path,
 
     why->text[0] = '\0';
     rv = hostmap_type_of(type, path, NULL, pool, why);
-    if (rv == HOSTMAP_EFORMAT && is_empty_file(path, pool)) {
+    if (rv == HOSTMAP_EFORMAT && tool_is_empty(path, pool)) {
         return APR_ENOENT;
     }
 
@@ -220,18 +126,6 @@ int tool_read_host(char *key, apr_size_t *len, const char *host)
 
     return tool_error("%s: not a host name: %s, at column %" APR_SIZE_T_FMT,
                       host, bad.reason, bad.pos + 1);
-}
-
-void *tool_room(void *old, apr_size_t size)
-{
-    void *room = realloc(old, size);
-
-    if (!room) {
-        tool_error("out of memory");
-        exit(TOOL_FAILED);
-    }
-
-    return room;
 }
 
 unsigned tool_source_flags(const tool *t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_import.c: lists of others, and maps, become sources.  What is right
+ * import.c: lists of others, and maps, become sources.  What is right
  * in them is brought to our spelling, what is wrong is said with its line.
  */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_load.c: a whole file as one run of bytes.
+ * load.c: a whole file as one run of bytes.
  */
 
 #include "load.h"
@@ -15,7 +15,7 @@
 #include "apr_file_io.h"
 
 #include "sort.h"
-#include "tool.h"
+#include "message.h"
 
 /* A file of more bytes goes to the disk. */
 #define MEMORY_BYTES ((apr_size_t)16 << 20)
@@ -51,7 +51,7 @@ static apr_status_t fill(loaded *l, apr_file_t *file)
                ? (apr_size_t)info.size + 1 : MEMORY_BYTES;
     }
     for (;;) {
-        l->bytes = tool_room(l->bytes, room);
+        l->bytes = tool_realloc(l->bytes, room);
         rv = apr_file_read_full(file, l->bytes + l->len, room - l->len, &got);
         l->len += got;
         if (rv != APR_SUCCESS || room >= MEMORY_BYTES) {

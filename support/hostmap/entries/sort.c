@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_sort.c: entries in memory while they fit, beyond that in sorted runs
+ * sort.c: entries in memory while they fit, beyond that in sorted runs
  * of one temporary file, which a heap of the runs' first entries merges.
  */
 
@@ -16,7 +16,7 @@
 #include "apr_file_io.h"
 #include "apr_strings.h"
 
-#include "tool.h"
+#include "message.h"
 
 /* Entries of a run: sorting takes about a hundred bytes for each. */
 #define RUN_ENTRIES ((apr_size_t)1 << 20)
@@ -207,7 +207,7 @@ static apr_status_t entries_out(sorter *s)
         }
         if (need > room) {
             room = need > WRITE_BYTES ? need : WRITE_BYTES;
-            buffer = tool_room(buffer, room);
+            buffer = tool_realloc(buffer, room);
         }
         used += entry_pack(buffer + used, e);
     }
@@ -232,7 +232,7 @@ apr_status_t sort_flush(sorter *s)
     }
     if (s->count == s->room) {
         s->room = s->room ? 2 * s->room : 16;
-        s->runs = tool_room(s->runs, s->room * sizeof(*s->runs));
+        s->runs = tool_realloc(s->runs, s->room * sizeof(*s->runs));
     }
     r = &s->runs[s->count++];
     memset(r, 0, sizeof(*r));
@@ -262,7 +262,7 @@ static apr_status_t run_fill(sorter *s, run *r, apr_size_t need)
     }
     if (need > r->room) {
         r->room = need > READ_BYTES ? need : READ_BYTES;
-        r->buffer = tool_room(r->buffer, r->room);
+        r->buffer = tool_realloc(r->buffer, r->room);
     }
     while (r->to - r->from < need) {
         apr_size_t len = r->room - r->to;
@@ -347,7 +347,7 @@ static apr_status_t merge_begin(sorter *s)
     apr_status_t rv;
     apr_size_t i;
 
-    s->heap = tool_room(NULL, s->count * sizeof(*s->heap));
+    s->heap = tool_realloc(NULL, s->count * sizeof(*s->heap));
     for (i = 0; i < s->count; i++) {
         rv = run_next(s, &s->runs[i]);
         if (rv != APR_SUCCESS) {

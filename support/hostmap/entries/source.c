@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_source.c: a text source.  The bytes are read once, a chunk after the
+ * source.c: a text source.  The bytes are read once, a chunk after the
  * other; entries refer to the chunk, values are brought to single blanks in
  * place.  What is not in the chunk as it is stored (names in punycode, entries
  * that are pushed) is kept beside it.  A text of one chunk, which most are,
@@ -25,7 +25,7 @@
 #include "sort.h"
 #include "table.h"
 #include "hostmap/hostmap_text.h"
-#include "tool.h"
+#include "message.h"
 
 /* So many wrong lines are said; a wrong file would say a million. */
 #define SAID_MAX    100
@@ -562,7 +562,7 @@ static apr_status_t source_fill(source *s, apr_file_t *file)
             return APR_STATUS_IS_EOF(rv) ? APR_EOF : rv;
         }
         s->room = 2 * s->room < CHUNK_BYTES ? 2 * s->room : CHUNK_BYTES;
-        s->text = tool_room(s->text, s->room);
+        s->text = tool_realloc(s->text, s->room);
     }
 }
 
@@ -614,7 +614,7 @@ static void source_add_double(source *s, const table_entry *e,
     if (s->doubled++ >= SAID_MAX && d->line <= e->line) {
         return;
     }
-    d->key = tool_room(d->key, e->key_len);
+    d->key = tool_realloc(d->key, e->key_len);
     memcpy(d->key, e->key, e->key_len);
     d->key_len = e->key_len;
     d->line = e->line;
@@ -731,7 +731,7 @@ static void source_hold(source *s, source_entry *entry)
 
     if (len > s->held_room) {
         s->held_room = 2 * len;
-        s->held = tool_room(s->held, s->held_room);
+        s->held = tool_realloc(s->held, s->held_room);
     }
     memcpy(s->held, s->ahead.key, s->ahead.key_len);
     memcpy(s->held + s->ahead.key_len, s->ahead.key + s->ahead.value_at,
@@ -886,7 +886,7 @@ static apr_status_t source_open(apr_file_t **file, source *s,
         /* One more than there is, so that the end shows without growing. */
         s->room = size < CHUNK_BYTES ? (apr_size_t)size + 1 : CHUNK_BYTES;
     }
-    s->text = tool_room(NULL, s->room);
+    s->text = tool_realloc(NULL, s->room);
     s->text_is_own = 1;
     progress_begin(&s->progress, s->name, size);
 

@@ -9,7 +9,7 @@
  *
  * What is wrong is said on standard error, with file and line, and counted;
  * what is right is given out in the order of the keys' bytes.  What does not
- * fit a bound in memory goes through a temporary file (hostmap_sort.h); its
+ * fit a bound in memory goes through a temporary file (sort.h); its
  * duplicate keys, and its paths without their host, are found at the end only.
  */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_stream.c: the entries of a map or of a text in the order of their
+ * stream.c: the entries of a map or of a text in the order of their
  * keys, and the comparison of two such.
  */
 

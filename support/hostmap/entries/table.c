@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_table.c: entries in one array, sorted.  What costs is going to the
+ * table.c: entries in one array, sorted.  What costs is going to the
  * keys, which lie all over memory: so each entry gets eight bytes of its key,
  * taken behind what all keys begin with, as a number.  A radix sort puts the
  * numbers in order, and only runs of equal ones have to be compared.
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool.h"
+#include "message.h"
 
 static apr_status_t table_free(void *data)
 {
@@ -65,7 +65,7 @@ void table_add(table *t, const table_entry *entry)
 {
     if (t->count == t->room) {
         t->room = t->room ? 2 * t->room : 1024;
-        t->entries = tool_room(t->entries, t->room * sizeof(*t->entries));
+        t->entries = tool_realloc(t->entries, t->room * sizeof(*t->entries));
     }
     if (t->count && t->sorted
         && table_compare(&t->entries[t->count - 1], entry) > 0) {
@@ -170,9 +170,9 @@ static int radix_pass(table_mark *to, const table_mark *from,
 /* The entries in the order of their heads. */
 static void table_sort_heads(table *t)
 {
-    table_mark *marks = tool_room(NULL, t->count * sizeof(*marks));
-    table_mark *other = tool_room(NULL, t->count * sizeof(*other));
-    table_entry *sorted = tool_room(NULL, t->count * sizeof(*sorted));
+    table_mark *marks = tool_realloc(NULL, t->count * sizeof(*marks));
+    table_mark *other = tool_realloc(NULL, t->count * sizeof(*other));
+    table_entry *sorted = tool_realloc(NULL, t->count * sizeof(*sorted));
     apr_size_t i;
     int pass;
 

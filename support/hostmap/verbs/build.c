@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_build.c: `hostmap build`, a text becomes a map, which is compared
+ * build.c: `hostmap build`, a text becomes a map, which is compared
  * with the one that it replaces; for `hostmap convert` as well.
  */
 
-#include "tool.h"
+#include "build.h"
+#include "verbs.h"
 
 #include <string.h>
 #include <strings.h>
@@ -61,7 +62,7 @@ static apr_status_t new_type(const char **type, tool *t, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
-int tool_choose_type(const char **type, tool *t, const char *path)
+int build_choose_type(const char **type, tool *t, const char *path)
 {
     hostmap_reason why = { "" };
     const char *there;
@@ -176,7 +177,7 @@ static apr_status_t store_all(building *b, hostmap_reason *why)
 
 /* ---- saying it --------------------------------------------------------- */
 
-int tool_refuse_source(const source *s, const char *path)
+int build_refuse(const source *s, const char *path)
 {
     apr_size_t bad = source_bad(s);
 
@@ -208,7 +209,7 @@ static int removes_too_much(const building *b)
     return 1;
 }
 
-void tool_say_skipped(const source *s)
+void build_report_skipped(const source *s)
 {
     apr_size_t bad = source_bad(s);
 
@@ -243,7 +244,7 @@ static void say_done(const building *b)
     const comparison *with = &b->with;
     const tool *t = b->t;
 
-    tool_say_skipped(b->s);
+    build_report_skipped(b->s);
     if (t->flags & TOOL_JSON) {
         say_as_json(b);
         return;
@@ -283,7 +284,7 @@ static int open_writer(building *b)
 static int judge(const building *b)
 {
     if (source_bad(b->s) && !(b->t->flags & TOOL_SKIP_BAD)) {
-        return tool_refuse_source(b->s, b->path);
+        return build_refuse(b->s, b->path);
     }
 
     return removes_too_much(b) ? TOOL_FAILED : TOOL_DONE;
@@ -329,7 +330,7 @@ static int write_map(building *b)
 
 /* ---- the interface ----------------------------------------------------- */
 
-int tool_build_source(tool *t, source *s, const char *path, const char *type)
+int build_from_source(tool *t, source *s, const char *path, const char *type)
 {
     building b;
 
@@ -339,7 +340,7 @@ int tool_build_source(tool *t, source *s, const char *path, const char *type)
     b.type = type;
     b.s = s;
     if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
-        return tool_refuse_source(s, path);
+        return build_refuse(s, path);
     }
     if (open_writer(&b) != TOOL_DONE) {
         return TOOL_FAILED;
@@ -367,7 +368,7 @@ int tool_build(tool *t)
     const char *type;
     source *s;
 
-    if (tool_choose_type(&type, t, path) != TOOL_DONE
+    if (build_choose_type(&type, t, path) != TOOL_DONE
         || refuse_map(t, t->operands[0]) != TOOL_DONE) {
         return TOOL_FAILED;
     }
@@ -376,5 +377,5 @@ int tool_build(tool *t)
         return TOOL_FAILED;
     }
 
-    return tool_build_source(t, s, path, type);
+    return build_from_source(t, s, path, type);
 }

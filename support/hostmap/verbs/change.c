@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_change.c: `hostmap set`, `hostmap delete` and `hostmap apply`, some
+ * change.c: `hostmap set`, `hostmap delete` and `hostmap apply`, some
  * entries of a map become others.  All or nothing: the map is copied, the copy
  * is changed and renamed over it.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_check.c: `hostmap check`, what is wrong in a text or a map, and who
+ * check.c: `hostmap check`, what is wrong in a text or a map, and who
  * could change the map that should not.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include <string.h>
 

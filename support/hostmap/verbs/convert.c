@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_convert.c: `hostmap convert`, a list, text or map becomes a map or a
+ * convert.c: `hostmap convert`, a list, text or map becomes a map or a
  * text.
  */
 
-#include "tool.h"
+#include "build.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +56,7 @@ static int print_all(FILE *to, source *s, apr_size_t *count)
 static int may_go_on(const tool *t, const source *s, const char *path)
 {
     return source_bad(s) && !(t->flags & TOOL_SKIP_BAD)
-           ? tool_refuse_source(s, path) : TOOL_DONE;
+           ? build_refuse(s, path) : TOOL_DONE;
 }
 
 /* One writer at a time: who has waited finds that the name leads to another
@@ -130,7 +131,7 @@ static int write_file(tool *t, source *s, const char *path, const char *real)
     if (status != TOOL_DONE) {
         return status;
     }
-    tool_say_skipped(s);
+    build_report_skipped(s);
     tool_report(t, "%s: text, %" APR_SIZE_T_FMT " entries\n", path, count);
 
     return TOOL_DONE;
@@ -192,7 +193,7 @@ static int write_stdout(tool *t, source *s)
     status = source_is_in_memory(s) || (t->flags & TOOL_SKIP_BAD)
              ? print_all(stdout, s, &count) : write_stdout_late(t, s);
     if (status == TOOL_DONE) {
-        tool_say_skipped(s);
+        build_report_skipped(s);
     }
 
     return status;
@@ -257,12 +258,12 @@ static int convert_to_map(tool *t, const char *path)
     source *s;
 
     sort_beside(path);
-    if (tool_choose_type(&type, t, path) != TOOL_DONE
+    if (build_choose_type(&type, t, path) != TOOL_DONE
         || import_source(&s, t, t->operands[0], type) != TOOL_DONE) {
         return TOOL_FAILED;
     }
 
-    return tool_build_source(t, s, path, type);
+    return build_from_source(t, s, path, type);
 }
 
 int tool_convert(tool *t)

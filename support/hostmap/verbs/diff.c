@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_diff.c: `hostmap diff`, what is different between two maps, two
+ * diff.c: `hostmap diff`, what is different between two maps, two
  * texts, or one of each, as `hostmap apply` reads it.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_get.c: `hostmap get`, which entry answers for a host and a path,
+ * get.c: `hostmap get`, which entry answers for a host and a path,
  * and why: by the library's code, which decides for requests.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include <string.h>
 

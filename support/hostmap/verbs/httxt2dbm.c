@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_httxt2dbm.c: `hostmap httxt2dbm`, the face of httpd's httxt2dbm for
+ * httxt2dbm.c: `hostmap httxt2dbm`, the face of httpd's httxt2dbm for
  * those who have it in their scripts: the same options, entries and exit
  * statuses.  What differs: the map is never half-written, a long line is one
  * entry, and there is LMDB.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_read.c: `hostmap list`, what is in a map, as `key value` lines that
+ * list.c: `hostmap list`, what is in a map, as `key value` lines that
  * `hostmap build` reads.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * hostmap_stat.c: `hostmap stat`, what a map is: a screen for people, a line
+ * stat.c: `hostmap stat`, what a map is: a screen for people, a line
  * for programs.
  */
 
-#include "tool.h"
+#include "verbs.h"
 
 #include "apr_time.h"
 
