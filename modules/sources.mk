@@ -121,7 +121,15 @@ mod_reproxy_sources = \
 # The tool: the pure part, and the rest.
 tool_core = \
 	support/hostmap/entries/import_core.c \
-	support/hostmap/entries/import_core.h
+	support/hostmap/entries/import_core.h \
+	support/hostmap/follow/change_core.c \
+	support/hostmap/follow/change_core.h \
+	support/hostmap/follow/digest_core.c \
+	support/hostmap/follow/digest_core.h \
+	support/hostmap/follow/state_core.c \
+	support/hostmap/follow/state_core.h \
+	support/hostmap/follow/url_core.c \
+	support/hostmap/follow/url_core.h
 tool_sources = \
 	support/hostmap/entries/import.c \
 	support/hostmap/entries/import.h \
@@ -168,6 +176,7 @@ unit_sources = \
 	test/unit/test_cache.c \
 	test/unit/test_entry.c \
 	test/unit/test_file.c \
+	test/unit/test_follow.c \
 	test/unit/test_import.c \
 	test/unit/test_key.c \
 	test/unit/test_known.c \
@@ -194,6 +203,7 @@ unit_sources = \
 # `make check` lies in test/fuzz/corpus/X.
 fuzz_programs = \
 	test/fuzz/fuzz_entry \
+	test/fuzz/fuzz_follow \
 	test/fuzz/fuzz_import \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \

@@ -28,6 +28,7 @@ Suite *property_suite(void);
 Suite *cache_suite(void);
 Suite *file_suite(void);
 Suite *serve_suite(void);
+Suite *follow_suite(void);
 Suite *pool_suite(void);
 Suite *pool_options_suite(void);
 Suite *reproxy_url_suite(void);

@@ -36,6 +36,7 @@ int main(void)
     srunner_add_suite(runner, cache_suite());
     srunner_add_suite(runner, file_suite());
     srunner_add_suite(runner, serve_suite());
+    srunner_add_suite(runner, follow_suite());
     srunner_add_suite(runner, pool_suite());
     srunner_add_suite(runner, pool_options_suite());
     srunner_add_suite(runner, reproxy_url_suite());
