@@ -14,7 +14,10 @@ module_headers = \
 
 # What the parts share: APR only.
 base_sources = \
+	modules/base/atomic.h \
 	modules/base/hash.h \
+	modules/base/histogram.c \
+	modules/base/histogram.h \
 	modules/base/limit.c \
 	modules/base/limit.h \
 	modules/base/option.c \
@@ -23,6 +26,10 @@ base_sources = \
 	modules/base/own_pool.h \
 	modules/base/scan.c \
 	modules/base/scan.h \
+	modules/base/slots.c \
+	modules/base/slots.h \
+	modules/base/slots_share.c \
+	modules/base/slots_share.h \
 	modules/base/str.h \
 	modules/base/url.c \
 	modules/base/url.h
@@ -177,6 +184,7 @@ unit_sources = \
 	test/unit/test_entry.c \
 	test/unit/test_file.c \
 	test/unit/test_follow.c \
+	test/unit/test_hitters.c \
 	test/unit/test_import.c \
 	test/unit/test_key.c \
 	test/unit/test_known.c \
@@ -193,6 +201,7 @@ unit_sources = \
 	test/unit/test_property.c \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
+	test/unit/test_slots.c \
 	test/unit/test_target.c \
 	test/unit/test_text.c \
 	test/unit/unit.c \

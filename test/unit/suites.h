@@ -35,5 +35,7 @@ Suite *reproxy_url_suite(void);
 Suite *reproxy_allow_suite(void);
 Suite *reproxy_cache_suite(void);
 Suite *reproxy_headers_suite(void);
+Suite *slots_suite(void);
+Suite *hitters_suite(void);
 
 #endif /* SUITES_H */
