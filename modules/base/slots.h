@@ -15,8 +15,8 @@
  *   stands for a backend whose eight ways are all in flight.
  * - An entry gets the slot with the fewest requests in this minute and the
  *   last, one time in that number + 1: a flood of rare keys rarely displaces
- *   others.  What is not counted in a slot is counted as `missed` by the set, which
- *   bounds what any key of the set can have in truth.
+ *   others.  What is not counted in a slot is counted as `missed` by the set,
+ *   which bounds what any key of the set can have in truth.
  *
  * No lock: counters are words of atomic.h.  One thread at a time changes the
  * keys of a set; if it is killed meanwhile, the next one may after
