@@ -99,6 +99,12 @@ mod_proxy_pool_sources = \
 	modules/pool/mod_proxy_pool.c \
 	modules/pool/pool_attempt.c \
 	modules/pool/pool_attempt.h \
+	modules/pool/pool_conf.c \
+	modules/pool/pool_conf.h \
+	modules/pool/pool_key.c \
+	modules/pool/pool_key.h \
+	modules/pool/pool_request.c \
+	modules/pool/pool_request.h \
 	modules/pool/pool_worker.c \
 	modules/pool/pool_worker.h
 

@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A kept connection may be closed by the backend just as we write to it.  The
- * client must not pay for that, and RFC 9110, 9.2.2 lets a proxy send an
+ * A backend may close a kept connection just as a request is written to it.
+ * The client must not pay for that, and RFC 9110, 9.2.2 lets a proxy send an
  * idempotent request again.
  *
- * How the attempt learns what happened on its connection, of which mod_proxy
- * tells nobody: the attempt on this thread that waits for its answer hangs on
- * a thread-local pointer (saved and restored, for attempts within attempts).
+ * How the attempt learns what happened on its connection, which mod_proxy does
+ * not report: a thread-local pointer names the attempt on this thread that
+ * waits for its answer (saved and restored, for attempts within attempts).
  * pre_connection runs for a new backend connection only, on that thread; a
- * filter that it puts on the connection for good sees the beginning of each
- * answer.
+ * filter that it adds to the connection for its lifetime sees the beginning of
+ * each answer.
  *
- * How the client sees nothing of a failure: mod_proxy closes a kept client
- * connection when the backend fails it, so that the client sends again; with
- * c->keepalives at 0 it returns a plain 502 instead.  The true number comes
- * back with the first line of the answer.
+ * How the failure is hidden from the client: when a backend fails a request of
+ * a kept client connection, mod_proxy closes that connection, so that the
+ * client sends again; with c->keepalives at 0 it returns a plain 502 instead.
+ * The true number is restored with the first line of the answer.
+ *
+ * What this file relies on in mod_proxy and mod_proxy_http, by name.  A new
+ * release of httpd that renames one of them changes what happens here, without
+ * an error; test_pool_stale.py is what notices:
+ *
+ * - c->keepalives, read by ap_proxyerror() callers in mod_proxy_http to choose
+ *   between closing the client's connection and 502; read by ap_proxy_http_
+ *   create_req() too, with proxy-initial-not-pooled;
+ * - the variable proxy-initial-not-pooled: the first request of a client's
+ *   connection (keepalives 0) gets a new backend connection;
+ * - the note proxy_timedout: the backend was too slow, not gone;
+ * - the notes error-notes and verbose-error-to and the pool's userdata
+ *   proxy-req-input, which a failed attempt leaves behind;
+ * - the note uds_path (pool_key.c): the path of the backend's unix socket.
  */
 
 #include "pool_attempt.h"
@@ -28,18 +42,18 @@
 extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 APLOG_USE_MODULE(proxy_pool);
 
-#define ANSWER_FILTER "PROXY_POOL_ANSWER"
+#define POOL_ANSWER_FILTER "PROXY_POOL_ANSWER"
 
 /* initial-exec: a register and an offset, where the usual way for a loaded
  * module is a call; there is room for a pointer. */
-static __thread pool_attempt *waiting
+static __thread pool_attempt *pool_waiting
     __attribute__((tls_model("initial-exec")));
 
-static ap_filter_rec_t *answer_filter_handle;
+static ap_filter_rec_t *pool_answer_filter_handle;
 
 /* ---- what the client sees ---------------------------------------------- */
 
-static void keepalives_hide(pool_attempt *attempt)
+static void pool_keepalives_hide(pool_attempt *attempt)
 {
     if (attempt->client && attempt->client->keepalives > 0) {
         attempt->keepalives = attempt->client->keepalives;
@@ -47,8 +61,8 @@ static void keepalives_hide(pool_attempt *attempt)
     }
 }
 
-/* With the answer or when the attempts are over, whichever comes first. */
-static void keepalives_restore(pool_attempt *attempt)
+/* With the answer, or after the last attempt, whichever comes first. */
+static void pool_keepalives_restore(pool_attempt *attempt)
 {
     if (attempt->keepalives > 0) {
         attempt->client->keepalives = attempt->keepalives;
@@ -61,15 +75,15 @@ static void keepalives_restore(pool_attempt *attempt)
 static int pool_pre_connection(conn_rec *c, void *csd)
 {
     (void)csd;
-    if (c->outgoing && waiting) {
-        waiting->opened = 1;
-        ap_add_input_filter_handle(answer_filter_handle, NULL, NULL, c);
+    if (c->outgoing && pool_waiting) {
+        pool_waiting->opened = 1;
+        ap_add_input_filter_handle(pool_answer_filter_handle, NULL, NULL, c);
     }
     return OK;
 }
 
-/* The last bucket with bytes in it; NULL: none has. */
-static apr_bucket *last_data(apr_bucket_brigade *bb)
+/* The last bucket that holds bytes, or NULL. */
+static apr_bucket *pool_last_data(apr_bucket_brigade *bb)
 {
     apr_bucket *b;
 
@@ -82,7 +96,7 @@ static apr_bucket *last_data(apr_bucket_brigade *bb)
     return NULL;
 }
 
-static int ends_line(apr_bucket *b)
+static int pool_ends_line(apr_bucket *b)
 {
     const char *bytes;
     apr_size_t len;
@@ -91,9 +105,9 @@ static int ends_line(apr_bucket *b)
            && len > 0 && bytes[len - 1] == '\n';
 }
 
-/* The request has just been sent: wait before the first read, which would find
- * nothing.  Saves a system call a request. */
-static void expect_to_wait(conn_rec *c, apr_read_type_e block)
+/* The request has just been sent: the first read would find nothing, so have
+ * APR poll first.  Saves a system call per request. */
+static void pool_expect_to_wait(conn_rec *c, apr_read_type_e block)
 {
     apr_socket_t *socket = ap_get_conn_socket(c);
 
@@ -102,45 +116,44 @@ static void expect_to_wait(conn_rec *c, apr_read_type_e block)
     }
 }
 
-/* Not in the filter itself, which each line of an answer passes twice. */
+/* Kept out of the filter itself, which runs twice for each line of an answer:
+ * inlined, its registers would be saved and restored there. */
 static __attribute__((noinline))
-apr_status_t answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
+apr_status_t pool_answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
                           ap_input_mode_t mode, apr_read_type_e block,
                           apr_off_t readbytes)
 {
     apr_bucket *data;
     apr_status_t rv;
 
-    waiting->connected = 1;
-    if (!waiting->answered) {
-        keepalives_hide(waiting);
-        expect_to_wait(f->c, block);
+    pool_waiting->connected = 1;
+    if (!pool_waiting->answered) {
+        pool_keepalives_hide(pool_waiting);
+        pool_expect_to_wait(f->c, block);
     }
     rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
-    /* bytes that are there before the request are no answer: mod_proxy looks
-     * for them, and takes another connection then */
+    /* a speculative read comes before the request is sent: mod_proxy looks for
+     * bytes that are no answer, and takes another connection if it finds any */
     if (rv != APR_SUCCESS || mode == AP_MODE_SPECULATIVE
-        || (data = last_data(bb)) == NULL) {
+        || (data = pool_last_data(bb)) == NULL) {
         return rv;
     }
-    waiting->answered = 1;
-    if (mode != AP_MODE_GETLINE || ends_line(data)) {
-        keepalives_restore(waiting);
-        waiting = NULL;
+    pool_waiting->answered = 1;
+    if (mode != AP_MODE_GETLINE || pool_ends_line(data)) {
+        pool_keepalives_restore(pool_waiting);
+        pool_waiting = NULL;
     }
     return rv;
 }
 
-static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
+static apr_status_t pool_answer_filter(ap_filter_t *f, apr_bucket_brigade *bb,
                                   ap_input_mode_t mode,
                                   apr_read_type_e block, apr_off_t readbytes)
 {
-    if (waiting) {
-        return answer_first(f, bb, mode, block, readbytes);
+    if (pool_waiting) {
+        return pool_answer_first(f, bb, mode, block, readbytes);
     }
-    /* as ap_get_brigade() does: there is always a next one */
-    return f->next->frec->filter_func.in_func(f->next, bb, mode, block,
-                                              readbytes);
+    return ap_get_brigade(f->next, bb, mode, block, readbytes);
 }
 
 /* ---- attempts ---------------------------------------------------------- */
@@ -168,28 +181,28 @@ int pool_attempt_repeatable(request_rec *r)
     }
 }
 
-static int attempt_once(request_rec *r, proxy_worker *worker,
+static int pool_attempt_once(request_rec *r, proxy_worker *worker,
                         proxy_server_conf *conf, char *url,
                         pool_attempt *attempt)
 {
-    pool_attempt *outer = waiting;
+    pool_attempt *outer = pool_waiting;
     int rc;
 
     attempt->opened = attempt->connected = attempt->answered = 0;
-    waiting = attempt;
+    pool_waiting = attempt;
     rc = proxy_run_scheme_handler(r, worker, conf, url, NULL, 0);
-    waiting = outer;
+    pool_waiting = outer;
     return rc;
 }
 
-static int is_stale(request_rec *r, int rc, const pool_attempt *attempt)
+static int pool_is_stale(request_rec *r, int rc, const pool_attempt *attempt)
 {
     return rc == HTTP_BAD_GATEWAY && !attempt->opened && !attempt->answered
            && !apr_table_get(r->notes, "proxy_timedout");
 }
 
-/* What the failed attempt has left on the request. */
-static void forget_attempt(request_rec *r)
+/* What the failed attempt has left on the request, by mod_proxy's names. */
+static void pool_attempt_forget(request_rec *r)
 {
     r->status_line = NULL;
     apr_table_unset(r->notes, "error-notes");
@@ -204,30 +217,32 @@ int pool_attempt_run(request_rec *r, proxy_worker *worker,
     int rc;
 
     if (!repeatable) {
-        return attempt_once(r, worker, conf, url, attempt);
+        return pool_attempt_once(r, worker, conf, url, attempt);
     }
     attempt->client = r->connection;
-    rc = attempt_once(r, worker, conf, url, attempt);
-    if (is_stale(r, rc, attempt)) {
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "SB0103: the kept "
-                      "connection was closed by the backend: sent again");
-        forget_attempt(r);
-        /* a new socket, which is kept like any other afterwards; mod_proxy
-         * asks for it for the first request of a client connection only */
-        keepalives_hide(attempt);
+    rc = pool_attempt_once(r, worker, conf, url, attempt);
+    if (pool_is_stale(r, rc, attempt)) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "SB0103: the "
+                      "backend closed the kept connection: the request is sent "
+                      "again on a new one");
+        pool_attempt_forget(r);
+        /* a new socket, which is kept like any other afterwards.  mod_proxy
+         * honours the variable for the first request of a client's connection
+         * only: keepalives 0 makes this one such a request */
+        pool_keepalives_hide(attempt);
         apr_table_setn(r->subprocess_env, "proxy-initial-not-pooled", "1");
         attempt->resent = 1;
-        rc = attempt_once(r, worker, conf, url, attempt);
+        rc = pool_attempt_once(r, worker, conf, url, attempt);
         apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
     }
-    keepalives_restore(attempt);
+    pool_keepalives_restore(attempt);
     return rc;
 }
 
 void pool_attempt_register(void)
 {
-    answer_filter_handle =
-        ap_register_input_filter(ANSWER_FILTER, answer_filter, NULL,
+    pool_answer_filter_handle =
+        ap_register_input_filter(POOL_ANSWER_FILTER, pool_answer_filter, NULL,
                                  AP_FTYPE_CONNECTION + 3);
     ap_hook_pre_connection(pool_pre_connection, NULL, NULL, APR_HOOK_LAST);
 }

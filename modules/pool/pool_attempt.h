@@ -12,29 +12,29 @@
 #include "httpd.h"
 #include "mod_proxy.h"
 
-/** What became of the last attempt for a request. */
+/** The result of the last attempt for a request. */
 typedef struct pool_attempt {
     int opened;             /**< a new connection was made for it */
-    int connected;          /**< there was a connection to read from */
+    int connected;          /**< a connection was read from */
     int answered;           /**< a byte of a response was read */
     int resent;             /**< it was the second */
-    conn_rec *client;       /**< whose keepalives are to be hidden, or NULL */
-    int keepalives;         /**< the number, while they are */
+    conn_rec *client;       /**< its keepalives are to be hidden; or NULL */
+    int keepalives;         /**< the true number while hidden, else 0 */
 } pool_attempt;
 
-/** In register_hooks. */
+/** In register_hooks: before mod_proxy makes a connection. */
 void pool_attempt_register(void);
 
 /**
- * Can this request be sent a second time, should the first fail before any
- * answer: an idempotent method, no body, not a subrequest?
+ * Can this request be sent a second time if the first attempt fails before any
+ * answer?  That needs an idempotent method and no body; no subrequest can.
  */
 int pool_attempt_repeatable(request_rec *r);
 
 /**
- * Have mod_proxy serve the request over the worker; when the request is
- * repeatable and a kept connection fails before it answers, once more over a
- * new one, of which the client sees nothing.
+ * Have mod_proxy serve the request over the worker; if it is repeatable and a
+ * kept connection fails before it answers, once more over a new one.  The
+ * client does not notice.
  * @param attempt all 0; must live as long as the request
  * @return what mod_proxy's scheme handlers return
  */

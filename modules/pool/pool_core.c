@@ -5,11 +5,11 @@
  * least recently given back first, which eviction and the sweep walk.  Retired
  * items that are still in use wait in a second ring.
  *
- * One mutex guards it all.  It is held while a thing is made, so that two
- * threads that come for the same key at once get one thing; unmaking, which
+ * One mutex guards it all.  It is held while a value is created, so that two
+ * threads that come for the same key at once get one value; destroying, which
  * closes connections, happens outside of it.  Each item has a pool of its own
- * (hostmap_pool.h), so that memory goes back when the item goes, and no thread
- * works on another's pool.
+ * (base/own_pool.h), so that its memory is freed with it, and no thread works
+ * on another's pool.
  */
 
 #include "pool_core.h"
@@ -27,9 +27,8 @@ APR_RING_HEAD(pool_ring, pool_item);
 struct pool_item {
     APR_RING_ENTRY(pool_item) link;
     apr_pool_t *pool;
-    const char *key;
-    apr_size_t key_len;
-    void *thing;
+    hostmap_str key;
+    void *value;
     unsigned refs;
     int retired;            /* no longer in the hash */
     apr_time_t made;
@@ -40,31 +39,31 @@ struct pool_table {
     apr_thread_mutex_t *mutex;
     apr_hash_t *hash;
     struct pool_ring items;     /* all in the hash */
-    struct pool_ring retired;   /* in use, and unmade when given back */
+    struct pool_ring retired;   /* in use; destroyed when given back */
     const pool_ops *ops;
     unsigned max;
     int closed;
     pool_counts counts;
 };
 
-static unsigned int key_hash(const char *key, apr_ssize_t *len)
+static unsigned int pool_key_hash(const char *key, apr_ssize_t *len)
 {
     return hostmap_hash(key, (apr_size_t)*len);
 }
 
-static void item_unmake(pool_table *table, pool_item *item)
+static void pool_item_destroy(pool_table *table, pool_item *item)
 {
-    if (table->ops->unmake) {
-        table->ops->unmake(item->thing);
+    if (table->ops->destroy) {
+        table->ops->destroy(item->value);
     }
     apr_pool_destroy(item->pool);
 }
 
-/* With the mutex held: nobody finds it any more.  What is in use still takes
- * its place until it is given back. */
-static void item_unlink(pool_table *table, pool_item *item)
+/* With the mutex held: no look-up finds it any more.  An item in use still
+ * counts until it is given back. */
+static void pool_item_unlink(pool_table *table, pool_item *item)
 {
-    apr_hash_set(table->hash, item->key, item->key_len, NULL);
+    apr_hash_set(table->hash, item->key.ptr, item->key.len, NULL);
     APR_RING_REMOVE(item, link);
     item->retired = 1;
     if (item->refs > 0) {
@@ -75,23 +74,23 @@ static void item_unlink(pool_table *table, pool_item *item)
     }
 }
 
-static void ring_unmake(pool_table *table, struct pool_ring *ring)
+static void pool_ring_destroy(pool_table *table, struct pool_ring *ring)
 {
     while (!APR_RING_EMPTY(ring, pool_item, link)) {
         pool_item *item = APR_RING_FIRST(ring);
 
         APR_RING_REMOVE(item, link);
-        item_unmake(table, item);
+        pool_item_destroy(table, item);
     }
 }
 
-static apr_status_t table_cleanup(void *data)
+static apr_status_t pool_table_cleanup(void *data)
 {
     pool_table *table = data;
 
     table->closed = 1;
-    ring_unmake(table, &table->items);
-    ring_unmake(table, &table->retired);
+    pool_ring_destroy(table, &table->items);
+    pool_ring_destroy(table, &table->retired);
     return APR_SUCCESS;
 }
 
@@ -106,21 +105,21 @@ apr_status_t pool_table_create(pool_table **out, unsigned max,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    table->hash = apr_hash_make_custom(pool, key_hash);
+    table->hash = apr_hash_make_custom(pool, pool_key_hash);
     APR_RING_INIT(&table->items, pool_item, link);
     APR_RING_INIT(&table->retired, pool_item, link);
     table->ops = ops;
     table->max = max;
-    apr_pool_cleanup_register(pool, table, table_cleanup,
+    apr_pool_cleanup_register(pool, table, pool_table_cleanup,
                               apr_pool_cleanup_null);
     *out = table;
     return APR_SUCCESS;
 }
 
 /* With the mutex held. */
-static apr_status_t item_make(pool_item **out, pool_table *table,
-                              const char *key, apr_size_t key_len, void *arg,
-                              apr_time_t now)
+static apr_status_t pool_item_create(pool_item **out, pool_table *table,
+                                     hostmap_str key, void *arg,
+                                     apr_time_t now)
 {
     apr_pool_t *pool;
     pool_item *item;
@@ -132,15 +131,15 @@ static apr_status_t item_make(pool_item **out, pool_table *table,
     }
     item = apr_pcalloc(pool, sizeof(*item));
     item->pool = pool;
-    item->key = apr_pstrmemdup(pool, key, key_len);
-    item->key_len = key_len;
+    item->key.ptr = apr_pstrmemdup(pool, key.ptr, key.len);
+    item->key.len = key.len;
     item->made = now;
-    rv = table->ops->make(&item->thing, item->key, arg, pool);
+    rv = table->ops->create(&item->value, item->key.ptr, arg, pool);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
     }
-    apr_hash_set(table->hash, item->key, item->key_len, item);
+    apr_hash_set(table->hash, item->key.ptr, item->key.len, item);
     APR_RING_INSERT_TAIL(&table->items, item, pool_item, link);
     table->counts.items++;
     table->counts.made++;
@@ -148,15 +147,15 @@ static apr_status_t item_make(pool_item **out, pool_table *table,
     return APR_SUCCESS;
 }
 
-/* With the mutex held: the idle item that was given back the longest ago,
- * taken out; NULL when all are in use. */
-static pool_item *item_evict(pool_table *table)
+/* With the mutex held: take out the idle item that was given back first; NULL
+ * if all are in use. */
+static pool_item *pool_item_evict(pool_table *table)
 {
     pool_item *item;
 
     APR_RING_FOREACH(item, &table->items, pool_item, link) {
         if (item->refs == 0) {
-            item_unlink(table, item);
+            pool_item_unlink(table, item);
             table->counts.evicted++;
             return item;
         }
@@ -164,24 +163,24 @@ static pool_item *item_evict(pool_table *table)
     return NULL;
 }
 
-apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
-                       apr_size_t key_len, void *arg, apr_time_t now)
+apr_status_t pool_take(pool_item **out, pool_table *table, hostmap_str key,
+                       void *arg, apr_time_t now)
 {
     pool_item *item, *evicted = NULL;
     apr_status_t rv = APR_SUCCESS;
 
     apr_thread_mutex_lock(table->mutex);
-    item = apr_hash_get(table->hash, key, key_len);
+    item = apr_hash_get(table->hash, key.ptr, key.len);
     if (!item) {
         if (table->counts.items >= table->max) {
-            evicted = item_evict(table);
+            evicted = pool_item_evict(table);
         }
         if (table->counts.items >= table->max) {
             table->counts.refused++;
             rv = APR_ENOSPC;
         }
         else {
-            rv = item_make(&item, table, key, key_len, arg, now);
+            rv = pool_item_create(&item, table, key, arg, now);
         }
     }
     if (rv == APR_SUCCESS) {
@@ -192,14 +191,14 @@ apr_status_t pool_take(pool_item **out, pool_table *table, const char *key,
     }
     apr_thread_mutex_unlock(table->mutex);
     if (evicted) {
-        item_unmake(table, evicted);
+        pool_item_destroy(table, evicted);
     }
     return rv;
 }
 
-void *pool_item_thing(const pool_item *item)
+void *pool_item_value(const pool_item *item)
 {
-    return item->thing;
+    return item->value;
 }
 
 apr_time_t pool_item_idle_since(const pool_item *item)
@@ -211,8 +210,8 @@ void pool_give(pool_table *table, pool_item *item, apr_time_t now)
 {
     int last;
 
-    /* The process ends: the table's cleanup has unmade everything, and the
-     * mutex may be gone. */
+    /* The process ends: the table's cleanup has destroyed everything, and
+     * the mutex may be gone. */
     if (table->closed) {
         return;
     }
@@ -233,7 +232,7 @@ void pool_give(pool_table *table, pool_item *item, apr_time_t now)
     }
     apr_thread_mutex_unlock(table->mutex);
     if (last) {
-        item_unmake(table, item);
+        pool_item_destroy(table, item);
     }
 }
 
@@ -241,13 +240,13 @@ void pool_retire(pool_table *table, pool_item *item)
 {
     apr_thread_mutex_lock(table->mutex);
     if (!item->retired) {
-        item_unlink(table, item);
+        pool_item_unlink(table, item);
         table->counts.retired++;
     }
     apr_thread_mutex_unlock(table->mutex);
 }
 
-static int is_outlived(const pool_ops *ops, const pool_item *item,
+static int pool_is_outlived(const pool_ops *ops, const pool_item *item,
                        apr_time_t now, apr_interval_time_t unused,
                        apr_interval_time_t age)
 {
@@ -259,13 +258,13 @@ static int is_outlived(const pool_ops *ops, const pool_item *item,
     if (item->refs > 0) {
         return 0;
     }
-    own = ops->unused_max ? ops->unused_max(item->thing) : 0;
+    own = ops->unused_max ? ops->unused_max(item->value) : 0;
     return now - item->idle_since >= (own && own < unused ? own : unused);
 }
 
-/* The next item that outlived, taken out of the table: for unmaking when
- * nobody uses it, else for whoever gives it back last. */
-static int sweep_one(pool_table *table, apr_time_t now,
+/* Take the next outlived item out of the table: destroyed here if it is idle,
+ * else by the thread that gives it back last. */
+static int pool_sweep_one(pool_table *table, apr_time_t now,
                      apr_interval_time_t unused, apr_interval_time_t age)
 {
     pool_item *item, *found = NULL;
@@ -273,17 +272,17 @@ static int sweep_one(pool_table *table, apr_time_t now,
 
     apr_thread_mutex_lock(table->mutex);
     APR_RING_FOREACH(item, &table->items, pool_item, link) {
-        if (is_outlived(table->ops, item, now, unused, age)) {
+        if (pool_is_outlived(table->ops, item, now, unused, age)) {
             found = item;
             idle = item->refs == 0;
-            item_unlink(table, item);
+            pool_item_unlink(table, item);
             table->counts.retired++;
             break;
         }
     }
     apr_thread_mutex_unlock(table->mutex);
     if (idle) {
-        item_unmake(table, found);
+        pool_item_destroy(table, found);
     }
     return found != NULL;
 }
@@ -293,7 +292,7 @@ void pool_sweep(pool_table *table, apr_time_t now,
 {
     pool_item *item;
 
-    while (sweep_one(table, now, unused, age)) {
+    while (pool_sweep_one(table, now, unused, age)) {
         continue;
     }
     if (!table->ops->sweep) {
@@ -301,7 +300,7 @@ void pool_sweep(pool_table *table, apr_time_t now,
     }
     apr_thread_mutex_lock(table->mutex);
     APR_RING_FOREACH(item, &table->items, pool_item, link) {
-        table->ops->sweep(item->thing);
+        table->ops->sweep(item->value);
     }
     apr_thread_mutex_unlock(table->mutex);
 }

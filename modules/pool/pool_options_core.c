@@ -10,7 +10,7 @@
 
 #include "apr_strings.h"
 
-static apr_size_t row_of(const char *name)
+static apr_size_t pool_row_of(const char *name)
 {
     return hostmap_option_find(name, strlen(name)) - hostmap_options;
 }
@@ -37,8 +37,8 @@ apr_status_t pool_options_read(pool_options *options, hostmap_str words,
             return rv;
         }
         row = option.def - hostmap_options;
-        if (row == row_of("enablereuse")) {
-            row = row_of("disablereuse");
+        if (row == pool_row_of("enablereuse")) {
+            row = pool_row_of("disablereuse");
             option.number = !option.number;
         }
         options->set |= (apr_uint32_t)1 << row;
@@ -49,13 +49,13 @@ apr_status_t pool_options_read(pool_options *options, hostmap_str words,
 
 int pool_options_has(const pool_options *options, const char *name)
 {
-    return (options->set >> row_of(name)) & 1;
+    return (options->set >> pool_row_of(name)) & 1;
 }
 
 int pool_options_get(const pool_options *options, const char *name,
                      apr_int64_t *number, hostmap_str *text)
 {
-    apr_size_t row = row_of(name);
+    apr_size_t row = pool_row_of(name);
 
     if (!pool_options_has(options, name)) {
         return 0;

@@ -4,12 +4,12 @@
  * @file pool_options_core.h
  * @brief The options of a pool, from ProxyPoolSet and from a map's entry.
  *
- * Names, units and ranges are the map library's (hostmap_option.h), here they
- * are put together.  Pure: no allocation, no I/O, any thread.
+ * Names, units and ranges are those of base/option.h; here they are merged.
+ * Pure: no allocation, no I/O, any thread.
  */
 
-#ifndef OPTIONS_CORE_H
-#define OPTIONS_CORE_H
+#ifndef POOL_OPTIONS_CORE_H
+#define POOL_OPTIONS_CORE_H
 
 #include "base/option.h"
 
@@ -28,8 +28,8 @@ typedef struct pool_options {
 } pool_options;
 
 /**
- * Read key=value words over what is there: the later one wins.  enablereuse
- * is kept as the disablereuse that it means.
+ * Read key=value words over those already set: the later one wins.
+ * enablereuse is kept as the disablereuse that it means.
  * @return APR_SUCCESS, APR_EINVAL with bad set
  */
 apr_status_t pool_options_read(pool_options *options, hostmap_str words,
@@ -50,4 +50,4 @@ int pool_options_has(const pool_options *options, const char *name);
  */
 apr_size_t pool_options_key(char *key, const pool_options *options);
 
-#endif /* OPTIONS_CORE_H */
+#endif /* POOL_OPTIONS_CORE_H */

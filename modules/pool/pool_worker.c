@@ -3,9 +3,9 @@
 /*
  * A mod_proxy worker that no directive names.
  *
- * It is in none of mod_proxy's arrays: only we hand it out.  Its connections
- * live in a pool of mod_proxy's below the item's, so that destroying that one
- * closes them.
+ * It is in none of mod_proxy's arrays: only this module hands it out.  Its
+ * connections live in a pool of mod_proxy's below the item's, so destroying
+ * that pool closes them.
  */
 
 #include "pool_worker.h"
@@ -20,12 +20,12 @@ extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 APLOG_USE_MODULE(proxy_pool);
 
 /* Common servers close an idle connection after five seconds. */
-#define TTL_DEFAULT apr_time_from_sec(4)
-/* A backend's name is resolved again after so many seconds. */
-#define ADDRESS_TTL_DEFAULT 60
+#define POOL_TTL_DEFAULT apr_time_from_sec(4)
+/* A backend's name is resolved again after this number of seconds. */
+#define POOL_ADDRESS_TTL_DEFAULT 60
 
-/* If an option is given, to a field of the worker; most have a bit that says
- * that they are set. */
+/* Copy an option that is given to its field of the worker; most fields have a
+ * second one, which says that they are set. */
 #define APPLY(name, field, value) \
     do { \
         if (pool_options_get(options, name, &number, &text)) { \
@@ -38,10 +38,12 @@ APLOG_USE_MODULE(proxy_pool);
         APPLY(name, field##_set, 1); \
     } while (0)
 
-/* retry is not here: mod_proxy never takes a worker of its own out of service
- * for an error (PROXY_WORKER_IGNORE_ERRORS), only members of balancers. */
-static void options_apply(proxy_worker_shared *s, const pool_options *options,
-                          apr_pool_t *pool)
+/* retry is missing on purpose: mod_proxy takes only members of balancers out of
+ * service after an error, never a worker of its own
+ * (PROXY_WORKER_IGNORE_ERRORS). */
+static void pool_options_apply(proxy_worker_shared *s,
+                               const pool_options *options,
+                               apr_pool_t *pool)
 {
     apr_int64_t number;
     hostmap_str text;
@@ -81,24 +83,26 @@ static void options_apply(proxy_worker_shared *s, const pool_options *options,
     }
 }
 
-/* A RewriteRule may take the host from the client, who could fill the log. */
-static void say_wrong(const pool_worker_want *want, const char *wrong)
+/* Limited: a RewriteRule may take the host from the client, who could fill the
+ * log. */
+static void pool_log_refused(const pool_worker_spec *spec,
+                             const char *wrong)
 {
-    static hostmap_limit said;
+    static hostmap_limit limit;
     apr_uint32_t held;
 
-    if (hostmap_limit_pass(&said, apr_time_now(), &held)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, want->server, "SB0101: pool "
-                     "%s: %s (%u more since the last time)", want->url, wrong,
+    if (hostmap_limit_pass(&limit, apr_time_now(), &held)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, spec->server, "SB0101: pool "
+                     "%s: %s (%u more since the last time)", spec->url, wrong,
                      held);
     }
 }
 
-static apr_status_t worker_make(void **thing, const char *key, void *arg,
-                                apr_pool_t *pool)
+static apr_status_t pool_worker_create(void **value, const char *key,
+                                       void *arg, apr_pool_t *pool)
 {
-    const pool_worker_want *want = arg;
-    pool_worker *made = apr_pcalloc(pool, sizeof(*made));
+    const pool_worker_spec *spec = arg;
+    pool_backend *backend = apr_pcalloc(pool, sizeof(*backend));
     const proxy_server_conf *conf;
     proxy_worker_shared *s;
     const char *wrong;
@@ -106,60 +110,61 @@ static apr_status_t worker_make(void **thing, const char *key, void *arg,
 
     /* the key, which may hold a secret, is not for the log */
     (void)key;
-    wrong = ap_proxy_define_worker(pool, &made->worker, NULL, NULL, want->url,
-                                   0);
+    wrong = ap_proxy_define_worker(pool, &backend->worker, NULL, NULL,
+                                   spec->url, 0);
     if (wrong) {
-        say_wrong(want, wrong);
+        pool_log_refused(spec, wrong);
         return APR_EINVAL;
     }
-    s = made->worker->s;
+    s = backend->worker->s;
     /* ProxyTimeout, ProxyReceiveBufferSize, ProxyIOBufferSize */
-    conf = ap_get_module_config(want->server->module_config, &proxy_module);
-    PROXY_COPY_CONF_PARAMS(made->worker, conf);
-    s->ttl = TTL_DEFAULT;
+    conf = ap_get_module_config(spec->server->module_config, &proxy_module);
+    PROXY_COPY_CONF_PARAMS(backend->worker, conf);
+    s->ttl = POOL_TTL_DEFAULT;
     /* idle connections above smax are closed after ttl: all of them */
     s->smax = 0;
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
-    s->address_ttl = ADDRESS_TTL_DEFAULT;
+    s->address_ttl = POOL_ADDRESS_TTL_DEFAULT;
     s->address_ttl_set = 1;
 #endif
-    options_apply(s, want->options, pool);
-    if (want->ttl_max && s->ttl > want->ttl_max) {
-        s->ttl = want->ttl_max;
+    pool_options_apply(s, spec->options, pool);
+    if (spec->ttl_max && s->ttl > spec->ttl_max) {
+        s->ttl = spec->ttl_max;
     }
-    made->ttl = s->ttl;
-    rv = ap_proxy_initialize_worker(made->worker, want->server, pool);
+    backend->ttl = s->ttl;
+    rv = ap_proxy_initialize_worker(backend->worker, spec->server, pool);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, want->server,
-                     "SB0102: pool %s: cannot make a worker", want->url);
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spec->server,
+                     "SB0102: pool %s: cannot create a worker: this request "
+                     "gets a connection of its own", spec->url);
         return rv;
     }
-    *thing = made;
+    *value = backend;
     return APR_SUCCESS;
 }
 
-/* Closes what is idle for longer than ttl. */
-static void worker_sweep(void *thing)
+/* Closes connections that have been idle for longer than ttl. */
+static void pool_worker_sweep(void *value)
 {
-    pool_worker *made = thing;
+    pool_backend *backend = value;
 
-    if (made->worker->cp->res) {
-        apr_reslist_maintain(made->worker->cp->res);
+    if (backend->worker->cp->res) {
+        apr_reslist_maintain(backend->worker->cp->res);
     }
 }
 
-/* A prefork child has one connection, and no list of them that looks at their
- * age: there the pool goes with the connection. */
-static apr_interval_time_t worker_unused_max(const void *thing)
+/* A prefork child has one connection and no reslist, which would look at its
+ * age: there the pool is destroyed with the connection. */
+static apr_interval_time_t pool_worker_unused_max(const void *value)
 {
-    const pool_worker *made = thing;
+    const pool_backend *backend = value;
 
-    return made->worker->cp->res ? 0 : made->ttl;
+    return backend->worker->cp->res ? 0 : backend->ttl;
 }
 
 const pool_ops pool_worker_ops = {
-    worker_make,
+    pool_worker_create,
     NULL,
-    worker_sweep,
-    worker_unused_max
+    pool_worker_sweep,
+    pool_worker_unused_max
 };

@@ -2,8 +2,8 @@
 
 /**
  * @file pool_worker.h
- * @brief A mod_proxy worker that no directive names: made at run time, with
- *        the options of a pool, and unmade.
+ * @brief A mod_proxy worker that no directive names: created at run time, with
+ *        the options of a pool, and destroyed with it.
  */
 
 #ifndef POOL_WORKER_H
@@ -15,24 +15,24 @@
 #include "pool_options_core.h"
 #include "pool_core.h"
 
-/** What pool_take hands to pool_worker_ops.make. */
-typedef struct pool_worker_want {
+/** What a worker is created from: the argument of pool_take(). */
+typedef struct pool_worker_spec {
     server_rec *server;
     /** unix:PATH|scheme://host:port or scheme://host:port, for
      *  ap_proxy_define_worker */
     const char *url;
     const pool_options *options;
-    /** shorter than the options' ttl, or 0: connections that are used for
-     *  requests which cannot be sent again */
+    /** upper limit of the options' ttl, for connections of requests that cannot
+     *  be sent again; 0: none */
     apr_interval_time_t ttl_max;
-} pool_worker_want;
+} pool_worker_spec;
 
-/** The things of the table: see pool_core.h. */
-typedef struct pool_worker {
+/** The values of the table, see pool_core.h. */
+typedef struct pool_backend {
     proxy_worker *worker;
-    /** a kept connection may not be used when it was idle for so long */
+    /** a kept connection is not used again after this time without use */
     apr_interval_time_t ttl;
-} pool_worker;
+} pool_backend;
 
 extern const pool_ops pool_worker_ops;
 

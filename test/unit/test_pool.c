@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The bounded table of things: what it makes, shares, unmakes, and when; and
- * the same by many threads at once.
+ * The bounded table of values: what it creates, shares and destroys, and when;
+ * and the same by many threads at once.
  *
- * The things know who uses them, so that one that is unmade under somebody's
- * hands is seen.
+ * The values count their users, so that one that is destroyed while it is in
+ * use is seen.
  */
 
 #include <stdio.h>
@@ -21,22 +21,22 @@
 /** long enough for nothing to be unused */
 #define LONG (1000 * SEC)
 
-typedef struct thing {
+typedef struct value {
     char key[32];
     int users;
-    int unmade;
+    int destroyed;
     int swept;
-} thing;
+} value;
 
-/** All that tests make; never unmade here, so that they can be asked. */
-#define THINGS_MAX 100000
-static thing things[THINGS_MAX];
+/** All that tests create; never destroyed here, so that they can be asked. */
+#define VALUES_MAX 100000
+static value values[VALUES_MAX];
 
 static struct {
     apr_thread_mutex_t *mutex;
-    unsigned made, unmade;
+    unsigned made, destroyed;
     unsigned pools_gone;
-    unsigned wrong;         /* unmade twice, while in use, behind its pool */
+    unsigned wrong;         /* destroyed twice, in use, or after its pool */
 } seen;
 
 static apr_pool_t *test_pool;
@@ -45,11 +45,11 @@ static pool_table *table;
 
 static apr_status_t pool_gone(void *data)
 {
-    thing *gone = data;
+    value *gone = data;
 
     apr_thread_mutex_lock(seen.mutex);
     seen.pools_gone++;
-    if (!gone->unmade) {
+    if (!gone->destroyed) {
         seen.wrong++;
     }
     apr_thread_mutex_unlock(seen.mutex);
@@ -57,16 +57,16 @@ static apr_status_t pool_gone(void *data)
 }
 
 /** arg: the status to fail with, or NULL. */
-static apr_status_t make(void **out, const char *key, void *arg,
+static apr_status_t create(void **out, const char *key, void *arg,
                          apr_pool_t *pool)
 {
-    thing *made;
+    value *made;
 
     if (arg) {
         return *(apr_status_t *)arg;
     }
     apr_thread_mutex_lock(seen.mutex);
-    made = &things[seen.made++ % THINGS_MAX];
+    made = &values[seen.made++ % VALUES_MAX];
     apr_thread_mutex_unlock(seen.mutex);
     memset(made, 0, sizeof(*made));
     snprintf(made->key, sizeof(made->key), "%s", key);
@@ -75,13 +75,13 @@ static apr_status_t make(void **out, const char *key, void *arg,
     return APR_SUCCESS;
 }
 
-static void unmake(void *data)
+static void destroy(void *data)
 {
-    thing *gone = data;
+    value *gone = data;
 
     apr_thread_mutex_lock(seen.mutex);
-    seen.unmade++;
-    if (gone->unmade++ > 0 || gone->users > 0) {
+    seen.destroyed++;
+    if (gone->destroyed++ > 0 || gone->users > 0) {
         seen.wrong++;
     }
     apr_thread_mutex_unlock(seen.mutex);
@@ -89,7 +89,7 @@ static void unmake(void *data)
 
 static void sweep(void *data)
 {
-    thing *swept = data;
+    value *swept = data;
 
     swept->swept++;
 }
@@ -97,12 +97,12 @@ static void sweep(void *data)
 /** The key "short" is unused after two seconds, whatever pool_sweep says. */
 static apr_interval_time_t unused_max(const void *data)
 {
-    const thing *asked = data;
+    const value *asked = data;
 
     return strcmp(asked->key, "short") == 0 ? 2 * SEC : 0;
 }
 
-static const pool_ops ops = { make, unmake, sweep, unused_max };
+static const pool_ops ops = { create, destroy, sweep, unused_max };
 
 static void setup_max(unsigned max)
 {
@@ -126,21 +126,31 @@ static void teardown(void)
     apr_pool_destroy(test_pool);
 }
 
+static apr_status_t take_key(pool_item **item, const char *key, void *arg,
+                             apr_time_t now)
+{
+    hostmap_str str;
+
+    str.ptr = key;
+    str.len = strlen(key);
+    return pool_take(item, table, str, arg, now);
+}
+
 static pool_item *take(const char *key, apr_time_t now)
 {
     pool_item *item = NULL;
 
-    ck_assert_int_eq(pool_take(&item, table, key, strlen(key), NULL, now),
+    ck_assert_int_eq(take_key(&item, key, NULL, now),
                      APR_SUCCESS);
-    ck_assert_str_eq(((thing *)pool_item_thing(item))->key, key);
+    ck_assert_str_eq(((value *)pool_item_value(item))->key, key);
     return item;
 }
 
-/** Take it and give it back at once; its thing. */
-static thing *touch(const char *key, apr_time_t now)
+/** Take it and give it back at once; its value. */
+static value *touch(const char *key, apr_time_t now)
 {
     pool_item *item = take(key, now);
-    thing *touched = pool_item_thing(item);
+    value *touched = pool_item_value(item);
 
     pool_give(table, item, now);
     return touched;
@@ -149,7 +159,7 @@ static thing *touch(const char *key, apr_time_t now)
 static apr_status_t take_fails(const char *key)
 {
     pool_item *item = NULL;
-    apr_status_t rv = pool_take(&item, table, key, strlen(key), NULL, 1);
+    apr_status_t rv = take_key(&item, key, NULL, 1);
 
     ck_assert_int_ne(rv, APR_SUCCESS);
     ck_assert_ptr_null(item);
@@ -164,8 +174,8 @@ static void assert_there(unsigned items, unsigned in_use)
     ck_assert_uint_eq(counts.items, items);
     ck_assert_uint_eq(counts.in_use, in_use);
     ck_assert_uint_eq(counts.made, seen.made);
-    ck_assert_uint_eq(seen.made - seen.unmade, items);
-    ck_assert_uint_eq(seen.pools_gone, seen.unmade);
+    ck_assert_uint_eq(seen.made - seen.destroyed, items);
+    ck_assert_uint_eq(seen.pools_gone, seen.destroyed);
     ck_assert_uint_eq(seen.wrong, 0);
 }
 
@@ -180,22 +190,22 @@ static void assert_ended(apr_uint64_t evicted, apr_uint64_t retired,
     ck_assert_uint_eq(counts.refused, refused);
 }
 
-START_TEST(a_thing_is_made_once_and_kept)
+START_TEST(a_value_is_created_once_and_kept)
 {
-    thing *first = touch("a", 1);
+    value *first = touch("a", 1);
 
     ck_assert_ptr_eq(touch("a", 2), first);
-    ck_assert_int_eq(first->unmade, 0);
+    ck_assert_int_eq(first->destroyed, 0);
     assert_there(1, 0);
     assert_ended(0, 0, 0);
 }
 END_TEST
 
-START_TEST(a_thing_is_shared)
+START_TEST(a_value_is_shared)
 {
     pool_item *one = take("a", 1), *other = take("a", 1);
 
-    ck_assert_ptr_eq(pool_item_thing(one), pool_item_thing(other));
+    ck_assert_ptr_eq(pool_item_value(one), pool_item_value(other));
     assert_there(1, 1);
     pool_give(table, one, 2);
     assert_there(1, 1);
@@ -207,7 +217,7 @@ END_TEST
 START_TEST(a_key_is_copied)
 {
     char key[] = "a";
-    thing *first = touch(key, 1);
+    value *first = touch(key, 1);
 
     key[0] = 'b';
     ck_assert_ptr_eq(touch("a", 1), first);
@@ -223,11 +233,12 @@ START_TEST(a_key_is_any_bytes)
 
     setup_max(4);
     for (i = 0; i < 4; i++) {
-        static const char *const keys[] = { "a\0b", "a\0c", "a\0", "a" };
-        static const apr_size_t lens[] = { 3, 3, 2, 1 };
+        static const hostmap_str keys[] = {
+            { "a\0b", 3 }, { "a\0c", 3 }, { "a\0", 2 }, { "a", 1 }
+        };
 
-        ck_assert_int_eq(pool_take(&items[i], table, keys[i], lens[i], NULL,
-                                   1), APR_SUCCESS);
+        ck_assert_int_eq(pool_take(&items[i], table, keys[i], NULL, 1),
+                         APR_SUCCESS);
         for (j = 0; j < i; j++) {
             ck_assert_ptr_ne(items[i], items[j]);
         }
@@ -246,27 +257,27 @@ START_TEST(it_says_since_when_it_is_idle)
 }
 END_TEST
 
-START_TEST(the_one_not_used_for_longest_makes_room)
+START_TEST(the_least_recently_used_value_is_evicted)
 {
-    thing *a = touch("a", 1), *b = touch("b", 2), *c = touch("c", 3);
+    value *a = touch("a", 1), *b = touch("b", 2), *c = touch("c", 3);
 
     ck_assert_ptr_eq(touch("a", 4), a);
     touch("d", 5);
-    ck_assert_int_eq(b->unmade, 1);
-    ck_assert_int_eq(a->unmade + c->unmade, 0);
+    ck_assert_int_eq(b->destroyed, 1);
+    ck_assert_int_eq(a->destroyed + c->destroyed, 0);
     touch("e", 6);
-    ck_assert_int_eq(c->unmade, 1);
-    ck_assert_int_eq(a->unmade, 0);
+    ck_assert_int_eq(c->destroyed, 1);
+    ck_assert_int_eq(a->destroyed, 0);
     assert_there(3, 0);
     assert_ended(2, 0, 0);
     ck_assert_ptr_ne(touch("b", 7), b);
 }
 END_TEST
 
-START_TEST(what_is_in_use_never_makes_room)
+START_TEST(a_value_in_use_is_never_evicted)
 {
     pool_item *a = take("a", 1);
-    thing *b = touch("b", 2);
+    value *b = touch("b", 2);
     int i;
 
     for (i = 0; i < 10; i++) {
@@ -274,16 +285,16 @@ START_TEST(what_is_in_use_never_makes_room)
 
         snprintf(key, sizeof(key), "new%d", i);
         touch(key, 3 + i);
-        ck_assert_int_eq(((thing *)pool_item_thing(a))->unmade, 0);
+        ck_assert_int_eq(((value *)pool_item_value(a))->destroyed, 0);
     }
-    ck_assert_int_eq(b->unmade, 1);
+    ck_assert_int_eq(b->destroyed, 1);
     assert_there(3, 1);
     pool_give(table, a, 20);
     assert_there(3, 0);
 }
 END_TEST
 
-START_TEST(when_all_are_in_use_there_is_no_room)
+START_TEST(a_table_of_values_in_use_is_full)
 {
     pool_item *a = take("a", 1), *b = take("b", 1), *c = take("c", 1);
 
@@ -291,8 +302,8 @@ START_TEST(when_all_are_in_use_there_is_no_room)
     ck_assert(APR_STATUS_IS_ENOSPC(take_fails("d")));
     assert_there(3, 3);
     assert_ended(0, 0, 2);
-    /* a thing that is there can be shared all the same */
-    ck_assert_ptr_eq(pool_item_thing(take("b", 1)), pool_item_thing(b));
+    /* a value that is there can be shared all the same */
+    ck_assert_ptr_eq(pool_item_value(take("b", 1)), pool_item_value(b));
     pool_give(table, c, 2);
     pool_give(table, take("d", 2), 2);
     assert_ended(1, 0, 2);
@@ -303,12 +314,12 @@ START_TEST(when_all_are_in_use_there_is_no_room)
 }
 END_TEST
 
-START_TEST(what_cannot_be_made_leaves_no_trace)
+START_TEST(a_value_that_cannot_be_created_leaves_no_trace)
 {
     apr_status_t failure = APR_EINVAL;
     pool_item *item = NULL;
 
-    ck_assert_int_eq(pool_take(&item, table, "a", 1, &failure, 1),
+    ck_assert_int_eq(take_key(&item, "a", &failure, 1),
                      APR_EINVAL);
     ck_assert_ptr_null(item);
     assert_there(0, 0);
@@ -318,28 +329,28 @@ START_TEST(what_cannot_be_made_leaves_no_trace)
 }
 END_TEST
 
-START_TEST(a_retired_thing_serves_nobody_new)
+START_TEST(a_retired_value_is_not_taken_again)
 {
     pool_item *one = take("a", 1), *other = take("a", 1), *new;
-    thing *old = pool_item_thing(one);
+    value *old = pool_item_value(one);
 
     pool_retire(table, one);
     pool_retire(table, other);
     new = take("a", 2);
-    ck_assert_ptr_ne(pool_item_thing(new), old);
+    ck_assert_ptr_ne(pool_item_value(new), old);
     assert_there(2, 2);
     pool_give(table, one, 3);
-    ck_assert_int_eq(old->unmade, 0);
+    ck_assert_int_eq(old->destroyed, 0);
     pool_give(table, other, 3);
-    ck_assert_int_eq(old->unmade, 1);
+    ck_assert_int_eq(old->destroyed, 1);
     assert_there(1, 1);
     pool_give(table, new, 4);
-    ck_assert_ptr_eq(touch("a", 5), pool_item_thing(new));
+    ck_assert_ptr_eq(touch("a", 5), pool_item_value(new));
     assert_ended(0, 1, 0);
 }
 END_TEST
 
-START_TEST(a_retired_thing_takes_its_place_while_it_is_used)
+START_TEST(a_retired_value_counts_while_it_is_used)
 {
     pool_item *a = take("a", 1), *b = take("b", 1), *c = take("c", 1);
 
@@ -354,16 +365,16 @@ START_TEST(a_retired_thing_takes_its_place_while_it_is_used)
 }
 END_TEST
 
-START_TEST(the_sweep_unmakes_what_is_unused)
+START_TEST(the_sweep_destroys_unused_values)
 {
-    thing *a = touch("a", 10 * SEC), *b = touch("b", 12 * SEC);
+    value *a = touch("a", 10 * SEC), *b = touch("b", 12 * SEC);
     pool_item *c = take("c", 1 * SEC);
 
     pool_sweep(table, 19 * SEC, 10 * SEC, 0);
     assert_there(3, 1);
     pool_sweep(table, 20 * SEC, 10 * SEC, 0);
-    ck_assert_int_eq(a->unmade, 1);
-    ck_assert_int_eq(b->unmade, 0);
+    ck_assert_int_eq(a->destroyed, 1);
+    ck_assert_int_eq(b->destroyed, 0);
     assert_there(2, 1);
     pool_sweep(table, 1000 * SEC, 10 * SEC, 0);
     assert_there(1, 1);
@@ -376,15 +387,15 @@ START_TEST(the_sweep_unmakes_what_is_unused)
 }
 END_TEST
 
-START_TEST(a_thing_may_have_a_shorter_time)
+START_TEST(a_value_may_have_a_shorter_time)
 {
-    thing *a = touch("a", 10 * SEC), *b = touch("short", 10 * SEC);
+    value *a = touch("a", 10 * SEC), *b = touch("short", 10 * SEC);
 
     pool_sweep(table, 11 * SEC, 10 * SEC, 0);
     assert_there(2, 0);
     pool_sweep(table, 12 * SEC, 10 * SEC, 0);
-    ck_assert_int_eq(a->unmade, 0);
-    ck_assert_int_eq(b->unmade, 1);
+    ck_assert_int_eq(a->destroyed, 0);
+    ck_assert_int_eq(b->destroyed, 1);
     assert_there(1, 0);
     touch("short", 13 * SEC);
     pool_sweep(table, 14 * SEC, 1 * SEC, 0);
@@ -392,21 +403,21 @@ START_TEST(a_thing_may_have_a_shorter_time)
 }
 END_TEST
 
-START_TEST(the_sweep_retires_what_is_old)
+START_TEST(the_sweep_retires_old_values)
 {
     pool_item *used = take("used", 1 * SEC);
-    thing *old = pool_item_thing(used), *idle = touch("idle", 1 * SEC);
-    thing *young = touch("young", 5 * SEC);
+    value *old = pool_item_value(used), *idle = touch("idle", 1 * SEC);
+    value *young = touch("young", 5 * SEC);
 
     touch("idle", 9 * SEC);
     pool_sweep(table, 10 * SEC, LONG, 10 * SEC);
     assert_there(3, 1);
     pool_sweep(table, 11 * SEC, LONG, 10 * SEC);
-    ck_assert_int_eq(idle->unmade, 1);
-    ck_assert_int_eq(young->unmade + old->unmade, 0);
+    ck_assert_int_eq(idle->destroyed, 1);
+    ck_assert_int_eq(young->destroyed + old->destroyed, 0);
     assert_there(2, 1);
     pool_give(table, used, 12 * SEC);
-    ck_assert_int_eq(old->unmade, 1);
+    ck_assert_int_eq(old->destroyed, 1);
     assert_there(1, 0);
     ck_assert_ptr_ne(touch("used", 12 * SEC), old);
     assert_ended(0, 2, 0);
@@ -415,19 +426,19 @@ END_TEST
 
 START_TEST(the_sweep_visits_all_that_stay)
 {
-    thing *gone = touch("gone", 1 * SEC), *idle = touch("idle", 5 * SEC);
+    value *gone = touch("gone", 1 * SEC), *idle = touch("idle", 5 * SEC);
     pool_item *used = take("used", 1 * SEC);
 
     pool_sweep(table, 6 * SEC, 5 * SEC, 0);
     pool_sweep(table, 6 * SEC, 5 * SEC, 0);
     ck_assert_int_eq(gone->swept, 0);
     ck_assert_int_eq(idle->swept, 2);
-    ck_assert_int_eq(((thing *)pool_item_thing(used))->swept, 2);
+    ck_assert_int_eq(((value *)pool_item_value(used))->swept, 2);
     pool_give(table, used, 7 * SEC);
 }
 END_TEST
 
-START_TEST(the_end_unmakes_everything)
+START_TEST(clearing_the_pool_destroys_all_values)
 {
     pool_item *retired;
 
@@ -438,7 +449,7 @@ START_TEST(the_end_unmakes_everything)
     assert_there(3, 2);
     apr_pool_destroy(table_pool);
     ck_assert_uint_eq(seen.made, 3);
-    ck_assert_uint_eq(seen.unmade, 3);
+    ck_assert_uint_eq(seen.destroyed, 3);
     ck_assert_uint_eq(seen.pools_gone, 3);
     ck_assert_uint_eq(seen.wrong, 0);
 }
@@ -448,15 +459,15 @@ static apr_status_t give_late(void *data)
 {
     pool_item **late = data;
 
-    ck_assert_uint_eq(seen.unmade, 2);
+    ck_assert_uint_eq(seen.destroyed, 2);
     pool_give(table, late[0], 1);
     pool_give(table, late[1], 1);
     return APR_SUCCESS;
 }
 
-/** A request's cleanup may run behind the table's: the one that is registered
+/** A request's cleanup may run after the table's: the one that is registered
  *  first runs last. */
-START_TEST(what_is_given_back_after_the_end_is_passed_over)
+START_TEST(giving_back_after_the_end_does_nothing)
 {
     static pool_item *late[2];
     apr_pool_t *pool;
@@ -468,7 +479,7 @@ START_TEST(what_is_given_back_after_the_end_is_passed_over)
     late[1] = take("retired", 1);
     pool_retire(table, late[1]);
     apr_pool_destroy(pool);
-    ck_assert_uint_eq(seen.unmade, 2);
+    ck_assert_uint_eq(seen.destroyed, 2);
     ck_assert_uint_eq(seen.wrong, 0);
 }
 END_TEST
@@ -495,17 +506,17 @@ static unsigned next_random(worker *self, unsigned below)
     return (self->random >> 16) % below;
 }
 
-static void use(thing *used, int step, worker *self)
+static void use(value *used, int step, worker *self)
 {
     apr_thread_mutex_lock(seen.mutex);
     used->users += step;
-    if (used->unmade || used->users < 0) {
+    if (used->destroyed || used->users < 0) {
         self->wrong++;
     }
     apr_thread_mutex_unlock(seen.mutex);
 }
 
-/** Takes a thing of some key, or not: the table may be full. */
+/** Takes a value of some key, or not: the table may be full. */
 static pool_item *take_any(worker *self)
 {
     pool_item *item = NULL;
@@ -513,25 +524,25 @@ static pool_item *take_any(worker *self)
     apr_status_t rv;
 
     snprintf(key, sizeof(key), "k%u", next_random(self, KEYS));
-    rv = pool_take(&item, table, key, strlen(key), NULL, apr_time_now());
+    rv = take_key(&item, key, NULL, apr_time_now());
     if (APR_STATUS_IS_ENOSPC(rv)) {
         self->refused++;
         return NULL;
     }
     if (rv != APR_SUCCESS
-        || strcmp(((thing *)pool_item_thing(item))->key, key) != 0) {
+        || strcmp(((value *)pool_item_value(item))->key, key) != 0) {
         self->wrong++;
         return NULL;
     }
     self->taken++;
-    use(pool_item_thing(item), 1, self);
+    use(pool_item_value(item), 1, self);
     return item;
 }
 
 static void give(pool_item *item, worker *self)
 {
     if (item) {
-        use(pool_item_thing(item), -1, self);
+        use(pool_item_value(item), -1, self);
         pool_give(table, item, apr_time_now());
     }
 }
@@ -615,9 +626,9 @@ START_TEST(threads_take_give_evict_retire_and_sweep)
                       counts.evicted + counts.retired + counts.items);
     ck_assert_uint_gt(counts.evicted, 0);
     ck_assert_uint_gt(counts.retired, 0);
-    ck_assert_uint_lt(seen.made, THINGS_MAX);
+    ck_assert_uint_lt(seen.made, VALUES_MAX);
     apr_pool_destroy(table_pool);
-    ck_assert_uint_eq(seen.unmade, seen.made);
+    ck_assert_uint_eq(seen.destroyed, seen.made);
     ck_assert_uint_eq(seen.pools_gone, seen.made);
     ck_assert_uint_eq(seen.wrong, 0);
 }
@@ -630,23 +641,23 @@ Suite *pool_suite(void)
     TCase *threads = tcase_create("pool_threads");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_thing_is_made_once_and_kept);
-    tcase_add_test(tcase, a_thing_is_shared);
+    tcase_add_test(tcase, a_value_is_created_once_and_kept);
+    tcase_add_test(tcase, a_value_is_shared);
     tcase_add_test(tcase, a_key_is_copied);
     tcase_add_test(tcase, a_key_is_any_bytes);
     tcase_add_test(tcase, it_says_since_when_it_is_idle);
-    tcase_add_test(tcase, the_one_not_used_for_longest_makes_room);
-    tcase_add_test(tcase, what_is_in_use_never_makes_room);
-    tcase_add_test(tcase, when_all_are_in_use_there_is_no_room);
-    tcase_add_test(tcase, what_cannot_be_made_leaves_no_trace);
-    tcase_add_test(tcase, a_retired_thing_serves_nobody_new);
-    tcase_add_test(tcase, a_retired_thing_takes_its_place_while_it_is_used);
-    tcase_add_test(tcase, the_sweep_unmakes_what_is_unused);
-    tcase_add_test(tcase, a_thing_may_have_a_shorter_time);
-    tcase_add_test(tcase, the_sweep_retires_what_is_old);
+    tcase_add_test(tcase, the_least_recently_used_value_is_evicted);
+    tcase_add_test(tcase, a_value_in_use_is_never_evicted);
+    tcase_add_test(tcase, a_table_of_values_in_use_is_full);
+    tcase_add_test(tcase, a_value_that_cannot_be_created_leaves_no_trace);
+    tcase_add_test(tcase, a_retired_value_is_not_taken_again);
+    tcase_add_test(tcase, a_retired_value_counts_while_it_is_used);
+    tcase_add_test(tcase, the_sweep_destroys_unused_values);
+    tcase_add_test(tcase, a_value_may_have_a_shorter_time);
+    tcase_add_test(tcase, the_sweep_retires_old_values);
     tcase_add_test(tcase, the_sweep_visits_all_that_stay);
-    tcase_add_test(tcase, the_end_unmakes_everything);
-    tcase_add_test(tcase, what_is_given_back_after_the_end_is_passed_over);
+    tcase_add_test(tcase, clearing_the_pool_destroys_all_values);
+    tcase_add_test(tcase, giving_back_after_the_end_does_nothing);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(threads, setup, teardown);
     tcase_add_test(threads, threads_take_give_evict_retire_and_sweep);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The configuration of mod_proxy_pool: what the directives accept, and how a
+ * virtual host inherits it.
+ */
+
+#include "pool_conf.h"
+
+#include "apr_strings.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
+
+void *pool_server_create(apr_pool_t *p, server_rec *s)
+{
+    pool_server_conf *conf = apr_pcalloc(p, sizeof(*conf));
+
+    (void)s;
+    conf->enabled = -1;
+    conf->max = 0;
+    conf->words = NULL;
+    return conf;
+}
+
+void *pool_server_merge(apr_pool_t *p, void *basev, void *addv)
+{
+    pool_server_conf *conf = apr_pcalloc(p, sizeof(*conf));
+    const pool_server_conf *base = basev, *add = addv;
+
+    conf->enabled = add->enabled != -1 ? add->enabled : base->enabled;
+    conf->max = add->max ? add->max : base->max;
+    /* the later word wins: one by one */
+    conf->words = add->words && base->words
+                  ? apr_pstrcat(p, base->words, " ", add->words, NULL)
+                  : add->words ? add->words : base->words;
+    return conf;
+}
+
+pool_server_conf *pool_server_conf_get(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &proxy_pool_module);
+}
+
+static const char *pool_set_enable(cmd_parms *cmd, void *dconf, int flag)
+{
+    (void)dconf;
+    pool_server_conf_get(cmd->server)->enabled = flag;
+    return NULL;
+}
+
+static const char *pool_set_options(cmd_parms *cmd, void *dconf,
+                                    const char *arg)
+{
+    pool_server_conf *conf = pool_server_conf_get(cmd->server);
+    pool_options scratch;
+    hostmap_str word;
+    hostmap_bad bad;
+
+    (void)dconf;
+    scratch.set = 0;
+    word.ptr = arg;
+    word.len = strlen(arg);
+    bad.reason = "expected key=value";
+    if (pool_options_read(&scratch, word, &bad) != APR_SUCCESS
+        || scratch.set == 0) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolSet: `", arg, "`: ",
+                           bad.reason, NULL);
+    }
+    if (pool_options_has(&scratch, "retry")) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolSet: `", arg, "`: "
+                           POOL_NO_RETRY, NULL);
+    }
+    conf->words = conf->words ? apr_pstrcat(cmd->pool, conf->words, " ", arg,
+                                            NULL) : arg;
+    return NULL;
+}
+
+static const char *pool_set_max(cmd_parms *cmd, void *dconf, const char *arg)
+{
+    char *end;
+    apr_int64_t max = apr_strtoi64(arg, &end, 10);
+
+    (void)dconf;
+    if (*end || end == arg || max < 1 || max > 1000000) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolMax: `", arg, "` is not a "
+                           "number of 1 to 1000000", NULL);
+    }
+    pool_server_conf_get(cmd->server)->max = (int)max;
+    return NULL;
+}
+
+const command_rec pool_directives[] = {
+    AP_INIT_FLAG("ProxyPoolEnable", pool_set_enable, NULL, RSRC_CONF,
+                 "Off: a backend that no directive names gets a new "
+                 "connection for each request"),
+    AP_INIT_ITERATE("ProxyPoolSet", pool_set_options, NULL, RSRC_CONF,
+                    "default options of pools: key=value words as for "
+                    "ProxyPass"),
+    AP_INIT_TAKE1("ProxyPoolMax", pool_set_max, NULL, RSRC_CONF,
+                  "maximum number of pools in a child process"),
+    { NULL }
+};
+
+void pool_conf_resolve(pool_server_conf *conf, apr_pool_t *p)
+{
+    char *key = apr_palloc(p, POOL_OPTIONS_KEY_MAX);
+    hostmap_str words;
+
+    words.ptr = conf->words ? conf->words : "";
+    words.len = strlen(words.ptr);
+    conf->defaults.set = 0;
+    /* each word was checked when it was read */
+    pool_options_read(&conf->defaults, words, NULL);
+    conf->defaults_text.ptr = key;
+    conf->defaults_text.len = pool_options_key(key, &conf->defaults);
+}
