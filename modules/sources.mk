@@ -131,6 +131,21 @@ mod_reproxy_sources = \
 	modules/reproxy/reproxy_restore.c \
 	modules/reproxy/reproxy_timeout.c
 
+# mod_ssl_certmap: the pure part; and the part that knows OpenSSL, which the
+# module and the tool share.
+certmap_core = \
+	modules/certmap/certmap_name_core.c \
+	modules/certmap/certmap_name_core.h \
+	modules/certmap/certmap_record_core.c \
+	modules/certmap/certmap_record_core.h
+certmap_crypto = \
+	modules/certmap/certmap_master.c \
+	modules/certmap/certmap_master.h \
+	modules/certmap/certmap_pair.c \
+	modules/certmap/certmap_pair.h \
+	modules/certmap/certmap_seal.c \
+	modules/certmap/certmap_seal.h
+
 # The tool: the pure part, and the rest.
 tool_core = \
 	support/hostmap/entries/import_core.c \
@@ -187,6 +202,7 @@ unit_sources = \
 	test/unit/guard.h \
 	test/unit/suites.h \
 	test/unit/test_cache.c \
+	test/unit/test_certmap_core.c \
 	test/unit/test_entry.c \
 	test/unit/test_file.c \
 	test/unit/test_follow.c \
@@ -214,9 +230,18 @@ unit_sources = \
 	test/unit/vectors.c \
 	test/unit/vectors.h
 
+# What needs OpenSSL: another program.
+unit_certmap_sources = \
+	test/unit/folder.c \
+	test/unit/folder.h \
+	test/unit/suites.h \
+	test/unit/test_certmap_pair.c \
+	test/unit/unit_certmap.c
+
 # Fuzz targets: test/fuzz/fuzz_X.c each, with fuzz_main.c; what they are fed in
 # `make check` lies in test/fuzz/corpus/X.
 fuzz_programs = \
+	test/fuzz/fuzz_certmap_record \
 	test/fuzz/fuzz_entry \
 	test/fuzz/fuzz_follow \
 	test/fuzz/fuzz_import \

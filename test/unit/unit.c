@@ -34,6 +34,7 @@ int main(void)
     srunner_add_suite(runner, import_suite());
     srunner_add_suite(runner, property_suite());
     srunner_add_suite(runner, cache_suite());
+    srunner_add_suite(runner, certmap_core_suite());
     srunner_add_suite(runner, file_suite());
     srunner_add_suite(runner, serve_suite());
     srunner_add_suite(runner, follow_suite());
