@@ -124,9 +124,12 @@ mod_reproxy_sources = \
 	modules/reproxy/reproxy_access.c \
 	modules/reproxy/reproxy_answer.c \
 	modules/reproxy/reproxy_attempt.c \
+	modules/reproxy/reproxy_conf.c \
 	modules/reproxy/reproxy_file.c \
 	modules/reproxy/reproxy_gate.c \
 	modules/reproxy/reproxy_gather.c \
+	modules/reproxy/reproxy_judge.c \
+	modules/reproxy/reproxy_log.c \
 	modules/reproxy/reproxy_request.c \
 	modules/reproxy/reproxy_restore.c \
 	modules/reproxy/reproxy_timeout.c

@@ -5,20 +5,24 @@
  * @brief What the parts of mod_reproxy share: the configuration of a request,
  *        and what is known of a request on its way.
  *
- * A request in scope goes through these, top down:
+ * A request in scope goes through these, top down; none calls one above it:
  *
  *     mod_reproxy.c       runs the app's handler, looks at its answer, tries
  *                         the URLs
+ *     reproxy_attempt.c   one URL
+ *     reproxy_file.c      X-Reproxy-File
  *     reproxy_gate.c      an output filter before all others: what the app and
  *                         failed attempts send ends here
- *     reproxy_gather.c    one behind it: small pieces of a body go on together
+ *     reproxy_judge.c     is storage's response the one to serve?
+ *     reproxy_gather.c    a filter after the gate: small pieces of a body go
+ *                         on together
  *     reproxy_answer.c    what the app's answer says
- *     reproxy_slate.c     one request served several times: what is put back
- *     reproxy_attempt.c   one URL
  *     reproxy_access.c    may this URL be asked at all?
  *     reproxy_request.c   the headers that storage is sent
- *     reproxy_timeout.c   for how long storage may keep us waiting
- *     reproxy_file.c      X-Reproxy-File
+ *     reproxy_timeout.c   how long storage may keep us waiting
+ *     reproxy_restore.c   one request served several times: what is put back
+ *     reproxy_log.c       which messages may repeat, the access log's notes
+ *     reproxy_conf.c      the directives
  *
  * Everything lives in the request's pool and belongs to its thread.
  */
@@ -43,11 +47,11 @@ extern module AP_MODULE_DECLARE_DATA reproxy_module;
 
 /** The configuration of a directory. */
 typedef struct reproxy_conf {
-    int enabled;                    /**< -1: not said */
-    int max_urls;                   /**< 0: not said */
-    apr_interval_time_t timeout;    /**< 0: not said */
+    int enabled;                    /**< -1: not set */
+    int max_urls;                   /**< 0: not set */
+    apr_interval_time_t timeout;    /**< 0: not set */
     const char *pool_words;         /**< timeout, as mod_proxy_pool has it */
-    /* lists, NULL: not said */
+    /* lists, NULL: not set */
     apr_array_header_t *preserve;   /**< const char * */
     apr_array_header_t *forward;    /**< const char * */
     apr_array_header_t *allow;      /**< reproxy_allow */
@@ -57,7 +61,7 @@ typedef struct reproxy_conf {
 /** Where the request's output goes. */
 typedef enum {
     REPROXY_GATE_WATCH,     /**< the app's: its first bytes decide */
-    REPROXY_GATE_SWALLOW,   /**< the app's, which said X-Reproxy-...: nowhere */
+    REPROXY_GATE_SWALLOW,   /**< the app's, with X-Reproxy-...: nowhere */
     REPROXY_GATE_JUDGE,     /**< an attempt's: its first bytes decide */
     REPROXY_GATE_HOLD,      /**< an attempt's: good so far, no byte of body */
     REPROXY_GATE_REJECT,    /**< a failed attempt's: nowhere */
@@ -68,7 +72,7 @@ typedef enum {
 typedef enum {
     REPROXY_OK,
     REPROXY_ABORTED,        /**< within the body, by storage or the client */
-    REPROXY_BAD_URL,        /**< no URL, or one that is refused whoever asks */
+    REPROXY_BAD_URL,        /**< no URL, or one that is always refused */
     REPROXY_DENIED,         /**< by ReproxyAllow or a <Proxy> section */
     REPROXY_UNREACHABLE,    /**< refused, not resolved, no route */
     REPROXY_TIMEOUT,
@@ -82,12 +86,12 @@ typedef enum {
 typedef struct reproxy_answer {
     hostmap_str urls;           /**< ptr NULL: no X-Reproxy-URL */
     const char *file;           /**< NULL: no X-Reproxy-File */
-    apr_off_t expected_size;    /**< -1: not said */
+    apr_off_t expected_size;    /**< -1: not set */
     apr_table_t *preserved;     /**< headers that stay, all values */
     const char *cache_control;  /**< NULL: none */
 } reproxy_answer;
 
-/** Of the request, what is changed for storage's sake and put back. */
+/** What storage's request borrows of the client's, to be given back. */
 typedef struct reproxy_client {
     apr_table_t *headers_in;
     const char *method;
@@ -135,7 +139,7 @@ typedef struct reproxy_request {
     reproxy_answer answer;
     reproxy_before before;
     reproxy_client client;
-    int lent;                   /**< the request is storage's now */
+    int borrowed;               /**< the request is storage's now */
     reproxy_attempt *attempt;   /**< NULL: none under way */
     /* for the log */
     int answered;               /**< by the app, with what to serve */
@@ -151,24 +155,49 @@ static inline reproxy_request *reproxy_request_of(request_rec *r)
                                                    &reproxy_module);
 }
 
-/* ---- mod_reproxy.c ------------------------------------------------------ */
+/* ---- reproxy_conf.c ---------------------------------------------------- */
+
+void *reproxy_conf_create(apr_pool_t *p, char *dir);
+void *reproxy_conf_merge(apr_pool_t *p, void *basev, void *addv);
+extern const command_rec reproxy_conf_directives[];
+
+/** A configuration is going to be read: in pre_config. */
+void reproxy_conf_begin(apr_pool_t *pconf);
+
+/** Warns when apps may name any URL: in post_config, before
+ *  reproxy_conf_end(). */
+void reproxy_conf_warn(void);
+
+/** The configuration was read. */
+void reproxy_conf_end(void);
+
+/** A copy with the defaults in place of what is not set; in r->pool. */
+const reproxy_conf *reproxy_conf_resolve(request_rec *r,
+                                         const reproxy_conf *written);
+
+/* ---- reproxy_log.c ----------------------------------------------------- */
 
 /** Messages that repeat, by kind. */
 typedef enum {
-    REPROXY_SAID_REFUSED,
-    REPROXY_SAID_MANY,
-    REPROXY_SAID_FAILED,
-    REPROXY_SAID_FILE,
-    REPROXY_SAID_KINDS
-} reproxy_said;
+    REPROXY_LOG_REFUSED,
+    REPROXY_LOG_MANY,
+    REPROXY_LOG_FAILED,
+    REPROXY_LOG_FILE,
+    REPROXY_LOG_KINDS
+} reproxy_log_kind;
 
 /**
- * May a message be said now?  Once a minute in a child, for each kind and what
- * it is about.
+ * May a message be logged now?  Once a minute in a child, for each kind and
+ * what it is about.
  * @param more set to what is added to the message
  */
-int reproxy_may_say(request_rec *r, reproxy_said kind, const char *about,
-                    const char **more);
+int reproxy_log_allowed(request_rec *r, reproxy_log_kind kind,
+                        const char *about, const char **more);
+
+/** The word of the note reproxy-result; static. */
+const char *reproxy_log_word(reproxy_result result);
+
+void reproxy_log_register(void);
 
 /* ---- reproxy_gate.c ---------------------------------------------------- */
 
@@ -176,7 +205,7 @@ int reproxy_may_say(request_rec *r, reproxy_said kind, const char *about,
 void reproxy_gate_insert(reproxy_request *state);
 
 /** Takes X-Reproxy-... out of what a response has. */
-void reproxy_headers_strip(request_rec *r);
+void reproxy_gate_strip(request_rec *r);
 
 /** The response is the final one: gives the request back to the client, and
  *  the response its preserved headers.
@@ -188,8 +217,8 @@ void reproxy_gate_register(void);
 
 /* ---- reproxy_gather.c -------------------------------------------------- */
 
-/** Has what goes to the client from now on gathered.  Not before the header
- *  has gone: an error behind what is held would be answered in its place. */
+/** Gathers what goes to the client from now on.  Not before the header has
+ *  gone: an error after gathered bytes would be answered in their place. */
 void reproxy_gather_insert(request_rec *r);
 
 void reproxy_gather_register(void);
@@ -206,25 +235,31 @@ int reproxy_answer_read(reproxy_request *state);
 /** Puts the preserved headers in the place of the response's. */
 void reproxy_answer_preserve(reproxy_request *state);
 
-/** May a cache store the response, by what the app said of its own, for as
- *  long as the response says? */
+/** May a cache store the response, by the app's Cache-Control, for as long as
+ *  the response's own allows? */
 int reproxy_answer_cacheable(const reproxy_request *state);
 
-/* ---- reproxy_slate.c --------------------------------------------------- */
+/* ---- reproxy_restore.c ------------------------------------------------- */
 
 /** Remembers what a response has before the app's handler runs. */
-void reproxy_slate_save(reproxy_request *state);
+void reproxy_restore_save(reproxy_request *state);
 
-/** The response as it was then. */
-void reproxy_slate_wipe(reproxy_request *state);
+/** Makes the response what it was then. */
+void reproxy_restore_reset(reproxy_request *state);
 
 /** The request becomes storage's: a GET (or HEAD) without a body. */
-void reproxy_slate_lend(reproxy_request *state);
+void reproxy_restore_borrow(reproxy_request *state);
 
 /** The request becomes the client's again.  Any number of times. */
-void reproxy_slate_return(reproxy_request *state);
+void reproxy_restore_return(reproxy_request *state);
 
-void reproxy_slate_register(void);
+void reproxy_restore_register(void);
+
+/* ---- reproxy_judge.c --------------------------------------------------- */
+
+/** Is the response that storage has begun the one to serve?  Sets the result
+ *  and the status of the attempt. */
+int reproxy_judge(reproxy_request *state);
 
 /* ---- reproxy_attempt.c ------------------------------------------------- */
 
@@ -236,17 +271,14 @@ void reproxy_slate_register(void);
 reproxy_result reproxy_attempt_run(reproxy_request *state,
                                    const reproxy_url *url, int *rc);
 
-/** Is the response that has begun the one to serve?  For the gate. */
-int reproxy_attempt_judge(reproxy_request *state);
-
-/** Which of mod_proxy_pool's functions are there: in post_config. */
+/** Looks for mod_proxy_pool's functions: in post_config. */
 void reproxy_attempt_prepare(void);
 
 /* ---- reproxy_access.c -------------------------------------------------- */
 
 /**
- * May the URL be asked?  Sets r->per_dir_config and r->filename of the lent
- * request to what the <Proxy> sections say.
+ * May the URL be asked?  Sets r->per_dir_config and r->filename of the
+ * borrowed request to what the <Proxy> sections say.
  * @return REPROXY_OK or REPROXY_DENIED
  */
 reproxy_result reproxy_access_check(reproxy_request *state,
@@ -275,15 +307,15 @@ reproxy_result reproxy_file_run(reproxy_request *state, int *rc);
 
 /* ---- reproxy_timeout.c ------------------------------------------------- */
 
-/** Attempts on this thread are to hear within so long; 0: no attempt.
+/** Sets the time limit of attempts on this thread; 0: no attempt runs.
  *  Returns what was set before. */
 apr_interval_time_t reproxy_timeout_set(apr_interval_time_t limit);
 
 /** Storage has answered: its connection has its own timeout again. */
 void reproxy_timeout_lift(void);
 
-/** For how long storage, to which there is a connection, has not answered this
- *  thread's attempt; 0: it has, or there is none. */
+/** How long this thread's attempt has been waiting for an answer over its
+ *  connection; 0: storage has answered, or there is no connection. */
 apr_interval_time_t reproxy_timeout_waited(void);
 
 void reproxy_timeout_register(void);

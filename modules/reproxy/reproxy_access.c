@@ -7,8 +7,8 @@
  *
  * Sections match a name in one spelling: scheme and host in lower case, no
  * port that is the scheme's, escapes of the path decoded, its dot segments and
- * empty ones taken out, no query.  So there is no other way to write what a
- * section denies, and no signature gets into the log.
+ * empty ones taken out, no query.  So no other spelling gets past a section
+ * that denies, and no signature gets into the log.
  */
 
 #include "reproxy.h"
@@ -23,7 +23,7 @@
 
 APLOG_USE_MODULE(reproxy);
 
-static int is_allowed(const reproxy_conf *conf, const reproxy_url *url)
+static int access_is_allowed(const reproxy_conf *conf, const reproxy_url *url)
 {
     const apr_array_header_t *rules = conf->allow;
     int i;
@@ -41,7 +41,7 @@ static int is_allowed(const reproxy_conf *conf, const reproxy_url *url)
 }
 
 /* NULL: a NUL is escaped in it. */
-static char *section_name(apr_pool_t *pool, const reproxy_url *url)
+static char *access_section_name(apr_pool_t *pool, const reproxy_url *url)
 {
     char origin[REPROXY_ORIGIN_MAX];
     apr_size_t len = 0;
@@ -62,8 +62,8 @@ static char *section_name(apr_pool_t *pool, const reproxy_url *url)
     return apr_pstrcat(pool, "proxy:", origin, path, NULL);
 }
 
-/* Is who is served allowed what the merged configuration requires? */
-static int is_granted(request_rec *r)
+/* Does the merged configuration let this client through? */
+static int access_is_granted(request_rec *r)
 {
     int rc = ap_run_access_checker(r);
 
@@ -72,13 +72,13 @@ static int is_granted(request_rec *r)
     }
     rc = ap_run_access_checker_ex(r);
     if (rc == DECLINED) {
-        /* it takes a user: the one who was found for the app, or nobody */
+        /* a user is required: the one of the app's section, or none */
         rc = r->user ? ap_run_auth_checker(r) : HTTP_FORBIDDEN;
     }
     return rc == OK;
 }
 
-static int sections_grant(reproxy_request *state, const reproxy_url *url)
+static int access_sections_grant(reproxy_request *state, const reproxy_url *url)
 {
     request_rec *r = state->r;
     const proxy_server_conf *conf =
@@ -87,18 +87,18 @@ static int sections_grant(reproxy_request *state, const reproxy_url *url)
     if (conf->sec_proxy->nelts == 0) {
         return 1;
     }
-    r->filename = section_name(r->pool, url);
+    r->filename = access_section_name(r->pool, url);
     if (!r->filename || ap_run_map_to_storage(r) != OK) {
         return 0;
     }
-    return is_granted(r);
+    return access_is_granted(r);
 }
 
 reproxy_result reproxy_access_check(reproxy_request *state,
                                     const reproxy_url *url)
 {
-    if (!is_allowed(state->conf, url)) {
+    if (!access_is_allowed(state->conf, url)) {
         return REPROXY_DENIED;
     }
-    return sections_grant(state, url) ? REPROXY_OK : REPROXY_DENIED;
+    return access_sections_grant(state, url) ? REPROXY_OK : REPROXY_DENIED;
 }

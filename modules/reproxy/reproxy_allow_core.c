@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The rules of ReproxyAllow.  The path is the app's text and may hold what a
- * user typed: a rule that names a folder is to hold although storage resolves
- * dot segments in its own way.  So the test for them reads more than one
- * server would.
+ * The rules of ReproxyAllow.  The path comes from the app and may hold what a
+ * user typed: a rule that names a folder has to hold although storage resolves
+ * dot segments in its own way.  So the test for them accepts more spellings
+ * than any one server.
  */
 
 #include <arpa/inet.h>
@@ -193,7 +193,7 @@ static apr_status_t allow_parse_suffix(reproxy_allow *rule, hostmap_str text,
     i = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
     if (i < name.len) {
         return hostmap_scan_fail(scan, name.ptr + i,
-                                 "expected a host name behind `*.`, without "
+                                 "expected a host name after `*.`, without "
                                  "port and path");
     }
     rv = reproxy_url_labels(name, scan->bad);

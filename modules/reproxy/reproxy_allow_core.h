@@ -12,8 +12,8 @@
  * as prefixes of bytes.
  */
 
-#ifndef ALLOW_CORE_H
-#define ALLOW_CORE_H
+#ifndef REPROXY_ALLOW_CORE_H
+#define REPROXY_ALLOW_CORE_H
 
 #include "reproxy_url_core.h"
 
@@ -50,4 +50,4 @@ apr_status_t reproxy_allow_parse(reproxy_allow *rule, const char *text,
  */
 int reproxy_allow_match(const reproxy_allow *rule, const reproxy_url *url);
 
-#endif /* ALLOW_CORE_H */
+#endif /* REPROXY_ALLOW_CORE_H */

@@ -2,7 +2,8 @@
 
 /*
  * What the app's answer says: where the bytes are, which of its headers stay,
- * who may keep a copy.  Its bytes are hostile like a client's.
+ * whether a cache may store the response.  Its bytes are as hostile as a
+ * client's.
  */
 
 #include "reproxy.h"
@@ -18,8 +19,8 @@
 
 APLOG_USE_MODULE(reproxy);
 
-/* All values of a header, wherever the app's handler has put them. */
-static const char *header_all(request_rec *r, const char *name,
+/* All values of a header, in either table of the app's handler. */
+static const char *answer_header(request_rec *r, const char *name,
                               const char *between)
 {
     apr_array_header_t *values = NULL;
@@ -48,7 +49,7 @@ static const char *header_all(request_rec *r, const char *name,
     return values ? apr_array_pstrcat(r->pool, values, '\0') : NULL;
 }
 
-static void preserve_from(apr_table_t *kept, const apr_table_t *table,
+static void answer_keep_from(apr_table_t *kept, const apr_table_t *table,
                           const char *name)
 {
     const apr_array_header_t *array = apr_table_elts(table);
@@ -62,8 +63,8 @@ static void preserve_from(apr_table_t *kept, const apr_table_t *table,
     }
 }
 
-/* Content-Type, which some handlers keep in a place of its own. */
-static void preserve_type(request_rec *r, apr_table_t *kept)
+/* Content-Type, which some handlers keep outside of the tables. */
+static void answer_keep_type(request_rec *r, apr_table_t *kept)
 {
     const char *type = r->content_type;
 
@@ -75,7 +76,7 @@ static void preserve_type(request_rec *r, apr_table_t *kept)
     }
 }
 
-static void preserve_all(reproxy_request *state)
+static void answer_keep(reproxy_request *state)
 {
     const apr_array_header_t *names = state->conf->preserve;
     request_rec *r = state->r;
@@ -86,17 +87,17 @@ static void preserve_all(reproxy_request *state)
         const char *name = APR_ARRAY_IDX(names, i, const char *);
 
         if (ap_cstr_casecmp(name, "Content-Type") == 0) {
-            preserve_type(r, state->answer.preserved);
+            answer_keep_type(r, state->answer.preserved);
             continue;
         }
-        preserve_from(state->answer.preserved, r->headers_out, name);
-        preserve_from(state->answer.preserved, r->err_headers_out, name);
+        answer_keep_from(state->answer.preserved, r->headers_out, name);
+        answer_keep_from(state->answer.preserved, r->err_headers_out, name);
     }
 }
 
-static apr_off_t expected_size(request_rec *r)
+static apr_off_t answer_expected_size(request_rec *r)
 {
-    const char *text = header_all(r, "X-Reproxy-Expected-Size", ",");
+    const char *text = answer_header(r, "X-Reproxy-Expected-Size", ",");
     apr_off_t size;
 
     if (!text) {
@@ -119,21 +120,21 @@ int reproxy_answer_read(reproxy_request *state)
     if (r->status < 200 || r->status > 299) {
         return 0;
     }
-    answer->urls.ptr = header_all(r, "X-Reproxy-URL", " ");
-    answer->file = header_all(r, "X-Reproxy-File", "\n");
+    answer->urls.ptr = answer_header(r, "X-Reproxy-URL", " ");
+    answer->file = answer_header(r, "X-Reproxy-File", "\n");
     if (!answer->urls.ptr && !answer->file) {
         return 0;
     }
     answer->urls.len = answer->urls.ptr ? strlen(answer->urls.ptr) : 0;
-    answer->expected_size = expected_size(r);
-    answer->cache_control = header_all(r, "Cache-Control", ",");
-    preserve_all(state);
+    answer->expected_size = answer_expected_size(r);
+    answer->cache_control = answer_header(r, "Cache-Control", ",");
+    answer_keep(state);
     return 1;
 }
 
-/* A boundary between parts is framing, whatever type the app has given to the
- * whole. */
-static int is_in_parts(request_rec *r)
+/* The boundary between parts is framing: the type that the app has given to
+ * the whole cannot replace it. */
+static int answer_is_in_parts(request_rec *r)
 {
     static const char parts[] = "multipart/byteranges";
 
@@ -150,7 +151,7 @@ void reproxy_answer_preserve(reproxy_request *state)
     request_rec *r = state->r;
     int i;
 
-    if (is_in_parts(r)) {
+    if (answer_is_in_parts(r)) {
         apr_table_unset(state->answer.preserved, "Content-Type");
     }
     for (i = 0; i < array->nelts; i++) {
@@ -165,18 +166,18 @@ void reproxy_answer_preserve(reproxy_request *state)
     }
 }
 
-/* What the response that is served says of its own lifetime in seconds, -1 if
- * it does not: the words that mod_cache obeys, in its order. */
-static apr_int64_t response_lifetime(request_rec *r)
+/* The lifetime in seconds that the served response names for itself, -1 if it
+ * names none: read as mod_cache reads it, in its order. */
+static apr_int64_t answer_lifetime(request_rec *r)
 {
-    const char *text = header_all(r, "Cache-Control", ",");
-    const char *expires = header_all(r, "Expires", ",");
-    reproxy_cache_control said;
+    const char *text = answer_header(r, "Cache-Control", ",");
+    const char *expires = answer_header(r, "Expires", ",");
+    reproxy_cache_control control;
     apr_time_t until;
 
-    reproxy_cache_control_read(&said, text ? text : "");
-    if (reproxy_cache_lifetime(&said) >= 0) {
-        return reproxy_cache_lifetime(&said);
+    reproxy_cache_control_read(&control, text ? text : "");
+    if (reproxy_cache_lifetime(&control) >= 0) {
+        return reproxy_cache_lifetime(&control);
     }
     if (!expires) {
         return -1;
@@ -187,19 +188,19 @@ static apr_int64_t response_lifetime(request_rec *r)
 
 int reproxy_answer_cacheable(const reproxy_request *state)
 {
-    reproxy_cache_control said;
+    reproxy_cache_control control;
     apr_int64_t mine, its;
 
-    reproxy_cache_control_read(&said, state->answer.cache_control
+    reproxy_cache_control_read(&control, state->answer.cache_control
                                       ? state->answer.cache_control : "");
-    if (!reproxy_cache_allows(&said)) {
+    if (!reproxy_cache_allows(&control)) {
         return 0;
     }
-    mine = reproxy_cache_lifetime(&said);
+    mine = reproxy_cache_lifetime(&control);
     if (mine < 0) {
         return 1;
     }
-    /* no longer than the app has said */
-    its = response_lifetime(state->r);
+    /* not longer than the app allows */
+    its = answer_lifetime(state->r);
     return its >= 0 && its <= mine;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One attempt: the request is served once more, by mod_proxy, from a URL of
- * the app's.
+ * One attempt: the request is served once more, by mod_proxy, from a URL that
+ * the app named.
  *
  * mod_proxy's handler is not run for it: it makes URLs canonical, and signed
- * ones have to arrive as they are.  What it does besides is done here: the
+ * ones have to arrive as they are.  What else it does is done here: the
  * worker, ProxyRemote and NoProxy.
  */
 
@@ -23,75 +23,24 @@
 APLOG_USE_MODULE(reproxy);
 
 /* Of mod_proxy_pool, NULL when it is not loaded. */
-static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *pool_set_options;
-
-/* ---- is it the one to serve? -------------------------------------------- */
-
-static int is_success(const reproxy_attempt *attempt)
-{
-    return (attempt->status >= 200 && attempt->status <= 299)
-           || (attempt->status == HTTP_NOT_MODIFIED && attempt->conditional)
-           || attempt->status == HTTP_RANGE_NOT_SATISFIABLE;
-}
-
-static int is_expected_size(const reproxy_request *state)
-{
-    const reproxy_attempt *attempt = state->attempt;
-    request_rec *r = state->r;
-
-    if (state->answer.expected_size == -1) {
-        return 1;
-    }
-    switch (reproxy_size_compare(state->answer.expected_size,
-                                 attempt->status,
-                                 apr_table_get(r->headers_out,
-                                               "Content-Length"),
-                                 apr_table_get(r->headers_out,
-                                               "Content-Range"))) {
-    case REPROXY_SIZE_RIGHT:
-        return 1;
-    case REPROXY_SIZE_WRONG:
-        return 0;
-    default:
-        /* without a body there is nothing of a wrong size */
-        return attempt->status == HTTP_NOT_MODIFIED
-               || attempt->status == HTTP_RANGE_NOT_SATISFIABLE;
-    }
-}
-
-int reproxy_attempt_judge(reproxy_request *state)
-{
-    reproxy_attempt *attempt = state->attempt;
-    request_rec *r = state->r;
-
-    attempt->judged = 1;
-    if (!apr_table_get(r->notes, "proxy-status")) {
-        /* no status line: to mod_proxy, HTTP/0.9 */
-        attempt->result = REPROXY_BROKEN;
-        return 0;
-    }
-    attempt->status = r->status;
-    attempt->result = !is_success(attempt) ? REPROXY_STATUS
-                      : !is_expected_size(state) ? REPROXY_SIZE : REPROXY_OK;
-    return attempt->result == REPROXY_OK;
-}
+static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *attempt_pool_options;
 
 /* ---- mod_proxy ---------------------------------------------------------- */
 
-/* How long connecting may take is the worker's: a pool with that option, or,
- * without mod_proxy_pool, a worker for this attempt alone.  A worker of the
- * configuration keeps its own parameters. */
-static void offer_pool(reproxy_request *state, int timeout_wanted)
+/* The worker decides how long connecting may take: a pool with that option,
+ * or, without mod_proxy_pool, a worker for this attempt alone.  A worker of
+ * the configuration keeps its own parameters. */
+static void attempt_offer_pool(reproxy_request *state, int timeout_wanted)
 {
     const char *words = timeout_wanted ? state->conf->pool_words : "";
 
-    if (pool_set_options) {
-        /* in place of those of the app's entry, which are not storage's */
-        pool_set_options(state->r, words, strlen(words), NULL);
+    if (attempt_pool_options) {
+        /* in place of those of the app's entry, which are not for storage */
+        attempt_pool_options(state->r, words, strlen(words), NULL);
     }
 }
 
-static proxy_worker *worker_make(reproxy_request *state)
+static proxy_worker *attempt_worker(reproxy_request *state)
 {
     request_rec *r = state->r;
     char origin[REPROXY_ORIGIN_MAX];
@@ -114,7 +63,7 @@ static proxy_worker *worker_make(reproxy_request *state)
     return worker;
 }
 
-static int is_direct(request_rec *r, const proxy_server_conf *conf)
+static int attempt_is_direct(request_rec *r, const proxy_server_conf *conf)
 {
     struct dirconn_entry *list = (struct dirconn_entry *)conf->dirconn->elts;
     int i;
@@ -128,7 +77,7 @@ static int is_direct(request_rec *r, const proxy_server_conf *conf)
     return 0;
 }
 
-static int is_remote_for(const struct proxy_remote *remote,
+static int attempt_is_remote(const struct proxy_remote *remote,
                          const reproxy_url *target, const char *url)
 {
     if (strcmp(remote->scheme, "*") == 0) {
@@ -152,13 +101,13 @@ static int attempt_route(reproxy_request *state, proxy_worker *worker,
 {
     request_rec *r = state->r;
     struct proxy_remote *remotes = (struct proxy_remote *)conf->proxies->elts;
-    int direct = conf->proxies->nelts == 0 || is_direct(r, conf);
+    int direct = conf->proxies->nelts == 0 || attempt_is_direct(r, conf);
     int rc, i;
 
     for (i = 0; !direct && i < conf->proxies->nelts; i++) {
         struct proxy_remote *remote = &remotes[i];
 
-        if (!is_remote_for(remote, state->attempt->url, url)) {
+        if (!attempt_is_remote(remote, state->attempt->url, url)) {
             continue;
         }
         if (remote->creds) {
@@ -177,7 +126,7 @@ static int attempt_route(reproxy_request *state, proxy_worker *worker,
     return proxy_run_scheme_handler(r, worker, conf, url, NULL, 0);
 }
 
-static int is_configured(request_rec *r, proxy_server_conf *conf,
+static int attempt_is_configured(request_rec *r, proxy_server_conf *conf,
                          const char *url)
 {
     return conf->proxies->nelts > 0
@@ -194,13 +143,13 @@ static int attempt_send(reproxy_request *state, char *url)
     proxy_worker *worker = NULL;
     int rc;
 
-    offer_pool(state, !is_configured(r, conf, url));
+    attempt_offer_pool(state, !attempt_is_configured(r, conf, url));
     rc = ap_proxy_pre_request(&worker, &balancer, r, conf, &url);
     if (rc != OK) {
         return rc;
     }
     if (worker == conf->reverse) {
-        worker = worker_make(state);
+        worker = attempt_worker(state);
         if (!worker) {
             return HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -214,7 +163,7 @@ static int attempt_send(reproxy_request *state, char *url)
 
 /* As the app wrote it, but for the path, which a request line cannot lack, and
  * the scheme, which is in lower case wherever mod_proxy looks. */
-static char *url_text(request_rec *r, const reproxy_url *url)
+static char *attempt_url(request_rec *r, const reproxy_url *url)
 {
     apr_size_t before = url->text.len - url->path.len;
     int has_slash = url->path.len > 0 && url->path.ptr[0] == '/';
@@ -234,9 +183,10 @@ static char *url_text(request_rec *r, const reproxy_url *url)
     return text;
 }
 
-/* mod_proxy tells of a timeout for the status line only: not of one while it
- * connects (503), in the TLS handshake or in the header. */
-static int is_timeout(const reproxy_request *state, int rc)
+/* mod_proxy reports a timeout of the status line only (its note
+ * proxy_timedout): not one while it connects (503), in the TLS handshake or
+ * in the header. */
+static int attempt_is_timeout(const reproxy_request *state, int rc)
 {
     apr_interval_time_t limit = state->conf->timeout;
 
@@ -246,7 +196,7 @@ static int is_timeout(const reproxy_request *state, int rc)
            || reproxy_timeout_waited() >= limit;
 }
 
-/* What became of it, when nothing was let through. */
+/* How it ended, when nothing was let through. */
 static reproxy_result attempt_failure(reproxy_request *state, int rc)
 {
     const reproxy_attempt *attempt = state->attempt;
@@ -272,8 +222,8 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
 
     attempt->began = apr_time_now();
     outer = reproxy_timeout_set(state->conf->timeout);
-    *rc = attempt_send(state, url_text(r, attempt->url));
-    attempt->timed_out = is_timeout(state, *rc);
+    *rc = attempt_send(state, attempt_url(r, attempt->url));
+    attempt->timed_out = attempt_is_timeout(state, *rc);
     reproxy_timeout_set(outer);
     if (state->gate == REPROXY_GATE_OPEN) {
         if (*rc == DONE) {
@@ -289,7 +239,7 @@ static reproxy_result attempt_ask(reproxy_request *state, int *rc)
         r->status = *rc;
     }
     if (state->gate == REPROXY_GATE_JUDGE && (*rc == OK || override)) {
-        state->gate = reproxy_attempt_judge(state) ? REPROXY_GATE_HOLD
+        state->gate = reproxy_judge(state) ? REPROXY_GATE_HOLD
                                                    : REPROXY_GATE_REJECT;
     }
     if (state->gate == REPROXY_GATE_HOLD && *rc != DONE) {
@@ -306,8 +256,8 @@ static void attempt_begin(reproxy_request *state)
     reproxy_attempt *attempt = state->attempt;
     request_rec *r = state->r;
 
-    reproxy_slate_wipe(state);
-    reproxy_slate_lend(state);
+    reproxy_restore_reset(state);
+    reproxy_restore_borrow(state);
     r->hostname = apr_pstrmemdup(r->pool, attempt->url->host.ptr,
                                  attempt->url->host.len);
     attempt->judged = attempt->status = 0;
@@ -316,7 +266,7 @@ static void attempt_begin(reproxy_request *state)
     state->gate = REPROXY_GATE_JUDGE;
 }
 
-static int is_head_refused(const reproxy_request *state)
+static int attempt_is_head_refused(const reproxy_request *state)
 {
     const reproxy_attempt *attempt = state->attempt;
 
@@ -341,18 +291,18 @@ reproxy_result reproxy_attempt_run(reproxy_request *state,
             state->r->headers_in = attempt.headers;
             result = attempt_ask(state, rc);
         }
-        if (result != REPROXY_STATUS || !is_head_refused(state)) {
+        if (result != REPROXY_STATUS || !attempt_is_head_refused(state)) {
             break;
         }
-        /* a URL that is signed for GET */
+        /* the URL may be signed for GET */
         attempt.head_as_get = 1;
     } while (1);
-    reproxy_slate_return(state);
+    reproxy_restore_return(state);
     state->attempt = NULL;
     return result;
 }
 
 void reproxy_attempt_prepare(void)
 {
-    pool_set_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
+    attempt_pool_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
 }

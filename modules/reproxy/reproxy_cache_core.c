@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Cache-Control, as far as it says who may keep a copy and for how long.
+ * Cache-Control: may a cache keep a copy, and how long.
  */
 
 #include <string.h>
@@ -25,7 +25,7 @@ static const char *cache_skip(const char *c, const char *set)
     return c + strspn(c, set);
 }
 
-/* Behind the value: a quoted one ends at its quote, whatever it holds. */
+/* Returns what follows the value: a quoted one ends at its quote. */
 static const char *cache_value(cache_word *word, const char *c)
 {
     int quoted = *c == '"';
@@ -96,39 +96,39 @@ static void cache_shorter(apr_int64_t *lifetime, const cache_word *word)
     }
 }
 
-void reproxy_cache_control_read(reproxy_cache_control *said,
+void reproxy_cache_control_read(reproxy_cache_control *control,
                                 const char *text)
 {
     cache_word word;
 
-    said->forbidden = said->is_public = 0;
-    said->max_age = said->s_maxage = -1;
+    control->forbidden = control->is_public = 0;
+    control->max_age = control->s_maxage = -1;
     while (cache_next(&word, &text)) {
         if (cache_is(&word, "no-store") || cache_is(&word, "private")
             || cache_is(&word, "no-cache")) {
-            said->forbidden = 1;
+            control->forbidden = 1;
         }
         else if (cache_is(&word, "public")) {
-            said->is_public = 1;
+            control->is_public = 1;
         }
         else if (cache_is(&word, "max-age")) {
-            cache_shorter(&said->max_age, &word);
+            cache_shorter(&control->max_age, &word);
         }
         else if (cache_is(&word, "s-maxage")) {
-            cache_shorter(&said->s_maxage, &word);
+            cache_shorter(&control->s_maxage, &word);
         }
     }
 }
 
-apr_int64_t reproxy_cache_lifetime(const reproxy_cache_control *said)
+apr_int64_t reproxy_cache_lifetime(const reproxy_cache_control *control)
 {
-    return said->s_maxage >= 0 ? said->s_maxage : said->max_age;
+    return control->s_maxage >= 0 ? control->s_maxage : control->max_age;
 }
 
-int reproxy_cache_allows(const reproxy_cache_control *said)
+int reproxy_cache_allows(const reproxy_cache_control *control)
 {
-    apr_int64_t lifetime = reproxy_cache_lifetime(said);
+    apr_int64_t lifetime = reproxy_cache_lifetime(control);
 
-    return !said->forbidden && lifetime != 0
-           && (lifetime > 0 || said->is_public);
+    return !control->forbidden && lifetime != 0
+           && (lifetime > 0 || control->is_public);
 }

@@ -2,13 +2,13 @@
 
 /**
  * @file reproxy_cache_core.h
- * @brief Who may keep a copy, by the app's Cache-Control (RFC 9111, 5.2.2).
+ * @brief May a cache keep a copy, by a Cache-Control (RFC 9111, 5.2.2)?
  *
  * Pure: no allocation, no I/O, any thread.
  */
 
-#ifndef CACHE_CORE_H
-#define CACHE_CORE_H
+#ifndef REPROXY_CACHE_CORE_H
+#define REPROXY_CACHE_CORE_H
 
 #include "apr.h"
 
@@ -16,23 +16,23 @@ typedef struct reproxy_cache_control {
     /** no-store, private, no-cache (also with a list of headers) */
     int forbidden;
     int is_public;
-    /** seconds; -1: not said */
+    /** seconds; -1: not given */
     apr_int64_t max_age;
     apr_int64_t s_maxage;
 } reproxy_cache_control;
 
 /**
- * Read the values of Cache-Control, joined by commas.  Words it does not know
- * are passed over; a lifetime that is no number is 0, one that does not fit is
- * the longest; of two, the shorter one counts.
+ * Read the values of Cache-Control, joined by commas.  Unknown words are
+ * ignored; a lifetime that is no number is 0, one that does not fit is the
+ * longest; of two, the shorter one counts.
  */
-void reproxy_cache_control_read(reproxy_cache_control *said,
+void reproxy_cache_control_read(reproxy_cache_control *control,
                                 const char *text);
 
-/** What a shared cache goes by, in seconds; -1: nothing was said. */
-apr_int64_t reproxy_cache_lifetime(const reproxy_cache_control *said);
+/** The lifetime for a shared cache, in seconds; -1: none is given. */
+apr_int64_t reproxy_cache_lifetime(const reproxy_cache_control *control);
 
-/** Is a shared cache told that it may keep a copy?  Silence is a no. */
-int reproxy_cache_allows(const reproxy_cache_control *said);
+/** May a shared cache keep a copy?  Only if it is told so. */
+int reproxy_cache_allows(const reproxy_cache_control *control);
 
-#endif /* CACHE_CORE_H */
+#endif /* REPROXY_CACHE_CORE_H */

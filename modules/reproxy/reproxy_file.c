@@ -3,11 +3,12 @@
 /*
  * X-Reproxy-File: a file below a ReproxyFileRoot, served as httpd serves files.
  *
- * The path is the app's word, and who may write below a root may change it
- * while we look.  So it is opened once, beneath the root, by the kernel (or
- * component by component, each opened in the one before), and what was opened
- * is looked at and served.  The name is looked up as well, but only for what
- * the configuration says of it: Require, and the content type.
+ * The path comes from the app, and anyone who can write below a root may
+ * change what it names at any moment.  So it is opened once, beneath the root,
+ * by the kernel (or component by component, each opened in the one before),
+ * and what was opened is checked and served.  The name is looked up as well,
+ * but only for what the configuration says of it: Require, and the content
+ * type.
  */
 
 #include "reproxy.h"
@@ -42,7 +43,7 @@ APLOG_USE_MODULE(reproxy);
 
 /* ---- which root, which name below it ------------------------------------ */
 
-static int has_dots(const char *path)
+static int file_has_dots(const char *path)
 {
     while (*path) {
         apr_size_t len = strcspn(path, "/");
@@ -55,7 +56,7 @@ static int has_dots(const char *path)
     return 0;
 }
 
-static int has_control(const char *path)
+static int file_has_control(const char *path)
 {
     for (; *path; path++) {
         if (apr_iscntrl(*path)) {
@@ -65,7 +66,7 @@ static int has_control(const char *path)
     return 0;
 }
 
-/* What is wrong with the path, NULL: nothing. */
+/* Why the path is refused; NULL: it is not. */
 static const char *file_locate(const reproxy_conf *conf, const char *path,
                                const char **root, const char **name)
 {
@@ -75,7 +76,7 @@ static const char *file_locate(const reproxy_conf *conf, const char *path,
     if (!conf->roots) {
         return "there is no ReproxyFileRoot";
     }
-    if (path[0] != '/' || has_control(path) || has_dots(path)) {
+    if (path[0] != '/' || file_has_control(path) || file_has_dots(path)) {
         return "expected one absolute path without dot segments";
     }
     for (i = 0; i < conf->roots->nelts; i++) {
@@ -96,7 +97,7 @@ static const char *file_locate(const reproxy_conf *conf, const char *path,
 /* ---- opening ------------------------------------------------------------ */
 
 /* For systems that cannot do it in one call. */
-static int open_by_component(int folder, const char *name)
+static int file_open_by_component(int folder, const char *name)
 {
     char part[NAME_MAX + 1];
 
@@ -124,7 +125,7 @@ static int open_by_component(int folder, const char *name)
 
 /* No symbolic link is followed below the root (which may be one): the name that
  * the configuration was asked about is the file's. */
-static int open_beneath(const char *root, const char *name)
+static int file_open_beneath(const char *root, const char *name)
 {
     int folder = open(root, OPEN_FOLDER);
 
@@ -149,7 +150,7 @@ static int open_beneath(const char *root, const char *name)
         }
     }
 #endif
-    return open_by_component(folder, name);
+    return file_open_by_component(folder, name);
 }
 
 static apr_status_t file_close(void *data)
@@ -163,7 +164,7 @@ static apr_status_t file_open(apr_file_t **file, request_rec *r,
     const core_dir_config *core =
         ap_get_core_module_config(r->per_dir_config);
     apr_int32_t flags = APR_FOPEN_READ;
-    apr_os_file_t fd = open_beneath(root, name);
+    apr_os_file_t fd = file_open_beneath(root, name);
     apr_status_t rv;
 
     if (fd == -1) {
@@ -232,7 +233,7 @@ static reproxy_result file_refuse(request_rec *r, apr_status_t rv,
 {
     const char *more;
 
-    if (reproxy_may_say(r, REPROXY_SAID_FILE, why, &more)) {
+    if (reproxy_log_allowed(r, REPROXY_LOG_FILE, why, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, "SB0209: X-Reproxy-File "
                       "%s: %s%s", path, why, more);
     }
@@ -282,7 +283,7 @@ reproxy_result reproxy_file_run(reproxy_request *state, int *rc)
     if (wrong) {
         return file_refuse(r, 0, state->answer.file, wrong);
     }
-    reproxy_slate_wipe(state);
+    reproxy_restore_reset(state);
     named = ap_sub_req_lookup_file(state->answer.file, r, NULL);
     result = file_serve(state, named, root, name, rc);
     ap_destroy_sub_req(named);

@@ -4,10 +4,10 @@
  * The gate: an output filter before all others of the request, so that the
  * client's side of the filters sees one response, the final one.
  *
- * The app's body is read to its end and dropped: its connection goes back when
- * its handler is done with it.  Of a failed attempt's body so much is dropped
- * as may be worth a kept connection; an error tells mod_proxy to close beyond
- * that.
+ * The app's body is read to its end and dropped: its connection goes back to
+ * its pool when its handler returns.  The body of a failed attempt is dropped
+ * as well, up to REJECT_MAX bytes to keep the connection; after that an error
+ * tells mod_proxy to close it.
  */
 
 #include "reproxy.h"
@@ -24,7 +24,7 @@ static ap_filter_rec_t *gate_filter_handle;
 
 /* ---- headers that are between the app and us ---------------------------- */
 
-static int is_ours(const char *name)
+static int gate_is_ours(const char *name)
 {
     static const char prefix[] = "X-Reproxy-";
 
@@ -32,7 +32,7 @@ static int is_ours(const char *name)
            && ap_cstr_casecmpn(name, prefix, sizeof(prefix) - 1) == 0;
 }
 
-static void table_strip(apr_table_t *table)
+static void gate_strip(apr_table_t *table)
 {
     const apr_array_header_t *array = apr_table_elts(table);
     int i = 0;
@@ -40,8 +40,8 @@ static void table_strip(apr_table_t *table)
     while (i < array->nelts) {
         const char *name = APR_ARRAY_IDX(array, i, apr_table_entry_t).key;
 
-        if (is_ours(name)) {
-            /* all of this name; what stood behind moves up */
+        if (gate_is_ours(name)) {
+            /* all of this name: later ones move up */
             apr_table_unset(table, name);
             i = 0;
         }
@@ -51,10 +51,10 @@ static void table_strip(apr_table_t *table)
     }
 }
 
-void reproxy_headers_strip(request_rec *r)
+void reproxy_gate_strip(request_rec *r)
 {
-    table_strip(r->headers_out);
-    table_strip(r->err_headers_out);
+    gate_strip(r->headers_out);
+    gate_strip(r->err_headers_out);
 }
 
 /* ---- the gate ---------------------------------------------------------- */
@@ -63,27 +63,27 @@ void reproxy_gate_open(reproxy_request *state, int proxyreq)
 {
     request_rec *r = state->r;
 
-    reproxy_slate_return(state);
+    reproxy_restore_return(state);
     r->proxyreq = proxyreq;
     if (r->method_number != M_GET) {
         /* httpd's own filter would cut a range out */
         apr_table_unset(r->headers_in, "Range");
     }
     reproxy_answer_preserve(state);
-    reproxy_headers_strip(r);
+    reproxy_gate_strip(r);
     if (!reproxy_answer_cacheable(state)) {
         apr_table_setn(r->subprocess_env, "no-cache", "1");
     }
     state->gate = REPROXY_GATE_OPEN;
 }
 
-typedef struct seen_buckets {
+typedef struct gate_seen {
     int error;
     int body;                   /* data, or the end */
     apr_off_t length;
-} seen_buckets;
+} gate_seen;
 
-static void brigade_look(seen_buckets *seen, apr_bucket_brigade *bb)
+static void gate_look(gate_seen *seen, apr_bucket_brigade *bb)
 {
     apr_bucket *b;
 
@@ -104,9 +104,9 @@ static void brigade_look(seen_buckets *seen, apr_bucket_brigade *bb)
     }
 }
 
-/* A pipe has to be read, or the one who writes waits for ever.  What has a
- * length goes as it is. */
-static apr_status_t app_swallow(apr_bucket_brigade *bb)
+/* A pipe has to be read, or its writer waits for ever.  What has a length is
+ * dropped unread. */
+static apr_status_t gate_app_swallow(apr_bucket_brigade *bb)
 {
     while (!APR_BRIGADE_EMPTY(bb)) {
         apr_bucket *b = APR_BRIGADE_FIRST(bb);
@@ -124,17 +124,17 @@ static apr_status_t app_swallow(apr_bucket_brigade *bb)
     return APR_SUCCESS;
 }
 
-static apr_status_t attempt_swallow(reproxy_attempt *attempt,
+static apr_status_t gate_attempt_swallow(reproxy_attempt *attempt,
                                     apr_bucket_brigade *bb,
-                                    const seen_buckets *seen)
+                                    const gate_seen *seen)
 {
     attempt->swallowed += seen->length;
     apr_brigade_cleanup(bb);
     return attempt->swallowed > REJECT_MAX ? APR_ENOSPC : APR_SUCCESS;
 }
 
-/* A GET that was asked for a HEAD's sake: its header is the answer. */
-static apr_status_t head_pass(ap_filter_t *f, apr_bucket_brigade *bb)
+/* The client's HEAD was sent as a GET: only the header is the answer. */
+static apr_status_t gate_head_pass(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     int ended = APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
     apr_status_t rv;
@@ -146,30 +146,30 @@ static apr_status_t head_pass(ap_filter_t *f, apr_bucket_brigade *bb)
     return rv == APR_SUCCESS && !ended ? APR_ENOSPC : rv;
 }
 
-static apr_status_t app_pass(ap_filter_t *f, apr_bucket_brigade *bb)
+static apr_status_t gate_app_pass(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     reproxy_request *state = f->ctx;
 
     if (reproxy_answer_read(state)) {
         state->gate = REPROXY_GATE_SWALLOW;
-        return app_swallow(bb);
+        return gate_app_swallow(bb);
     }
-    reproxy_headers_strip(f->r);
+    reproxy_gate_strip(f->r);
     state->gate = REPROXY_GATE_OPEN;
     return ap_pass_brigade(f->next, bb);
 }
 
-static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
+static apr_status_t gate_attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     reproxy_request *state = f->ctx;
     reproxy_attempt *attempt = state->attempt;
-    seen_buckets seen;
+    gate_seen seen;
     apr_status_t rv;
 
-    brigade_look(&seen, bb);
+    gate_look(&seen, bb);
     if (state->gate == REPROXY_GATE_JUDGE) {
         reproxy_timeout_lift();
-        state->gate = !seen.error && reproxy_attempt_judge(state)
+        state->gate = !seen.error && reproxy_judge(state)
                       ? REPROXY_GATE_HOLD : REPROXY_GATE_REJECT;
     }
     if (state->gate == REPROXY_GATE_HOLD && seen.error) {
@@ -177,7 +177,7 @@ static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
         state->gate = REPROXY_GATE_REJECT;
     }
     if (state->gate == REPROXY_GATE_REJECT) {
-        return attempt_swallow(attempt, bb, &seen);
+        return gate_attempt_swallow(attempt, bb, &seen);
     }
     if (!seen.body) {
         /* a FLUSH: until the first byte there is still a next URL */
@@ -186,7 +186,7 @@ static apr_status_t attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     reproxy_gate_open(state, PROXYREQ_REVERSE);
     if (attempt->head_as_get) {
-        return head_pass(f, bb);
+        return gate_head_pass(f, bb);
     }
     /* the first piece goes at once, and the header with it: what breaks off
      * from now on breaks off for the client too */
@@ -204,16 +204,16 @@ static apr_status_t gate_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     switch (state->gate) {
     case REPROXY_GATE_WATCH:
-        return app_pass(f, bb);
+        return gate_app_pass(f, bb);
     case REPROXY_GATE_SWALLOW:
-        return app_swallow(bb);
+        return gate_app_swallow(bb);
     case REPROXY_GATE_OPEN:
         if (APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
-            table_strip(f->r->trailers_out);
+            gate_strip(f->r->trailers_out);
         }
         return ap_pass_brigade(f->next, bb);
     default:
-        return attempt_pass(f, bb);
+        return gate_attempt_pass(f, bb);
     }
 }
 

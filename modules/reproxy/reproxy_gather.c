@@ -2,8 +2,8 @@
 
 /*
  * mod_proxy reads a body in pieces of 8 KB, and each would be a write to the
- * client: pieces are gathered here while there are more to be had.  mod_proxy
- * says that there are none at the moment with a FLUSH, so nothing waits here
+ * client: they are held here while more can be read.  mod_proxy
+ * sends a FLUSH when nothing can be read at the moment, so nothing waits here
  * that could go.
  */
 
@@ -14,15 +14,15 @@
 #define GATHER_FILTER "REPROXY_GATHER"
 #define GATHER_MAX (64 * 1024)
 
-typedef struct gathered {
+typedef struct gather_state {
     apr_bucket_brigade *bb;
     apr_off_t length;
-} gathered;
+} gather_state;
 
 static ap_filter_rec_t *gather_filter_handle;
 
 /* Adds up the data; 0 when there is more than data. */
-static int is_data(apr_bucket_brigade *bb, apr_off_t *length)
+static int gather_is_data(apr_bucket_brigade *bb, apr_off_t *length)
 {
     apr_bucket *b;
 
@@ -38,9 +38,9 @@ static int is_data(apr_bucket_brigade *bb, apr_off_t *length)
 
 static apr_status_t gather_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    gathered *held = f->ctx;
+    gather_state *held = f->ctx;
 
-    if (is_data(bb, &held->length) && held->length < GATHER_MAX) {
+    if (gather_is_data(bb, &held->length) && held->length < GATHER_MAX) {
         return ap_save_brigade(f, &held->bb, &bb, f->r->pool);
     }
     held->length = 0;
@@ -53,13 +53,13 @@ static apr_status_t gather_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 void reproxy_gather_insert(request_rec *r)
 {
     ap_add_output_filter_handle(gather_filter_handle,
-                                apr_pcalloc(r->pool, sizeof(gathered)), r,
+                                apr_pcalloc(r->pool, sizeof(gather_state)), r,
                                 r->connection);
 }
 
 void reproxy_gather_register(void)
 {
-    /* behind the gate */
+    /* after the gate */
     gather_filter_handle =
         ap_register_output_filter(GATHER_FILTER, gather_filter, NULL,
                                   (ap_filter_type)(AP_FTYPE_RESOURCE - 4));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What names and values of headers mean to mod_reproxy.  The values are
- * storage's and the app's words.
+ * What names and values of headers mean to mod_reproxy.  The values come from
+ * storage and the app.
  */
 
 #include <string.h>
@@ -73,7 +73,7 @@ static int headers_is_star(hostmap_str str)
     return str.len == 1 && str.ptr[0] == '*';
 }
 
-/** Takes what stands before stop off the front of rest: 1; or 0. */
+/** Takes what is before stop off the front of rest: 1; or 0. */
 static int headers_cut(hostmap_str *part, hostmap_str *rest, char stop)
 {
     *part = *rest;

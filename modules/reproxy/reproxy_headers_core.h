@@ -8,8 +8,8 @@
  * to case.
  */
 
-#ifndef HEADERS_CORE_H
-#define HEADERS_CORE_H
+#ifndef REPROXY_HEADERS_CORE_H
+#define REPROXY_HEADERS_CORE_H
 
 #include "apr.h"
 
@@ -37,8 +37,8 @@ typedef struct reproxy_range {
 /**
  * Read the value of Content-Range: `bytes 0-9/100`, `bytes 0-9/` and a star,
  * or `bytes` and a star and `/100`.
- * @return 1; 0 for every other text, also another unit, a first byte behind
- *         the last one, a last byte behind the end, and numbers that do not
+ * @return 1; 0 for every other text, also another unit, a first byte after
+ *         the last one, a last byte after the end, and numbers that do not
  *         fit: nothing of *range may be used then
  */
 int reproxy_range_parse(reproxy_range *range, const char *text);
@@ -68,4 +68,4 @@ reproxy_size reproxy_size_compare(apr_off_t expected, int status,
                                   const char *content_length,
                                   const char *content_range);
 
-#endif /* HEADERS_CORE_H */
+#endif /* REPROXY_HEADERS_CORE_H */

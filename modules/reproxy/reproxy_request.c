@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The headers of a request to storage: a list of those that go, not of those
- * that do not.  mod_proxy adds its own (Via, X-Forwarded-...) before its
- * fixups hook, where they go again.
+ * The headers of a request to storage: an allow list, every header not named
+ * here is dropped.  mod_proxy adds its own (Via, X-Forwarded-...) before its
+ * fixups hook, which removes them.
  */
 
 #include "reproxy.h"
@@ -12,17 +12,17 @@
 
 #include "http_protocol.h"
 
-static const char *const always[] = {
+static const char *const request_always[] = {
     "Accept", "Accept-Encoding", "User-Agent", NULL
 };
 
-/* Of a GET or HEAD, whose answer storage's is. */
-static const char *const of_get[] = {
+/* For a GET or HEAD, whose answer is storage's. */
+static const char *const request_of_get[] = {
     "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since",
     "If-Unmodified-Since", NULL
 };
 
-static int is_listed(const char *const *names, const char *name)
+static int request_is_listed(const char *const *names, const char *name)
 {
     for (; *names; names++) {
         if (ap_cstr_casecmp(*names, name) == 0) {
@@ -32,7 +32,7 @@ static int is_listed(const char *const *names, const char *name)
     return 0;
 }
 
-static void header_copy(apr_table_t *to, const apr_table_t *from,
+static void request_copy(apr_table_t *to, const apr_table_t *from,
                         const char *name)
 {
     const apr_array_header_t *array = apr_table_elts(from);
@@ -47,7 +47,7 @@ static void header_copy(apr_table_t *to, const apr_table_t *from,
 }
 
 /* The host and the port, unless it is the scheme's, as the app wrote them. */
-static const char *host_header(apr_pool_t *pool, const reproxy_url *url)
+static const char *request_host(apr_pool_t *pool, const reproxy_url *url)
 {
     const char *colon;
     char *host;
@@ -65,10 +65,11 @@ static const char *host_header(apr_pool_t *pool, const reproxy_url *url)
     return host;
 }
 
-/* Conditions that speak of a validator which is the app's: storage knows
- * nothing of it, and the app has let the request pass.  A date that a header
- * with a tag overrules goes with it, and a range with its condition. */
-static void drop_foreign(apr_table_t *headers, const apr_table_t *preserved)
+/* Drops the conditions on a validator that is the app's: storage does not know
+ * it, and the app has answered already.  A date that a header with a tag
+ * overrules goes with it, and a range with its condition. */
+static void request_drop_foreign(apr_table_t *headers,
+                                 const apr_table_t *preserved)
 {
     int tag = apr_table_get(preserved, "ETag") != NULL;
     int date = apr_table_get(preserved, "Last-Modified") != NULL;
@@ -93,7 +94,7 @@ static void drop_foreign(apr_table_t *headers, const apr_table_t *preserved)
 }
 
 /* The parts of several ranges do not say how long the whole is. */
-static void drop_ranges(apr_table_t *headers)
+static void request_drop_ranges(apr_table_t *headers)
 {
     const char *range = apr_table_get(headers, "Range");
 
@@ -110,11 +111,11 @@ apr_table_t *reproxy_request_conditions(const reproxy_request *state,
     int i;
 
     if (state->r->method_number == M_GET) {
-        drop_foreign(to, state->answer.preserved);
+        request_drop_foreign(to, state->answer.preserved);
         return to;
     }
-    for (i = 0; of_get[i]; i++) {
-        apr_table_unset(to, of_get[i]);
+    for (i = 0; request_of_get[i]; i++) {
+        apr_table_unset(to, request_of_get[i]);
     }
     return to;
 }
@@ -126,24 +127,25 @@ void reproxy_request_headers(reproxy_request *state, reproxy_attempt *attempt)
     apr_table_t *to = apr_table_make(state->r->pool, 12);
     int i;
 
-    apr_table_addn(to, "Host", host_header(state->r->pool, attempt->url));
-    for (i = 0; always[i]; i++) {
-        header_copy(to, from, always[i]);
+    apr_table_addn(to, "Host", request_host(state->r->pool, attempt->url));
+    for (i = 0; request_always[i]; i++) {
+        request_copy(to, from, request_always[i]);
     }
     if (state->client.method_number == M_GET) {
-        for (i = 0; of_get[i]; i++) {
-            header_copy(to, from, of_get[i]);
+        for (i = 0; request_of_get[i]; i++) {
+            request_copy(to, from, request_of_get[i]);
         }
-        drop_foreign(to, state->answer.preserved);
+        request_drop_foreign(to, state->answer.preserved);
         if (state->answer.expected_size != -1) {
-            drop_ranges(to);
+            request_drop_ranges(to);
         }
     }
     for (i = 0; more && i < more->nelts; i++) {
         const char *name = APR_ARRAY_IDX(more, i, const char *);
 
-        if (!is_listed(always, name) && !is_listed(of_get, name)) {
-            header_copy(to, from, name);
+        if (!request_is_listed(request_always, name)
+            && !request_is_listed(request_of_get, name)) {
+            request_copy(to, from, name);
         }
     }
     attempt->headers = to;
@@ -151,13 +153,13 @@ void reproxy_request_headers(reproxy_request *state, reproxy_attempt *attempt)
                            || apr_table_get(to, "If-Modified-Since");
 }
 
-static int table_add(void *table, const char *key, const char *value)
+static int request_add(void *table, const char *key, const char *value)
 {
     apr_table_addn(table, key, value);
     return 1;
 }
 
-/* mod_proxy's hook: headers_in is a copy of its own here, what goes out. */
+/* mod_proxy's hook: r->headers_in is its copy here, and what goes out. */
 static int request_fixups(request_rec *r)
 {
     const reproxy_request *state = reproxy_request_of(r);
@@ -167,12 +169,12 @@ static int request_fixups(request_rec *r)
         return DECLINED;
     }
     if (!state->attempt) {
-        /* also where the client has named it in Connection */
+        /* also when the client has named it in Connection */
         apr_table_setn(r->headers_in, REPROXY_CAPABILITIES, REPROXY_CAPABLE);
         return OK;
     }
     apr_table_clear(r->headers_in);
-    apr_table_do(table_add, r->headers_in, state->attempt->headers, NULL);
+    apr_table_do(request_add, r->headers_in, state->attempt->headers, NULL);
     creds = apr_table_get(r->notes, "proxy-basic-creds");
     if (creds && ap_cstr_casecmpn(state->attempt->url->text.ptr, "http:", 5)
                  == 0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One request_rec is served several times: by the app, and by storage once a
- * URL.  Each time it has to look as if it were the first, and the client's
- * side of it must not notice.
+ * One request_rec is served several times: by the app, and by storage once for
+ * each URL.  Owns what is saved before the first time, reset before each
+ * further one, and borrowed from the client's request and returned to it.
  */
 
 #include "reproxy.h"
@@ -16,9 +16,9 @@
 
 #define NO_BODY_FILTER "REPROXY_NO_BODY"
 
-static ap_filter_rec_t *no_body_filter_handle;
+static ap_filter_rec_t *restore_no_body_handle;
 
-void reproxy_slate_save(reproxy_request *state)
+void reproxy_restore_save(reproxy_request *state)
 {
     request_rec *r = state->r;
     reproxy_before *before = &state->before;
@@ -31,7 +31,7 @@ void reproxy_slate_save(reproxy_request *state)
                                         "proxy-nokeepalive");
 }
 
-static void env_restore(request_rec *r, const char *name, const char *value)
+static void restore_env(request_rec *r, const char *name, const char *value)
 {
     if (value) {
         apr_table_setn(r->subprocess_env, name, value);
@@ -41,8 +41,13 @@ static void env_restore(request_rec *r, const char *name, const char *value)
     }
 }
 
-/* What mod_proxy and its schemes leave in the notes, for themselves. */
-static void notes_wipe(request_rec *r)
+/* What mod_proxy and its scheme handlers leave in the notes, for themselves,
+ * and would find there again: the names are theirs (mod_proxy.c,
+ * proxy_util.c, mod_proxy_http.c, mod_proxy_fcgi.c and ap_die()).
+ * `proxy-status` is also how reproxy_judge.c knows that there was a status
+ * line, `proxy_timedout` how reproxy_attempt.c knows of a timeout.  A note
+ * that a later httpd adds has to be added here. */
+static void restore_notes(request_rec *r)
 {
     static const char *const names[] = {
         "error-notes", "proxy-100-continue", "proxy-basic-creds",
@@ -58,7 +63,7 @@ static void notes_wipe(request_rec *r)
     apr_pool_userdata_setn(NULL, "proxy-req-input", NULL, r->pool);
 }
 
-void reproxy_slate_wipe(reproxy_request *state)
+void reproxy_restore_reset(reproxy_request *state)
 {
     request_rec *r = state->r;
     const reproxy_before *before = &state->before;
@@ -78,16 +83,16 @@ void reproxy_slate_wipe(reproxy_request *state)
     r->no_cache = before->no_cache;
     r->sent_bodyct = 0;
     r->eos_sent = 0;
-    notes_wipe(r);
-    env_restore(r, "proxy-nokeepalive", before->nokeepalive);
+    restore_notes(r);
+    restore_env(r, "proxy-nokeepalive", before->nokeepalive);
 }
 
-void reproxy_slate_lend(reproxy_request *state)
+void reproxy_restore_borrow(reproxy_request *state)
 {
     request_rec *r = state->r;
     reproxy_client *client = &state->client;
 
-    if (!state->lent) {
+    if (!state->borrowed) {
         client->headers_in = r->headers_in;
         client->method = r->method;
         client->method_number = r->method_number;
@@ -102,9 +107,9 @@ void reproxy_slate_lend(reproxy_request *state)
         client->keepalives = r->connection->keepalives;
         client->interim = apr_table_get(r->subprocess_env,
                                         "proxy-interim-response");
-        ap_add_input_filter_handle(no_body_filter_handle, NULL, r,
+        ap_add_input_filter_handle(restore_no_body_handle, NULL, r,
                                    r->connection);
-        state->lent = 1;
+        state->borrowed = 1;
     }
     r->header_only = client->header_only && !state->attempt->head_as_get;
     r->method = r->header_only ? "HEAD" : "GET";
@@ -114,33 +119,34 @@ void reproxy_slate_lend(reproxy_request *state)
     r->per_dir_config = r->server->lookup_defaults;
     r->expecting_100 = 0;
     r->kept_body = NULL;
-    /* mod_proxy would close a kept client connection when storage fails it */
+    /* mod_proxy closes the client's connection when storage closes its own
+     * and the client's has served before; 0 says that it has not */
     r->connection->keepalives = 0;
-    /* a 103 of storage's may belong to an attempt that fails */
+    /* a 103 from storage may belong to an attempt that fails */
     apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
 }
 
-static void no_body_filter_remove(request_rec *r)
+static void restore_no_body_remove(request_rec *r)
 {
     ap_filter_t *f, *next;
 
     for (f = r->input_filters; f; f = next) {
         next = f->next;
-        if (f->frec == no_body_filter_handle && f->r == r) {
+        if (f->frec == restore_no_body_handle && f->r == r) {
             ap_remove_input_filter(f);
         }
     }
 }
 
-void reproxy_slate_return(reproxy_request *state)
+void reproxy_restore_return(reproxy_request *state)
 {
     request_rec *r = state->r;
     const reproxy_client *client = &state->client;
 
-    if (!state->lent) {
+    if (!state->borrowed) {
         return;
     }
-    state->lent = 0;
+    state->borrowed = 0;
     r->headers_in = client->headers_in;
     r->method = client->method;
     r->method_number = client->method_number;
@@ -153,16 +159,16 @@ void reproxy_slate_return(reproxy_request *state)
     r->expecting_100 = client->expecting_100;
     r->kept_body = client->kept_body;
     r->connection->keepalives = client->keepalives;
-    env_restore(r, "proxy-interim-response", client->interim);
-    no_body_filter_remove(r);
+    restore_env(r, "proxy-interim-response", client->interim);
+    restore_no_body_remove(r);
 }
 
-/* The client's body was the app's, who may not have read it: storage's request
- * has none. */
-static apr_status_t no_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
-                                   ap_input_mode_t mode,
-                                   apr_read_type_e block,
-                                   apr_off_t readbytes)
+/* The client's body was for the app, which may not have read it: storage's
+ * request has none. */
+static apr_status_t restore_no_body(ap_filter_t *f, apr_bucket_brigade *bb,
+                                    ap_input_mode_t mode,
+                                    apr_read_type_e block,
+                                    apr_off_t readbytes)
 {
     (void)mode;
     (void)block;
@@ -172,9 +178,9 @@ static apr_status_t no_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
     return APR_SUCCESS;
 }
 
-void reproxy_slate_register(void)
+void reproxy_restore_register(void)
 {
-    no_body_filter_handle =
-        ap_register_input_filter(NO_BODY_FILTER, no_body_filter, NULL,
+    restore_no_body_handle =
+        ap_register_input_filter(NO_BODY_FILTER, restore_no_body, NULL,
                                  (ap_filter_type)(AP_FTYPE_RESOURCE - 5));
 }

@@ -12,8 +12,8 @@
  * mod_proxy, to a log or to storage is refused.
  */
 
-#ifndef URL_CORE_H
-#define URL_CORE_H
+#ifndef REPROXY_URL_CORE_H
+#define REPROXY_URL_CORE_H
 
 #include "apr.h"
 #include "apr_errno.h"
@@ -37,14 +37,14 @@ typedef struct reproxy_url {
     hostmap_str host;
     /** the port that is meant: 80 or 443 when none is written */
     apr_port_t port;
-    /** from the first `/` or `?` behind the host to the end; may be empty */
+    /** from the first `/` or `?` after the host to the end; may be empty */
     hostmap_str path;
 } reproxy_url;
 
 /**
  * Take the next word off the value of an X-Reproxy-URL header: words are
  * separated by any number of blanks and tabs.
- * @param rest what is left of the value, moved behind the word
+ * @param rest what is left of the value, moved after the word
  * @return 1, or 0 at the end
  */
 int reproxy_url_next(hostmap_str *word, hostmap_str *rest);
@@ -84,4 +84,4 @@ apr_status_t reproxy_url_labels(hostmap_str name, hostmap_bad *bad);
  */
 apr_size_t reproxy_url_origin(char *origin, const reproxy_url *url);
 
-#endif /* URL_CORE_H */
+#endif /* REPROXY_URL_CORE_H */
