@@ -262,6 +262,7 @@ guard_scripts = \
 	test/check-compatibility \
 	test/check-directives \
 	test/check-fuzz \
+	test/check-imports \
 	test/check-layers \
 	test/check-messages \
 	test/check-names \

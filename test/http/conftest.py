@@ -18,6 +18,7 @@ import pytest
 sys.dont_write_bytecode = True
 
 from backend import Backends, self_signed  # noqa: E402
+import hostmap_tool  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
 import reproxy  # noqa: E402
@@ -169,6 +170,12 @@ def storages():
 @pytest.fixture(scope="session")
 def maps(settings):
     return map_tools.MapTools(settings.bin)
+
+
+@pytest.fixture
+def tool(maps, tmp_path):
+    """Runs hostmap in a folder of the test's own."""
+    return hostmap_tool.Tool(maps.hostmap, tmp_path)
 
 
 @pytest.fixture

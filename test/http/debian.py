@@ -11,10 +11,8 @@ import shlex
 import sys
 
 from doc_commands import PORT
-from httpd import HTTPD, Httpd, STOCK_MODULES, user_lines
-
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
+from httpd import Httpd, STOCK_MODULES, user_lines
+from tree import TOP
 
 OUR_FOLDER = "/usr/lib/apache2/modules/switchboard"
 

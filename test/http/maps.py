@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maps for the tests, built by our tool or by httpd's own httxt2dbm."""
 
+import contextlib
+import fcntl
 import os
 import random
 import subprocess
+import time
 
 STOCK_TOOL = "/usr/sbin/httxt2dbm"
 TOOL_TIMEOUT = 60
@@ -39,6 +42,24 @@ def filler(count, value, seed=1):
     while len(entries) < count:
         entries[random_host(dice, "filler.example.net")] = value
     return entries
+
+
+def age(path, kind, seconds=10):
+    """Make a map look that old: answers from a fresh DBM file are not kept,
+    as its writer might not be done."""
+    then = time.time() - seconds
+    for file in files_of(path, kind):
+        os.utime(file, (then, then))
+
+
+@contextlib.contextmanager
+def writer_lock(path):
+    """Hold a file as a writer of sdbm does.  APR locks with flock or with
+    fcntl, as it was built."""
+    with open(path, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
 
 
 class MapTools:

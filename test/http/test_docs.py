@@ -10,11 +10,7 @@ import pytest
 
 from doc_commands import FENCE
 from httpd import STOCK_MODULES
-
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-DOCS = sorted(glob.glob(TOP + "/docs/*.md"))
-PAGES = sorted(glob.glob(TOP + "/*.md")) + DOCS
+from tree import DOCS, PAGES, TOP, name_of, text_of
 
 CONFIGURATION = re.compile(
     r"^\s*(<(VirtualHost|Proxy|Location|Directory)\b|LoadModule\s|ProxyPass\w*"
@@ -22,15 +18,6 @@ CONFIGURATION = re.compile(
     r"|AllowReproxy\s+(On|Off)$|PreserveHeaders\s+[A-Z]|Reproxy[A-Z]\w+\s+\S)",
     re.MULTILINE)
 """Lines of httpd's configuration, whatever block they stand in."""
-
-
-def name_of(page):
-    return os.path.relpath(page, TOP)
-
-
-def text_of(page):
-    with open(page, encoding="utf-8") as file:
-        return file.read()
 
 
 def snippets(page):

@@ -12,7 +12,7 @@ import pytest
 import doc_commands
 from debian import DebianHttpd, Sandbox
 from doc_commands import Command, FENCE, File, matches, steps, Wrong
-from test_docs import TOP, name_of, text_of
+from tree import TOP, name_of, text_of
 
 PAGES = [TOP + "/README.md", TOP + "/docs/install.md",
          TOP + "/docs/first-hour.md"] + sorted(glob.glob(TOP + "/docs/from-*.md"))

@@ -13,7 +13,7 @@ import client
 from backend import Backends, self_signed
 from httpd import Httpd, STOCK_MODULES, private_folder, shutil
 from maps import express
-from test_docs import TOP, text_of
+from tree import TOP, text_of
 
 PAGE = text_of(TOP + "/docs/troubleshooting.md")
 

@@ -20,8 +20,7 @@ import threading
 import pytest
 
 import client
-from maps import DBM_TYPES, express, random_host
-from test_express_replace import age
+from maps import age, DBM_TYPES, express, random_host
 
 HOSTS = 10000
 CLIENTS = 4

@@ -2,7 +2,6 @@
 """Maps that change while they are served from."""
 
 import contextlib
-import fcntl
 import os
 import random
 import subprocess
@@ -13,7 +12,8 @@ import pytest
 
 import client
 from httpd import wait_for
-from maps import DBM_TYPES, express, files_of, filler
+from maps import DBM_TYPES, age, express, filler, writer_lock
+from process import mappings
 
 HOST = "www.example.com"
 
@@ -24,21 +24,6 @@ KNOWN = {"known%d.example.com" % number: "abcd"[number % 4]
 
 def known_entries(backends):
     return {host: backends.url(name) for host, name in KNOWN.items()}
-
-
-def age(path, kind, seconds=10):
-    """Make a map look that old: answers from a fresh DBM file are not kept,
-    as its writer might not be done."""
-    then = time.time() - seconds
-    for file in files_of(path, kind):
-        os.utime(file, (then, then))
-
-
-def mappings(pid, path):
-    """How often a process has a file of this name mapped, deleted ones
-    included."""
-    with open("/proc/%d/maps" % pid, encoding="utf-8") as file:
-        return sum(path in line for line in file)
 
 
 # ---- replaced by rename ---------------------------------------------------
@@ -289,16 +274,6 @@ def test_stock_tool_updates_in_place_under_load(make_httpd, backends, maps,
     assert kind == "gdbm" or refused == 0
     for host in filler(100, None, 19):
         assert httpd.get(host).backend == "d"
-
-
-@contextlib.contextmanager
-def writer_lock(path):
-    """Hold a file as a writer of sdbm does.  APR locks with flock or with
-    fcntl, as it was built."""
-    with open(path, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        fcntl.lockf(file, fcntl.LOCK_EX)
-        yield
 
 
 def test_writer_that_holds_the_file_costs_known_hosts_nothing(

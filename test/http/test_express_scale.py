@@ -8,8 +8,8 @@ import threading
 import pytest
 
 import client
-from maps import ALL_TYPES, express, filler
-from test_express_replace import age, mappings, writer_lock
+from maps import age, ALL_TYPES, express, filler, writer_lock
+from process import mappings, private_dirty
 
 HOST = "www.example.com"
 
@@ -80,13 +80,6 @@ def test_names_of_one_file_share_it(make_httpd, backends, maps, folder):
         assert client.get(port, HOST).backend == "a"
     (child,) = httpd.child_pids()
     assert mappings(child, folder) == 1
-
-
-def private_dirty(pid):
-    """Kilobytes of memory that a process has written to and shares with
-    none."""
-    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
-        return int(re.search(r"Private_Dirty:\s+(\d+)", file.read())[1])
 
 
 def ask_all(port, hosts, status):

@@ -12,7 +12,7 @@ import client
 from backend import self_signed
 from httpd import wait_for
 from maps import express
-from test_docs import TOP, text_of
+from tree import TOP, text_of
 
 
 # ---- redirects ------------------------------------------------------------

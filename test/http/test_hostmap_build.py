@@ -5,16 +5,11 @@ texts that do not fit the memory that it takes."""
 import json
 import os
 import random
-import subprocess
 
 import pytest
 
-from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
-from test_hostmap_tool import Done, limited_file_size, tool  # noqa: F401
-
-
-def text_of(entries):
-    return "".join("%s %s\n" % entry for entry in entries.items())
+from hostmap_tool import BIG, limited_file_size, peak
+from maps import ALL_TYPES, files_of, text_of
 
 
 def hosts(count, value="!"):
@@ -177,10 +172,6 @@ def test_list_build_list_is_the_identity(tool, map_type):
 
 # ---- texts that do not fit -------------------------------------------------
 
-BIG = 2300000
-"""More entries than are sorted in memory at once (1048576), twice."""
-
-
 def big_text(path, shuffled=True):
     order = list(range(BIG))
     if shuffled:
@@ -188,20 +179,6 @@ def big_text(path, shuffled=True):
     with open(path, "w", encoding="ascii") as file:
         file.writelines("h%07d !\n" % i for i in order)
     return order
-
-
-def peak(tool, *arguments, **more):
-    """Run the tool; what it said, and kilobytes of memory at its peak."""
-    program = ("import os, subprocess, sys; "
-               "done = subprocess.run(sys.argv[1:], timeout=%d); "
-               "print(__import__('resource').getrusage("
-               "__import__('resource').RUSAGE_CHILDREN).ru_maxrss); "
-               "sys.exit(done.returncode)" % TOOL_TIMEOUT)
-    done = Done(subprocess.run(
-        ["/usr/bin/python3", "-c", program, tool.program, *arguments],
-        capture_output=True, timeout=TOOL_TIMEOUT, cwd=tool.folder, **more))
-    said, _, kilobytes = done.out.rstrip("\n").rpartition("\n")
-    return done, said, int(kilobytes)
 
 
 def test_a_text_of_any_size_is_sorted(tool, tmp_path):

@@ -10,9 +10,8 @@ import time
 
 import pytest
 
+from hostmap_tool import ENTRIES, SORTED, limited_file_size
 from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
-from test_hostmap_tool import (ENTRIES, SORTED, limited_file_size,
-                               tool)  # noqa: F401
 
 
 def contents(tool, map_type, name="map"):

@@ -9,9 +9,8 @@ import subprocess
 
 import pytest
 
+from hostmap_tool import SORTED, peak
 from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
-from test_hostmap_build import peak
-from test_hostmap_tool import SORTED, tool  # noqa: F401
 
 MARKED = "* 404\n*.b !\na !\na/x/y http://10.0.0.1\n"
 

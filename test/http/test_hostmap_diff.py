@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from hostmap_tool import SORTED, limited_file_size
 from maps import ALL_TYPES, files_of
-from test_hostmap_tool import SORTED, limited_file_size, tool  # noqa: F401
 
 OLD = "a !\nb !\nc http://10.0.0.1 timeout=5\nd 404\n"
 NEW = "0 !\nb 410\nc http://10.0.0.1 timeout=5\nd.d 404\n"

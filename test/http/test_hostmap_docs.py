@@ -8,8 +8,7 @@ import re
 import subprocess
 
 from maps import TOOL_TIMEOUT
-from test_docs import TOP, text_of
-from test_hostmap_tool import tool  # noqa: F401
+from tree import TOP, text_of
 
 COMPLETION = TOP + "/support/hostmap/hostmap.bash-completion"
 MANUAL = TOP + "/support/hostmap/hostmap.1"

@@ -14,7 +14,6 @@ import pytest
 import client
 from httpd import wait_for
 from maps import TOOL_TIMEOUT, express, files_of, text_of
-from test_hostmap_tool import tool  # noqa: F401
 
 KILLS = int(os.environ.get("SWITCHBOARD_KILLS", "4"))
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from hostmap_tool import SORTED
 from maps import ALL_TYPES
-from test_hostmap_tool import SORTED, tool  # noqa: F401
 
 TEXT = """\
 * 404

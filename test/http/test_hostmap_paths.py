@@ -6,9 +6,8 @@ import json
 
 import pytest
 
+from hostmap_tool import BIG
 from maps import ALL_TYPES, files_of
-from test_hostmap_build import BIG
-from test_hostmap_tool import tool  # noqa: F401
 
 TEXT = """\
 * 404

@@ -16,7 +16,6 @@ import time
 import pytest
 
 from maps import TOOL_TIMEOUT
-from test_hostmap_tool import tool  # noqa: F401
 
 ROWS = 300000
 LINE = re.compile(rb"\rhosts\.csv: (\d+) entries, \d+/s, \d+ %, \d+:\d\d left"

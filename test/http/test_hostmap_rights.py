@@ -12,8 +12,8 @@ import subprocess
 
 import pytest
 
+from hostmap_tool import SORTED, Tool
 from maps import ALL_TYPES, files_of
-from test_hostmap_tool import SORTED, Tool, tool  # noqa: F401
 
 NOBODY = 65534
 

@@ -8,7 +8,6 @@ compared literally.
 import errno
 import os
 import random
-import resource
 import shutil
 import signal
 import stat
@@ -17,93 +16,8 @@ import time
 
 import pytest
 
+from hostmap_tool import SORTED, Done, Tool, limited_file_size, shuffled
 from maps import ALL_TYPES, DBM_TYPES, STOCK_TOOL, TOOL_TIMEOUT, files_of
-
-ENTRIES = {
-    "www.example.com": "http://10.0.0.5:8080",
-    "shop.example.com": "https://10.0.0.6/app timeout=5 ping=1",
-    "a-b.example.com": "http://10.0.0.1",
-    "a.example.com": "http://10.0.0.2",
-    "local.example.com": "!",
-    "old.example.com": "301 https://new.example.com",
-    "gone.example.com": "410",
-    "sock.example.com": "unix:/run/app.sock|http://localhost",
-    "2001:db8::1": "http://[2001:db8::2]:8080",
-    "under_score": "balancer://cluster",
-}
-SORTED = "".join("%s %s\n" % (key, ENTRIES[key])
-                 for key in sorted(ENTRIES, key=str.encode))
-
-
-class Done:
-    """Exit status, standard output and standard error of a run."""
-
-    def __init__(self, done):
-        self.status = done.returncode
-        self.out = done.stdout.decode("utf-8", "surrogateescape")
-        self.err = done.stderr.decode("utf-8", "surrogateescape")
-
-    def __repr__(self):
-        return "status %d\nout: %r\nerr: %r" % (self.status, self.out,
-                                                self.err)
-
-    def ok(self):
-        assert self.status == 0, self
-        assert self.err == "", self
-        return self.out
-
-    def fails(self, *parts, status=1):
-        assert self.status == status, self
-        for part in parts:
-            assert part in self.err, self
-        return self
-
-
-def as_bytes(text):
-    return text if isinstance(text, bytes) else text.encode()
-
-
-class Tool:
-    def __init__(self, program, folder):
-        self.program = program
-        self.folder = str(folder)
-
-    def __call__(self, *arguments, text=b"", **more):
-        return Done(subprocess.run(
-            [self.program, *arguments], input=as_bytes(text),
-            capture_output=True, timeout=TOOL_TIMEOUT, cwd=self.folder,
-            **more))
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "wb") as file:
-            file.write(as_bytes(text))
-        return name
-
-    def read(self, name):
-        with open(self.path(name), "rb") as file:
-            return file.read()
-
-    def files(self):
-        return sorted(os.listdir(self.folder))
-
-    def map(self, name="map", map_type="lmdb", text=SORTED):
-        self("build", "-t", map_type, "-", name, text=text).ok()
-        return name
-
-
-@pytest.fixture
-def tool(maps, tmp_path):
-    return Tool(maps.hostmap, tmp_path)
-
-
-def shuffled(text):
-    lines = text.splitlines(keepends=True)
-    random.Random(7).shuffle(lines)
-    return "".join(lines)
-
 
 # ---- build -----------------------------------------------------------------
 
@@ -452,14 +366,6 @@ def test_a_path_may_hold_blanks(tool, map_type):
     os.mkdir(tool.path("a folder"))
     tool.map("a folder/the map", map_type)
     assert tool("list", "a folder/the map").ok() == SORTED
-
-
-def limited_file_size(size):
-    """For preexec_fn: writing more than size bytes to a file fails, as it
-    does on a full disk (EFBIG instead of ENOSPC)."""
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    return limit
 
 
 @pytest.mark.parametrize("verb", ["build", "httxt2dbm"])

@@ -2,7 +2,6 @@
 """How many pools there are, how long connections live, what they cost."""
 
 from concurrent import futures
-import os
 import threading
 import time
 
@@ -11,6 +10,7 @@ import pytest
 import client
 from httpd import wait_for
 from pools import ask, start, stats, wait_until_open
+from process import descriptors, resident
 
 HOST = "%s.example.com"
 
@@ -124,19 +124,6 @@ def test_connection_that_is_older_than_its_ttl_is_not_used(server):
 
 
 # ---- many backends --------------------------------------------------------
-
-def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
-def resident(pid):
-    """kB of memory."""
-    with open("/proc/%d/status" % pid, encoding="ascii") as file:
-        for line in file:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    raise AssertionError("no VmRSS")
-
 
 def addresses(begin, end):
     """So many loopback addresses, from 127.1.0.1 on."""

@@ -11,6 +11,7 @@ import reproxy
 from backend import content
 from httpd import wait_for
 from pools import stats
+from process import resident
 from reproxy import HOST, asks, assert_serves, url
 
 BIG = 20000000
@@ -133,14 +134,9 @@ def test_big_body_arrives_whole(make_httpd, storages, settings):
             assert_serves(client_.get("/app/x", [asks([text])]), "s", BIG)
 
 
-def resident(httpd):
+def in_memory(httpd):
     """Kilobytes that the children of a server have in memory."""
-    total = 0
-    for pid in httpd.child_pids():
-        with open("/proc/%d/status" % pid, encoding="ascii") as file:
-            total += next(int(line.split()[1]) for line in file
-                          if line.startswith("VmRSS"))
-    return total
+    return sum(resident(pid) for pid in httpd.child_pids())
 
 
 def drain(connection, size):
@@ -158,7 +154,7 @@ def test_memory_does_not_grow_with_the_body(make_httpd, storages, settings):
     small = [asks([url(storages, "s", content=1000)], content=1000)]
     for _ in range(20):
         assert httpd.get(HOST, "/app/x", small).status == 200
-    before = resident(httpd)
+    before = in_memory(httpd)
     for order in ({}, {"chunked": True}):
         with client.Connection(httpd.port) as slow:
             slow.send(client.request_bytes("GET", "/app/x", HOST, [asks(
@@ -166,9 +162,9 @@ def test_memory_does_not_grow_with_the_body(make_httpd, storages, settings):
                 content=3 * BIG, **order)]))
             started(slow)
             for _ in range(3):
-                assert resident(httpd) - before < 12000
+                assert in_memory(httpd) - before < 12000
                 drain(slow, BIG)
-            assert resident(httpd) - before < 12000
+            assert in_memory(httpd) - before < 12000
 
 
 def test_client_that_goes_away_leaves_nothing(make_httpd, storages):
