@@ -174,6 +174,8 @@ tool_sources = \
 	support/hostmap/entries/stream.h \
 	support/hostmap/entries/table.c \
 	support/hostmap/entries/table.h \
+	support/hostmap/command.c \
+	support/hostmap/command.h \
 	support/hostmap/idn.c \
 	support/hostmap/idn.h \
 	support/hostmap/json.c \

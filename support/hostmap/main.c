@@ -2,8 +2,8 @@
 
 /*
  * main.c: the tool that makes, reads and checks maps.  Here are the table
- * of verbs, the command line and the help; what a verb does is in
- * verbs/VERB.c.
+ * of verbs and the start; what a verb does is in verbs/VERB.c, how the command
+ * line is read by such a table in command.c.
  */
 
 #include "tool.h"
@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +19,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
-#include "progress.h"
+#include "command.h"
 #include "verbs/verbs.h"
 
 #define OPTION_HELP  { "help", 'h', 0, NULL }
@@ -73,23 +72,7 @@ static const apr_getopt_option_t diff_options[] = {
     OPTION_HELP, OPTION_JSON, OPTION_QUIET, OPTIONS_END
 };
 
-/* A row of the table of verbs. */
-typedef struct main_verb {
-    const char *name;
-    /* returns an exit status */
-    int (*run)(tool *t);
-    /* what apr_getopt_long() takes; NULL: the verb reads argv by itself */
-    const apr_getopt_option_t *options;
-    /* how many operands it takes */
-    int min, max;
-    const char *synopsis;
-    /* one line, for the list of verbs */
-    const char *brief;
-    /* for `hostmap VERB --help`, below the synopsis */
-    const char *help;
-} main_verb;
-
-static const main_verb verbs[] = {
+static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
       "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json]\n"
       "      [--quiet] SOURCE MAP",
@@ -214,238 +197,22 @@ static const main_verb verbs[] = {
     { NULL }
 };
 
-/* ---- help -------------------------------------------------------------- */
-
-static void usage(FILE *to)
-{
-    const main_verb *verb;
-
-    fputs("Usage:\n", to);
-    for (verb = verbs; verb->name; verb++) {
-        fprintf(to, "  hostmap %s %s\n      %s\n", verb->name,
-                verb->synopsis, verb->brief);
-    }
-    fputs("  hostmap help [VERB]\n"
-          "  hostmap --version\n"
-          "\n"
-          "Exit status: 0 done, 1 error, 2 not found, or different.\n", to);
-}
-
-static int verb_help(const main_verb *verb)
-{
-    printf("Usage: hostmap %s %s\n%c%s.\n\n%s", verb->name, verb->synopsis,
-           verb->brief[0] - 'a' + 'A', verb->brief + 1, verb->help);
-
-    return TOOL_DONE;
-}
-
-static const main_verb *verb_find(const char *name)
-{
-    const main_verb *verb;
-
-    for (verb = verbs; verb->name; verb++) {
-        if (strcmp(verb->name, name) == 0) {
-            return verb;
-        }
-    }
-    tool_error("no verb `%s`, see `hostmap help`", name);
-
-    return NULL;
-}
-
-static int run_help(int argc, const char *const *argv)
-{
-    const main_verb *verb;
-
-    if (argc > 2) {
-        return tool_error("help: too many words, expected one verb");
-    }
-    if (argc == 2) {
-        verb = verb_find(argv[1]);
-        return verb ? verb_help(verb) : TOOL_FAILED;
-    }
-    usage(stdout);
-
-    return TOOL_DONE;
-}
-
-/* ---- the command line -------------------------------------------------- */
-
-static void take_option(tool *t, int option, const char *value)
-{
-    switch (option) {
-    case 't':
-        t->type = value;
-        break;
-    case TOOL_OPT_DRY_RUN:
-        t->flags |= TOOL_DRY_RUN;
-        break;
-    case TOOL_OPT_SKIP_BAD:
-        t->flags |= TOOL_SKIP_BAD;
-        break;
-    case TOOL_OPT_JSON:
-        t->flags |= TOOL_JSON;
-        break;
-    case TOOL_OPT_QUIET:
-        t->flags |= TOOL_QUIET;
-        break;
-    case TOOL_OPT_FROM:
-        t->from = value;
-        break;
-    case TOOL_OPT_KEY:
-        t->key = value;
-        break;
-    case TOOL_OPT_VALUE:
-        t->value = value;
-        break;
-    case TOOL_OPT_VALUE_FORMAT:
-        t->value_format = value;
-        break;
-    case TOOL_OPT_MAX_REMOVED:
-        t->max_removed = value;
-        break;
-    }
-}
-
-/* apr_getopt_err_fn_t: begins with the name of the verb. */
-static void option_error(void *baton, const char *format, ...)
-{
-    va_list args;
-
-    (void)baton;
-    fputs("hostmap: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-}
-
-/*
- * Options and operands in any order, up to `--`.  apr_getopt_long() takes `-`
- * for a mistake, so it is shown nothing but options.
- */
-static apr_status_t read_options(tool *t, const main_verb *verb, int *help)
-{
-    apr_getopt_t *os;
-    const char *value;
-    apr_status_t rv;
-    int option, only_operands = 0;
-
-    rv = apr_getopt_init(&os, t->pool, t->argc, t->argv);
-    if (rv == APR_SUCCESS) {
-        os->errfn = option_error;
-    }
-    while (rv == APR_SUCCESS) {
-        if (!*os->place) {
-            const char *word;
-
-            if (os->ind >= t->argc) {
-                break;
-            }
-            word = t->argv[os->ind];
-            if (!only_operands && strcmp(word, "--") == 0) {
-                only_operands = 1;
-                os->ind++;
-                continue;
-            }
-            if (only_operands || word[0] != '-' || !word[1]) {
-                t->operands[t->count++] = word;
-                os->ind++;
-                continue;
-            }
-        }
-        rv = apr_getopt_long(os, verb->options, &option, &value);
-        if (rv == APR_SUCCESS && option == 'h') {
-            *help = 1;
-        }
-        else if (rv == APR_SUCCESS) {
-            take_option(t, option, value);
-        }
-    }
-
-    return rv;
-}
-
-static int read_percent(tool *t)
-{
-    const char *text = t->max_removed;
-    char *end;
-    long percent;
-
-    t->percent = -1;
-    if (!text) {
-        return TOOL_DONE;
-    }
-    percent = strtol(text, &end, 10);
-    if (end == text || *end || percent < 0 || percent > 100) {
-        return tool_error("--max-removed %s: expected a number of percent, 0 "
-                          "to 100", text);
-    }
-    t->percent = (int)percent;
-
-    return TOOL_DONE;
-}
-
-static int run_verb(const main_verb *verb, tool *t)
-{
-    int help = 0;
-
-    if (!verb->options) {
-        help = t->argc == 2 && strcmp(t->argv[1], "--help") == 0;
-        return help ? verb_help(verb) : verb->run(t);
-    }
-
-    t->operands = apr_pcalloc(t->pool, t->argc * sizeof(*t->operands));
-    if (read_options(t, verb, &help) != APR_SUCCESS) {
-        fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
-                verb->synopsis);
-        return TOOL_FAILED;
-    }
-    if (help) {
-        return verb_help(verb);
-    }
-    if (t->count < verb->min || t->count > verb->max) {
-        tool_error("%s: %s operands", verb->name,
-                   t->count < verb->min ? "missing" : "too many");
-        fprintf(stderr, "Usage: hostmap %s %s\n", verb->name,
-                verb->synopsis);
-        return TOOL_FAILED;
-    }
-    progress_enable(!(t->flags & TOOL_QUIET));
-
-    return read_percent(t) == TOOL_DONE ? verb->run(t) : TOOL_FAILED;
-}
+/* ---- the program ------------------------------------------------------- */
 
 static int run(tool *t)
 {
-    const main_verb *verb;
-    const char *word;
-
     if (t->argc > 0) {
         t->called = apr_filepath_name_get(t->argv[0]);
         if (strcmp(t->called, "httxt2dbm") == 0) {
             return tool_httxt2dbm(t);
         }
     }
-    if (t->argc < 2) {
-        usage(stderr);
-        return TOOL_FAILED;
-    }
-
-    t->called = apr_pstrcat(t->pool, t->called, " ", t->argv[1], NULL);
-    t->argc--;
-    t->argv++;
-    word = t->argv[0];
-    if (strcmp(word, "--version") == 0) {
+    if (t->argc > 1 && strcmp(t->argv[1], "--version") == 0) {
         puts("hostmap (Switchboard) " SWITCHBOARD_VERSION);
         return TOOL_DONE;
     }
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0
-        || strcmp(word, "-h") == 0) {
-        return run_help(t->argc, t->argv);
-    }
-    verb = verb_find(word);
 
-    return verb ? run_verb(verb, t) : TOOL_FAILED;
+    return command_run(t, "hostmap", verbs);
 }
 
 /* A map must not be opened as standard output and be printed into: take the
