@@ -51,6 +51,28 @@ typedef enum {
 APR_DECLARE_OPTIONAL_FN(proxy_pool_use, proxy_pool_served,
                         (request_rec *r, const char **name, int *resent));
 
+/** What became of a request's last attempt over a pool. */
+typedef struct proxy_pool_facts {
+    const char *name;           /**< as of proxy_pool_served() */
+    proxy_pool_use use;
+    int resent;
+    unsigned attempts;          /**< backends that were asked, one or more */
+    /** "refused", "timeout", "reset" (closed before it answered), "bad" (not
+     *  an answer of its protocol); NULL: it did not fail */
+    const char *failure;
+    /** until the first byte of the answer came; -1: none, or the scheme's
+     *  connections cannot be watched */
+    apr_interval_time_t first_byte;
+} proxy_pool_facts;
+
+/**
+ * How the last attempt for a request went; meant for log_transaction.
+ * @param facts set when the result is 1; points into the request's pool
+ * @return 1; 0: no pool has served the request
+ */
+APR_DECLARE_OPTIONAL_FN(int, proxy_pool_facts_get,
+                        (request_rec *r, proxy_pool_facts *facts));
+
 /** Counts of this child process. */
 typedef struct proxy_pool_counts {
     unsigned pools;             /**< there now */

@@ -101,6 +101,8 @@ mod_proxy_pool_sources = \
 	modules/pool/pool_attempt.h \
 	modules/pool/pool_conf.c \
 	modules/pool/pool_conf.h \
+	modules/pool/pool_flight.c \
+	modules/pool/pool_flight.h \
 	modules/pool/pool_key.c \
 	modules/pool/pool_key.h \
 	modules/pool/pool_request.c \

@@ -27,6 +27,7 @@
 #include "pool_attempt.h"
 #include "pool_conf.h"
 #include "pool_core.h"
+#include "pool_flight.h"
 #include "pool_key.h"
 #include "pool_request.h"
 #include "pool_worker.h"
@@ -191,6 +192,20 @@ static apr_status_t pool_take_fresh(pool_request *state, request_rec *r,
     return APR_SUCCESS;
 }
 
+/* As ap_proxy_connect_backend() has it. */
+static apr_interval_time_t pool_connect_timeout(const proxy_worker *worker,
+                                                const proxy_server_conf *conf,
+                                                const request_rec *r)
+{
+    if (worker->s->conn_timeout_set) {
+        return worker->s->conn_timeout;
+    }
+    if (worker->s->timeout_set) {
+        return worker->s->timeout;
+    }
+    return conf->timeout_set ? conf->timeout : r->server->timeout;
+}
+
 /* mod_proxy's hook, before the schemes' own: sees each attempt. */
 static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
                                proxy_server_conf *conf, char *url,
@@ -198,6 +213,7 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
 {
     pool_request *state = pool_request_get(r);
     pool_attempt *attempt;
+    pool_route route;
     int rc;
 
     (void)proxyport;
@@ -212,8 +228,15 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
         return DECLINED;
     }
     attempt = memset(&state->attempt, 0, sizeof(state->attempt));
+    attempt->flight = &state->flight;
+    route.name = state->name;
+    route.ref = &((pool_backend *)pool_item_value(state->item))->slot;
+    route.watched = state->watched;
+    route.connect_timeout = pool_connect_timeout(worker, conf, r);
     state->running = 1;
+    pool_flight_begin(&state->flight, &route);
     rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
+    pool_flight_end(&state->flight, r, rc, attempt, &route);
     state->running = 0;
     /* PROXY_POOL_NONE: it cannot be known.  A connection that failed to open
      * counts as a new one. */
@@ -258,6 +281,42 @@ static proxy_pool_use proxy_pool_served(request_rec *r, const char **name,
     *name = state ? state->name : NULL;
     *resent = state ? state->attempt.resent : 0;
     return state ? state->use : PROXY_POOL_NONE;
+}
+
+/* The word of a failure. */
+static const char *pool_failure_name(slots_backend_count failure)
+{
+    switch (failure) {
+    case SLOTS_BACKEND_REFUSED:
+        return "refused";
+    case SLOTS_BACKEND_TIMEOUT:
+        return "timeout";
+    case SLOTS_BACKEND_RESET:
+        return "reset";
+    case SLOTS_BACKEND_BAD:
+        return "bad";
+    default:
+        return NULL;
+    }
+}
+
+static int proxy_pool_facts_get(request_rec *r, proxy_pool_facts *facts)
+{
+    const pool_request *state = pool_request_get(r);
+    const pool_flight *flight;
+
+    if (!state || !state->name || state->flight.attempts == 0) {
+        return 0;
+    }
+    flight = &state->flight;
+    facts->name = state->name;
+    facts->use = state->use;
+    facts->resent = state->attempt.resent;
+    facts->attempts = flight->attempts;
+    facts->failure = pool_failure_name(flight->failure);
+    facts->first_byte = flight->first_byte ? flight->first_byte - flight->began
+                                           : -1;
+    return 1;
 }
 
 static void proxy_pool_count(proxy_pool_counts *counts)
@@ -331,6 +390,12 @@ static int pool_post_config(apr_pool_t *p, apr_pool_t *plog,
                      "connections are closed only when their backend is used "
                      "again; load mod_watchdog");
     }
+    rv = pool_flight_start(main_server);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server, "SB0301: no "
+                     "shared memory for the backends' slots: nothing is "
+                     "counted for them");
+    }
     return OK;
 }
 
@@ -340,6 +405,7 @@ static void pool_child_init(apr_pool_t *pchild, server_rec *main_server)
     int max = 0;
     apr_status_t rv;
 
+    pool_flight_child_start();
     for (s = main_server; s; s = s->next) {
         if (pool_server_conf_get(s)->max > max) {
             max = pool_server_conf_get(s)->max;
@@ -366,8 +432,10 @@ static void pool_register_hooks(apr_pool_t *p)
                               APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(pool_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
     pool_attempt_register();
+    pool_flight_register();
     APR_REGISTER_OPTIONAL_FN(proxy_pool_set_options);
     APR_REGISTER_OPTIONAL_FN(proxy_pool_served);
+    APR_REGISTER_OPTIONAL_FN(proxy_pool_facts_get);
     APR_REGISTER_OPTIONAL_FN(proxy_pool_count);
 }
 

@@ -138,7 +138,10 @@ apr_status_t pool_answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
         || (data = pool_last_data(bb)) == NULL) {
         return rv;
     }
-    pool_waiting->answered = 1;
+    if (!pool_waiting->answered) {
+        pool_waiting->answered = 1;
+        pool_flight_answered(pool_waiting->flight);
+    }
     if (mode != AP_MODE_GETLINE || pool_ends_line(data)) {
         pool_keepalives_restore(pool_waiting);
         pool_waiting = NULL;

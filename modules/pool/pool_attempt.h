@@ -12,6 +12,8 @@
 #include "httpd.h"
 #include "mod_proxy.h"
 
+#include "pool_flight.h"
+
 /** The result of the last attempt for a request. */
 typedef struct pool_attempt {
     int opened;             /**< a new connection was made for it */
@@ -20,6 +22,7 @@ typedef struct pool_attempt {
     int resent;             /**< it was the second */
     conn_rec *client;       /**< its keepalives are to be hidden; or NULL */
     int keepalives;         /**< the true number while hidden, else 0 */
+    pool_flight *flight;    /**< told of the first byte of an answer */
 } pool_attempt;
 
 /** In register_hooks: before mod_proxy makes a connection. */
@@ -35,7 +38,7 @@ int pool_attempt_repeatable(request_rec *r);
  * Have mod_proxy serve the request over the worker; if it is repeatable and a
  * kept connection fails before it answers, once more over a new one.  The
  * client does not notice.
- * @param attempt all 0; must live as long as the request
+ * @param attempt all 0 but for its flight; must live as long as the request
  * @return what mod_proxy's scheme handlers return
  */
 int pool_attempt_run(request_rec *r, proxy_worker *worker,

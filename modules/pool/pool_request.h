@@ -17,6 +17,7 @@
 #include "mod_proxy_pool.h"
 #include "pool_attempt.h"
 #include "pool_core.h"
+#include "pool_flight.h"
 
 typedef struct pool_request {
     pool_item *item;            /**< taken from the table, or NULL */
@@ -27,6 +28,7 @@ typedef struct pool_request {
     int repeatable;             /**< it can be sent a second time */
     int running;                /**< mod_proxy's scheme handler is at work */
     pool_attempt attempt;
+    pool_flight flight;
     hostmap_str words;          /**< options of a map's entry; may be empty */
     const char *about;          /**< the entry, for messages, or NULL */
 } pool_request;

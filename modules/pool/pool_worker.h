@@ -12,6 +12,7 @@
 #include "httpd.h"
 #include "mod_proxy.h"
 
+#include "base/slots.h"
 #include "pool_options_core.h"
 #include "pool_core.h"
 
@@ -32,6 +33,8 @@ typedef struct pool_backend {
     proxy_worker *worker;
     /** a kept connection is not used again after this time without use */
     apr_interval_time_t ttl;
+    /** the backend's slot, as it was last found */
+    slots_ref slot;
 } pool_backend;
 
 extern const pool_ops pool_worker_ops;

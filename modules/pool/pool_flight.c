@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Backends as all children see them: base/slots.h's block, in which this child
+ * has a row.
+ */
+
+#include "pool_flight.h"
+
+#include <unistd.h>
+
+#include "ap_mpm.h"
+#include "http_config.h"
+#include "http_protocol.h"
+#include "mod_proxy.h"
+#include "mpm_common.h"
+
+#include "base/slots_share.h"
+#include "pool_attempt.h"
+
+/* block.block is NULL when there is none. */
+static slots pool_slots;
+static unsigned pool_row;
+
+/* ---- start ------------------------------------------------------------- */
+
+apr_status_t pool_flight_start(server_rec *main_server)
+{
+    apr_status_t rv;
+    int children;
+
+    rv = ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return slots_share(&pool_slots, main_server->process->pool, SLOTS_MEMORY,
+                       children > 0 ? (unsigned)children : 1);
+}
+
+void pool_flight_child_start(void)
+{
+    if (pool_slots.block) {
+        pool_row = slots_row_take(&pool_slots, (apr_uint32_t)getpid());
+    }
+}
+
+/* In the parent.  A child that was killed has given nothing back. */
+static void pool_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
+                              int slot, mpm_child_status status)
+{
+    (void)s;
+    (void)gen;
+    (void)slot;
+    if (status == MPM_CHILD_EXITED && pool_slots.block) {
+        slots_row_clear(&pool_slots, (apr_uint32_t)pid);
+    }
+}
+
+void pool_flight_register(void)
+{
+    ap_hook_child_status(pool_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+/* ---- a request --------------------------------------------------------- */
+
+void pool_flight_begin(pool_flight *flight, const pool_route *route)
+{
+    if (!pool_slots.block) {
+        return;
+    }
+    flight->began = apr_time_now();
+    flight->first_byte = 0;
+    flight->failure = 0;
+    flight->attempts++;
+    flight->backend = slots_backend_hold(&pool_slots, route->ref,
+                                         hostmap_str_of(route->name,
+                                                        strlen(route->name)),
+                                         pool_row, flight->began);
+}
+
+void pool_flight_answered(pool_flight *flight)
+{
+    if (!pool_slots.block) {
+        return;
+    }
+    flight->first_byte = apr_time_now();
+    slots_backend_answered(&pool_slots, flight->backend, pool_row);
+    atomic_set64(&pool_slots.backends[flight->backend].health.answered,
+                 flight->first_byte);
+}
+
+/* With ProxyErrorOverride an error that the backend answered with is what the
+ * handler returns. */
+static int pool_is_overridden(request_rec *r)
+{
+    const proxy_dir_conf *dconf = ap_get_module_config(r->per_dir_config,
+                                                       &proxy_module);
+
+    return dconf->error_override != 0;
+}
+
+/* 0: the backend did not fail. */
+static slots_backend_count pool_failure_of(request_rec *r, int rc,
+                                           const pool_attempt *attempt,
+                                           int watched, int connect_timed_out)
+{
+    if (rc == OK || rc == DONE || rc == SUSPENDED) {
+        return 0;
+    }
+    if (watched && attempt->answered && pool_is_overridden(r)) {
+        return 0;
+    }
+    if (rc == HTTP_GATEWAY_TIME_OUT || apr_table_get(r->notes,
+                                                     "proxy_timedout")) {
+        return SLOTS_BACKEND_TIMEOUT;
+    }
+    if (rc == HTTP_SERVICE_UNAVAILABLE) {
+        return connect_timed_out ? SLOTS_BACKEND_TIMEOUT
+                                 : SLOTS_BACKEND_REFUSED;
+    }
+    if (rc == HTTP_BAD_GATEWAY) {
+        return !watched || attempt->answered ? SLOTS_BACKEND_BAD
+               : attempt->connected ? SLOTS_BACKEND_RESET
+               : SLOTS_BACKEND_REFUSED;
+    }
+    /* the client's fault (400, 413), or ours */
+    return 0;
+}
+
+static void pool_count_class(slots_backend *slot, request_rec *r, int rc)
+{
+    int status = rc == OK || rc == DONE || rc == SUSPENDED ? r->status : rc;
+
+    if (status >= 100 && status < 600) {
+        atomic_add64(&slot->counts[SLOTS_BACKEND_1XX + status / 100 - 1], 1);
+    }
+}
+
+static void pool_count_connection(slots_backend *slot,
+                                  const pool_attempt *attempt)
+{
+    if (attempt->opened) {
+        atomic_add64(&slot->counts[SLOTS_BACKEND_NEW], 1);
+    }
+    else if (attempt->connected) {
+        atomic_add64(&slot->counts[SLOTS_BACKEND_REUSED], 1);
+    }
+    if (attempt->resent) {
+        atomic_add64(&slot->counts[SLOTS_BACKEND_RESENT], 1);
+    }
+}
+
+static void pool_count_first_byte(slots_backend *slot,
+                                  const pool_flight *flight)
+{
+    apr_time_t taken = flight->first_byte - flight->began;
+
+    if (flight->first_byte && taken >= 0) {
+        atomic_add64(&slot->counts[SLOTS_BACKEND_MICROS],
+                     (apr_uint64_t)taken);
+        atomic_add64(&slot->first_byte[histogram_bucket(SLOTS_BACKEND_BITS,
+                                                        (apr_uint64_t)taken)],
+                     1);
+    }
+}
+
+static void pool_note_health(slots_health *health,
+                             slots_backend_count failure)
+{
+    if (failure) {
+        atomic_set64(&health->failed, apr_time_now());
+        atomic_set32(&health->failure, failure);
+        atomic_add32(&health->failures, 1);
+    }
+    else if (atomic_get32(&health->failures) != 0) {
+        atomic_set32(&health->failures, 0);
+    }
+}
+
+void pool_flight_end(pool_flight *flight, request_rec *r, int rc,
+                     const pool_attempt *attempt, const pool_route *route)
+{
+    slots_backend *slot;
+    int slow = 0;
+
+    if (!pool_slots.block) {
+        return;
+    }
+    slot = &pool_slots.backends[flight->backend];
+    if (rc == HTTP_SERVICE_UNAVAILABLE) {
+        /* mod_proxy does not tell why it could not connect */
+        slow = apr_time_now() - flight->began >= route->connect_timeout;
+    }
+    flight->failure = pool_failure_of(r, rc, attempt, route->watched,
+                                      slow);
+    pool_note_health(&slot->health, flight->failure);
+    if (atomic_get32(&pool_slots.block->counting)) {
+        if (flight->failure) {
+            atomic_add64(&slot->counts[flight->failure], 1);
+        }
+        else {
+            pool_count_class(slot, r, rc);
+        }
+        pool_count_connection(slot, attempt);
+        pool_count_first_byte(slot, flight);
+    }
+    slots_backend_release(&pool_slots, flight->backend, pool_row,
+                          flight->first_byte == 0);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * @file pool_flight.h
+ * @brief What the server's processes know together of the backends: the slot
+ *        of a backend while a request is on its way to it, and what is counted
+ *        there.
+ */
+
+#ifndef POOL_FLIGHT_H
+#define POOL_FLIGHT_H
+
+#include "httpd.h"
+
+#include "base/slots.h"
+
+struct pool_attempt;
+
+/** Where a request goes to. */
+typedef struct pool_route {
+    const char *name;           /**< scheme://host:port */
+    slots_ref *ref;             /**< of this name, kept where the name is */
+    int watched;                /**< an attempt's members will be set */
+    apr_interval_time_t connect_timeout;
+} pool_route;
+
+/** A request's way to a backend.  All zero at first. */
+typedef struct pool_flight {
+    unsigned backend;           /**< number of its slot */
+    apr_time_t began;
+    /** 0: no byte of an answer came */
+    apr_time_t first_byte;
+    /** SLOTS_BACKEND_REFUSED to _BAD, or 0: it did not fail */
+    slots_backend_count failure;
+    unsigned attempts;
+} pool_flight;
+
+/** In post_config: finds the block, or makes it.  @return why there is none;
+ *  then nothing is counted and nothing is limited */
+apr_status_t pool_flight_start(server_rec *main_server);
+
+/** In child_init. */
+void pool_flight_child_start(void);
+
+/** In register_hooks. */
+void pool_flight_register(void);
+
+/** A request goes to a backend. */
+void pool_flight_begin(pool_flight *flight, const pool_route *route);
+
+/** The first byte of its answer has come.  On the request's thread. */
+void pool_flight_answered(pool_flight *flight);
+
+/**
+ * The attempt is over: counts what became of it.
+ * @param rc of mod_proxy's handler
+ */
+void pool_flight_end(pool_flight *flight, request_rec *r, int rc,
+                      const struct pool_attempt *attempt,
+                     const pool_route *route);
+
+#endif /* POOL_FLIGHT_H */
