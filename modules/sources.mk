@@ -52,11 +52,12 @@ hostmap_sources = \
 	modules/hostmap/store/hostmap_copy.c \
 	modules/hostmap/store/hostmap_copy.h \
 	modules/hostmap/store/hostmap_dbm.c \
+	modules/hostmap/store/hostmap_features.c \
 	modules/hostmap/store/hostmap_file.c \
+	modules/hostmap/store/hostmap_file.h \
 	modules/hostmap/store/hostmap_guard.c \
 	modules/hostmap/store/hostmap_guard.h \
 	modules/hostmap/store/hostmap_lmdb.c \
-	modules/hostmap/store/hostmap_mark.c \
 	modules/hostmap/store/hostmap_provider.h \
 	modules/hostmap/store/hostmap_type.c \
 	modules/hostmap/store/hostmap_writer.c \

@@ -11,24 +11,23 @@
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
-#include <string.h>
-
-#include "apr.h"
+#include "str.h"
 
 /** Odd, and its bits look like chance: the golden ratio's. */
 #define HOSTMAP_HASH_FACTOR APR_UINT64_C(0x9e3779b97f4a7c15)
 
 /** Pure.  Every bit of the result depends on every byte. */
-static inline apr_uint32_t hostmap_hash(const char *bytes, apr_size_t len)
+static inline apr_uint32_t hostmap_hash(hostmap_str str)
 {
-    apr_uint64_t hash = len, word = 0;
-    apr_size_t left = len;
+    apr_uint64_t hash = str.len, word = 0;
+    const char *bytes = str.ptr;
+    apr_size_t left = str.len;
 
     while (left > 0) {
         if (left >= sizeof(word)) {
             memcpy(&word, bytes, sizeof(word));
         }
-        else if (len >= sizeof(word)) {
+        else if (str.len >= sizeof(word)) {
             /* the last eight, some of them again */
             memcpy(&word, bytes + left - sizeof(word), sizeof(word));
         }

@@ -11,8 +11,8 @@
 
 #define SECONDS_BETWEEN 60
 
-int hostmap_limit_pass(hostmap_limit *limit, apr_time_t now,
-                       apr_uint32_t *held)
+int hostmap_limit_pass(hostmap_limit *limit, apr_uint32_t *suppressed,
+                       apr_time_t now)
 {
     apr_uint32_t second = (apr_uint32_t)apr_time_sec(now);
     apr_uint32_t until = apr_atomic_read32(&limit->until);
@@ -23,9 +23,9 @@ int hostmap_limit_pass(hostmap_limit *limit, apr_time_t now,
          && until - second <= SECONDS_BETWEEN)
         || apr_atomic_cas32(&limit->until, second + SECONDS_BETWEEN, until)
            != until) {
-        apr_atomic_inc32(&limit->held);
+        apr_atomic_inc32(&limit->suppressed);
         return 0;
     }
-    *held = apr_atomic_xchg32(&limit->held, 0);
+    *suppressed = apr_atomic_xchg32(&limit->suppressed, 0);
     return 1;
 }

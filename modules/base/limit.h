@@ -13,18 +13,18 @@
 
 /** How often a message may be said.  Zero it. */
 typedef struct hostmap_limit {
-    /** second (since 1970) until which it is held back */
+    /** second (since 1970) until which it is suppressed */
     volatile apr_uint32_t until;
-    /** times it was held back */
-    volatile apr_uint32_t held;
+    /** times it was suppressed */
+    volatile apr_uint32_t suppressed;
 } hostmap_limit;
 
 /**
  * May the message be said now?  Once a minute; any thread.
- * @param held set to the times it was held back since it was last said
+ * @param suppressed set to the times it was suppressed since it was last said
  * @return 1 yes, 0 no (and counted)
  */
-int hostmap_limit_pass(hostmap_limit *limit, apr_time_t now,
-                       apr_uint32_t *held);
+int hostmap_limit_pass(hostmap_limit *limit, apr_uint32_t *suppressed,
+                       apr_time_t now);
 
 #endif /* BASE_LIMIT_H */

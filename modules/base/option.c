@@ -91,16 +91,12 @@ static const struct {
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-const hostmap_option_def *hostmap_option_find(const char *name,
-                                              apr_size_t len)
+const hostmap_option_def *hostmap_option_find(hostmap_str name)
 {
     const hostmap_option_def *def;
-    hostmap_str wanted;
 
-    wanted.ptr = name;
-    wanted.len = len;
     for (def = hostmap_options; def->name; def++) {
-        if (hostmap_scan_equal(wanted, def->name)) {
+        if (hostmap_scan_equal(name, def->name)) {
             return def;
         }
     }
@@ -235,7 +231,7 @@ apr_status_t hostmap_option_read(hostmap_option *option, hostmap_str word,
     name.len = (apr_size_t)(equal - word.ptr);
     option->text.ptr = equal + 1;
     option->text.len = word.len - name.len - 1;
-    option->def = hostmap_option_find(name.ptr, name.len);
+    option->def = hostmap_option_find(name);
     if (option->def == NULL) {
         return hostmap_scan_fail(scan, name.ptr, option_unknown(name));
     }

@@ -53,8 +53,7 @@ typedef struct hostmap_option {
 extern const hostmap_option_def hostmap_options[];
 
 /** The row of a name, case-insensitive as in ProxyPass; NULL: none. */
-const hostmap_option_def *hostmap_option_find(const char *name,
-                                              apr_size_t len);
+const hostmap_option_def *hostmap_option_find(hostmap_str name);
 
 /**
  * Take the next key=value word of entry->words; flags are passed over.

@@ -9,7 +9,7 @@
 
 #include "apr_allocator.h"
 
-apr_status_t hostmap_pool_create(apr_pool_t **pool)
+apr_status_t hostmap_own_pool_create(apr_pool_t **pool)
 {
     apr_allocator_t *allocator;
     apr_status_t rv;

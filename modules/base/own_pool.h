@@ -21,7 +21,7 @@ extern "C" {
  * @param pool to be destroyed by the caller
  * @return APR_SUCCESS, APR_ENOMEM or what else APR said
  */
-apr_status_t hostmap_pool_create(apr_pool_t **pool);
+apr_status_t hostmap_own_pool_create(apr_pool_t **pool);
 
 #ifdef __cplusplus
 }

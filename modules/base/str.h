@@ -11,6 +11,8 @@
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
+#include <string.h>
+
 #include "apr.h"
 
 /** Some bytes of a buffer that somebody else owns; not terminated. */
@@ -35,6 +37,12 @@ static inline hostmap_str hostmap_str_of(const char *ptr, apr_size_t len)
     str.ptr = ptr;
     str.len = len;
     return str;
+}
+
+/** The bytes of a string that is terminated with NUL, without the NUL. */
+static inline hostmap_str hostmap_str_text(const char *text)
+{
+    return hostmap_str_of(text, strlen(text));
 }
 
 #endif /* BASE_STR_H */

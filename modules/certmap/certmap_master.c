@@ -18,7 +18,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include "hostmap/store/hostmap_provider.h"
+#include "hostmap/store/hostmap_file.h"
 
 #define DIGITS (2 * CERTMAP_MASTER_KEY)
 
@@ -45,7 +45,7 @@ apr_status_t certmap_master_create(certmap_master **out, apr_pool_t *pool,
     master = mmap(NULL, sizeof(*master), PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (master == MAP_FAILED) {
-        return hostmap_because(why, errno, "no memory for the master key");
+        return hostmap_fail(why, errno, "no memory for the master key");
     }
     /* it cannot be swapped out where the limits allow it */
     (void)mlock(master, sizeof(*master));
@@ -53,8 +53,8 @@ apr_status_t certmap_master_create(certmap_master **out, apr_pool_t *pool,
         apr_status_t rv = errno;
 
         munmap(master, sizeof(*master));
-        return hostmap_because(why, rv, "cannot keep the master key out of "
-                               "cores");
+        return hostmap_fail(why, rv, "cannot keep the master key out of "
+                            "cores");
     }
     apr_pool_cleanup_register(pool, master, master_wipe,
                               apr_pool_cleanup_null);
@@ -72,21 +72,21 @@ static apr_status_t key_file_open(int *fd, const char *path,
 
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0 || fstat(*fd, &st) != 0) {
-        rv = hostmap_because(why, errno, "key file %s: cannot open", path);
+        rv = hostmap_fail(why, errno, "key file %s: cannot open", path);
     }
     else if (!S_ISREG(st.st_mode)) {
-        rv = hostmap_because(why, HOSTMAP_EFORMAT, "key file %s: not a "
-                             "regular file", path);
+        rv = hostmap_fail(why, HOSTMAP_EFORMAT, "key file %s: not a "
+                          "regular file", path);
     }
     else if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        rv = hostmap_because(why, APR_EACCES, "key file %s: belongs to user "
-                             "%lu, expected root or this user", path,
-                             (unsigned long)st.st_uid);
+        rv = hostmap_fail(why, APR_EACCES, "key file %s: belongs to user "
+                          "%lu, expected root or this user", path,
+                          (unsigned long)st.st_uid);
     }
     else if (st.st_mode & 077) {
-        rv = hostmap_because(why, APR_EACCES, "key file %s: mode %03o lets "
-                             "others use it, expected 600 or 400", path,
-                             (unsigned)st.st_mode & 0777);
+        rv = hostmap_fail(why, APR_EACCES, "key file %s: mode %03o lets "
+                          "others use it, expected 600 or 400", path,
+                          (unsigned)st.st_mode & 0777);
     }
     if (rv != APR_SUCCESS && *fd >= 0) {
         close(*fd);
@@ -153,17 +153,17 @@ static apr_status_t key_take(certmap_master *master, const char *path, int fd,
 
     len = read(fd, master->text, sizeof(master->text));
     if (len < 0) {
-        return hostmap_because(why, errno, "key file %s: cannot read", path);
+        return hostmap_fail(why, errno, "key file %s: cannot read", path);
     }
     ok = key_decode(master->keys[at], master->text, len);
     OPENSSL_cleanse(master->text, sizeof(master->text));
     if (!ok) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "key file %s: expected "
-                               "one line of %d hexadecimal digits", path,
-                               DIGITS);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "key file %s: expected "
+                            "one line of %d hexadecimal digits", path,
+                            DIGITS);
     }
     if (!id_make(master->ids[at], master->keys[at])) {
-        return hostmap_because(why, APR_EGENERAL, "OpenSSL has no SHA-256");
+        return hostmap_fail(why, APR_EGENERAL, "OpenSSL has no SHA-256");
     }
     return APR_SUCCESS;
 }
@@ -176,8 +176,8 @@ apr_status_t certmap_master_read(certmap_master *master, const char *path,
     int fd;
 
     if (master->count == CERTMAP_MASTER_MAX) {
-        return hostmap_because(why, APR_ENOSPC, "key file %s: more than %d "
-                               "keys", path, CERTMAP_MASTER_MAX);
+        return hostmap_fail(why, APR_ENOSPC, "key file %s: more than %d "
+                            "keys", path, CERTMAP_MASTER_MAX);
     }
     rv = key_file_open(&fd, path, why);
     if (rv != APR_SUCCESS) {
@@ -248,12 +248,12 @@ apr_status_t certmap_master_make(const char *path, hostmap_reason *why)
     apr_status_t rv = APR_SUCCESS;
 
     if (fd < 0) {
-        return hostmap_because(why, errno, "key file %s: cannot make it",
-                               path);
+        return hostmap_fail(why, errno, "key file %s: cannot make it",
+                            path);
     }
     if (!key_write(fd)) {
-        rv = hostmap_because(why, errno ? errno : APR_EGENERAL, "key file "
-                             "%s: cannot write it", path);
+        rv = hostmap_fail(why, errno ? errno : APR_EGENERAL, "key file "
+                          "%s: cannot write it", path);
         unlink(path);
     }
     close(fd);

@@ -14,7 +14,7 @@
 #include "apr_pools.h"
 
 #include "certmap_record_core.h"
-#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_file.h"
 
 /** Bytes of a master key, AES-256's. */
 #define CERTMAP_MASTER_KEY 32

@@ -16,7 +16,7 @@
 #include <openssl/objects.h>
 #include <openssl/params.h>
 
-#include "hostmap/store/hostmap_provider.h"
+#include "hostmap/store/hostmap_file.h"
 
 /* Bytes of a number of the largest curve, P-521. */
 #define NUMBER_MAX 66
@@ -150,14 +150,14 @@ static apr_status_t pair_read(certmap_pair *pair, const certmap_cert *cert,
     }
     pair->leaf = leaf_read(cert->leaf);
     if (!pair->leaf) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "OpenSSL cannot read "
-                               "its certificate");
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "OpenSSL cannot read "
+                            "its certificate");
     }
     pair->key = cert->kind == CERTMAP_EC ? pkey_ec(pair->leaf, stored)
                                          : pkey_rsa(stored);
     if (!pair->key || X509_check_private_key(pair->leaf, pair->key) != 1) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "its private key is "
-                               "not that of its certificate");
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "its private key is "
+                            "not that of its certificate");
     }
     return APR_SUCCESS;
 }
@@ -174,11 +174,11 @@ static apr_status_t pairs_make(certmap_pair *pairs,
     unsigned i;
 
     if (certmap_record_certs(certs, record, &bad) != APR_SUCCESS) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s", bad.reason);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s", bad.reason);
     }
     if (certmap_record_keys(keys, record->count, plain) != APR_SUCCESS) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "its private keys are "
-                               "cut short");
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "its private keys are "
+                            "cut short");
     }
     for (i = 0; i < record->count && rv == APR_SUCCESS; i++) {
         rv = pair_read(&pairs[i], &certs[i], keys[i], why);
@@ -200,7 +200,7 @@ apr_status_t certmap_pairs_read(certmap_pair *pairs, unsigned *count,
     apr_status_t rv;
 
     if (certmap_record_split(&record, bytes, &bad) != APR_SUCCESS) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s", bad.reason);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s", bad.reason);
     }
     rv = certmap_unseal(plain, &record, name, master, why);
     if (rv == APR_SUCCESS) {
@@ -238,7 +238,7 @@ apr_status_t certmap_chain_read(STACK_OF(X509) **out, hostmap_str bytes,
         return rv;
     }
     if (memcmp(found, id, CERTMAP_CHAIN_ID) != 0) {
-        return hostmap_because(why, CERTMAP_EFORGED, "its chain was changed");
+        return hostmap_fail(why, CERTMAP_EFORGED, "its chain was changed");
     }
     chain = sk_X509_new_null();
     while (chain && (rv = certmap_chain_next(&der, &bytes)) == APR_SUCCESS) {
@@ -256,8 +256,8 @@ apr_status_t certmap_chain_read(STACK_OF(X509) **out, hostmap_str bytes,
         return APR_SUCCESS;
     }
     sk_X509_pop_free(chain, X509_free);
-    return hostmap_because(why, HOSTMAP_EFORMAT, "OpenSSL cannot read its "
-                           "chain");
+    return hostmap_fail(why, HOSTMAP_EFORMAT, "OpenSSL cannot read its "
+                        "chain");
 }
 
 /* ---- writing ----------------------------------------------------------- */

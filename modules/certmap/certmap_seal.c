@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include "hostmap/store/hostmap_provider.h"
+#include "hostmap/store/hostmap_file.h"
 
 typedef int cipher_update(EVP_CIPHER_CTX *ctx, unsigned char *out, int *len,
                           const unsigned char *in, int in_len);
@@ -66,18 +66,18 @@ apr_status_t certmap_seal(unsigned char *bytes, const certmap_record *record,
     int ok;
 
     if (!key) {
-        return hostmap_because(why, CERTMAP_ENOKEY, "no master key");
+        return hostmap_fail(why, CERTMAP_ENOKEY, "no master key");
     }
     memcpy(bytes + (record->key_id - bytes), id, CERTMAP_KEY_ID);
     if (RAND_bytes(bytes + (record->nonce - bytes), CERTMAP_NONCE) != 1) {
-        return hostmap_because(why, APR_EGENERAL, "no random bytes");
+        return hostmap_fail(why, APR_EGENERAL, "no random bytes");
     }
     ctx = EVP_CIPHER_CTX_new();
     ok = ctx && seal_encrypt(ctx, bytes, record, name, key);
     EVP_CIPHER_CTX_free(ctx);
     return ok ? APR_SUCCESS
-              : hostmap_because(why, APR_EGENERAL, "OpenSSL cannot encrypt "
-                                "with AES-256-GCM");
+              : hostmap_fail(why, APR_EGENERAL, "OpenSSL cannot encrypt "
+                             "with AES-256-GCM");
 }
 
 static int seal_decrypt(EVP_CIPHER_CTX *ctx, unsigned char *plain,
@@ -107,8 +107,8 @@ apr_status_t certmap_unseal(unsigned char *plain,
     int ok;
 
     if (!key) {
-        return hostmap_because(why, CERTMAP_ENOKEY, "sealed with another "
-                               "master key than those configured");
+        return hostmap_fail(why, CERTMAP_ENOKEY, "sealed with another "
+                            "master key than those configured");
     }
     ctx = EVP_CIPHER_CTX_new();
     ok = ctx && seal_decrypt(ctx, plain, record, name, key);
@@ -117,8 +117,8 @@ apr_status_t certmap_unseal(unsigned char *plain,
         return APR_SUCCESS;
     }
     OPENSSL_cleanse(plain, record->sealed.len);
-    return hostmap_because(why, CERTMAP_EFORGED, "changed, or made for "
-                           "another name: its tag does not verify");
+    return hostmap_fail(why, CERTMAP_EFORGED, "changed, or made for "
+                        "another name: its tag does not verify");
 }
 
 apr_status_t certmap_chain_id(unsigned char *id, hostmap_str chain,
@@ -127,7 +127,7 @@ apr_status_t certmap_chain_id(unsigned char *id, hostmap_str chain,
     unsigned len = CERTMAP_CHAIN_ID;
 
     if (!EVP_Digest(chain.ptr, chain.len, id, &len, EVP_sha256(), NULL)) {
-        return hostmap_because(why, APR_EGENERAL, "OpenSSL has no SHA-256");
+        return hostmap_fail(why, APR_EGENERAL, "OpenSSL has no SHA-256");
     }
     return APR_SUCCESS;
 }

@@ -55,12 +55,13 @@ int express_may_say(express_map *map, express_said kind,
     apr_ssize_t len = found->key_len;
     unsigned slot = apr_hashfunc_default(found->key, &len)
                     % EXPRESS_SAID_SLOTS;
-    apr_uint32_t held;
+    apr_uint32_t suppressed;
 
-    if (!hostmap_limit_pass(&map->said[kind][slot], r->request_time, &held)) {
+    if (!hostmap_limit_pass(&map->said[kind][slot], &suppressed,
+                            r->request_time)) {
         return 0;
     }
-    *more = held ? apr_psprintf(r->pool, " (%u more since the last time)",
-                                held) : "";
+    *more = suppressed ? apr_psprintf(r->pool, " (%u more since the last time)",
+                                      suppressed) : "";
     return 1;
 }

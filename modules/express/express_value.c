@@ -295,8 +295,7 @@ int express_value_apply(request_rec *r, express_map *map,
     if (r->main) {
         apr_table_unset(r->subprocess_env, ENV_BACKEND);
     }
-    if (known_parse(&known, &entry, found->value, found->value_len, &bad)
-        != APR_SUCCESS) {
+    if (known_parse(&known, &entry, found->value, &bad) != APR_SUCCESS) {
         return refuse_bad(r, map, found, &bad);
     }
     switch (entry.kind) {

@@ -184,6 +184,8 @@ static int answer_unknown(request_rec *r, const express_server_conf *conf,
 static int express_translate(request_rec *r)
 {
     const express_server_conf *conf = server_conf(r->server);
+    char host[HOSTMAP_KEY_MAX + 1];
+    apr_size_t host_len;
     hostmap_matched found;
     const char *name;
     apr_status_t rv;
@@ -195,13 +197,14 @@ static int express_translate(request_rec *r)
         return DECLINED;
     }
     name = ap_get_server_name(r);
-    if (hostmap_key_host(found.key, &found.key_len, name, strlen(name), NULL)
+    if (hostmap_key_host(host, &host_len, hostmap_str_text(name), NULL)
         != APR_SUCCESS) {
         return answer_unknown(r, conf, name);
     }
-    rv = hostmap_find(conf->map->map, &found, r->uri, r->pool);
+    rv = hostmap_find(conf->map->map, &found, hostmap_str_of(host, host_len),
+                      r->uri, r->pool);
     if (rv == APR_NOTFOUND) {
-        return answer_unknown(r, conf, found.key);
+        return answer_unknown(r, conf, host);
     }
     if (rv != APR_SUCCESS) {
         /* why was said by the map */
@@ -235,6 +238,7 @@ static void announce(server_rec *s, const express_server_conf *conf,
                      apr_pool_t *ptemp)
 {
     int root = geteuid() == 0;
+    hostmap_guard guard = { 0, 0, warn_exposed, s };
     hostmap_file *file;
     hostmap_reason why;
     hostmap_stat st;
@@ -258,9 +262,11 @@ static void announce(server_rec *s, const express_server_conf *conf,
     }
     hostmap_file_close(file);
     /* a server that was not started by root serves as who started it */
-    hostmap_exposed(conf->file, root ? ap_unixd_config.user_id : 0,
-                    root ? ap_unixd_config.group_id : 0, warn_exposed, s,
-                    ptemp);
+    if (root) {
+        guard.user = ap_unixd_config.user_id;
+        guard.group = ap_unixd_config.group_id;
+    }
+    hostmap_exposed(conf->file, &guard, ptemp);
 }
 
 static int express_post_config(apr_pool_t *p, apr_pool_t *plog,
@@ -337,11 +343,11 @@ static express_map *map_for(apr_hash_t *maps, hostmap *map, const char *path,
 static void express_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_hash_t *maps = apr_hash_make(pchild);
-    hostmap_set *set;
+    hostmap_registry *registry;
     apr_status_t rv;
     server_rec *s;
 
-    rv = hostmap_set_create(&set, log_map, main_server, pchild);
+    rv = hostmap_registry_create(&registry, log_map, main_server, pchild);
     for (s = main_server; rv == APR_SUCCESS && s; s = s->next) {
         express_server_conf *conf = server_conf(s);
         hostmap *map;
@@ -349,7 +355,7 @@ static void express_child_init(apr_pool_t *pchild, server_rec *main_server)
         if (conf->enabled != 1 || !conf->file) {
             continue;
         }
-        rv = hostmap_open(&map, set, conf->file, conf_type(conf),
+        rv = hostmap_open(&map, registry, conf->file, conf_type(conf),
                           conf_interval(conf));
         if (rv == APR_SUCCESS) {
             conf->map = map_for(maps, map, conf->file, pchild);

@@ -33,37 +33,38 @@ static void known_copy(hostmap_entry *entry, const known_slot *slot,
 
 /* With the slot to ourselves. */
 static apr_status_t known_ask(known_slot *slot, hostmap_entry *entry,
-                              const char *value, apr_size_t len,
-                              hostmap_bad *bad)
+                              hostmap_str value, hostmap_bad *bad)
 {
     apr_status_t rv;
 
-    if (slot->len != len || memcmp(slot->value, value, len) != 0) {
-        memcpy(slot->value, value, len);
-        rv = hostmap_entry_parse(&slot->entry, slot->value, len, bad);
-        slot->len = rv == APR_SUCCESS ? len : 0;
+    if (slot->len != value.len
+        || memcmp(slot->value, value.ptr, value.len) != 0) {
+        memcpy(slot->value, value.ptr, value.len);
+        rv = hostmap_entry_parse(&slot->entry,
+                                 hostmap_str_of(slot->value, value.len), bad);
+        slot->len = rv == APR_SUCCESS ? value.len : 0;
         if (rv != APR_SUCCESS) {
             return rv;
         }
     }
-    known_copy(entry, slot, value);
+    known_copy(entry, slot, value.ptr);
     return APR_SUCCESS;
 }
 
 apr_status_t known_parse(known_values *known, hostmap_entry *entry,
-                         const char *value, apr_size_t len, hostmap_bad *bad)
+                         hostmap_str value, hostmap_bad *bad)
 {
     known_slot *slot;
     apr_status_t rv;
 
-    if (len == 0 || len > KNOWN_VALUE_MAX) {
-        return hostmap_entry_parse(entry, value, len, bad);
+    if (value.len == 0 || value.len > KNOWN_VALUE_MAX) {
+        return hostmap_entry_parse(entry, value, bad);
     }
-    slot = &known->slots[hostmap_hash(value, len) % KNOWN_SLOTS];
+    slot = &known->slots[hostmap_hash(value) % KNOWN_SLOTS];
     if (__atomic_exchange_n(&slot->busy, 1, __ATOMIC_ACQUIRE)) {
-        return hostmap_entry_parse(entry, value, len, bad);
+        return hostmap_entry_parse(entry, value, bad);
     }
-    rv = known_ask(slot, entry, value, len, bad);
+    rv = known_ask(slot, entry, value, bad);
     __atomic_store_n(&slot->busy, 0, __ATOMIC_RELEASE);
     return rv;
 }

@@ -40,6 +40,6 @@ typedef struct known_values {
  * @return as hostmap_entry_parse()
  */
 apr_status_t known_parse(known_values *known, hostmap_entry *entry,
-                         const char *value, apr_size_t len, hostmap_bad *bad);
+                         hostmap_str value, hostmap_bad *bad);
 
 #endif /* KNOWN_CORE_H */

@@ -5,7 +5,8 @@
  * @brief A path that is served from: notices that its file was replaced,
  *        switches over, and keeps the last good one.
  *
- * State of a map, guarded by the set's mutex, which is never held over I/O:
+ * State of a map, guarded by the registry's mutex, which is never held during
+ * I/O:
  *
  * - current: the last file that could be opened, NULL before the first;
  * - fault, state, why: none and APR_SUCCESS while current is what the path
@@ -17,6 +18,8 @@
  * looks at the path (the others go on meanwhile), and opens what is new there.
  * All look-ups of one question are done in one file.
  */
+
+#include "hostmap.h"
 
 #include "base/limit.h"
 #include "hostmap/store/hostmap_provider.h"
@@ -51,7 +54,7 @@ typedef enum {
 } map_fault;
 
 struct hostmap {
-    hostmap_set *set;
+    hostmap_registry *registry;
     hostmap *next;
     const char *path;
     const char *type;
@@ -69,10 +72,10 @@ struct hostmap {
     int checking;
     apr_thread_cond_t *checked;
 
-    hostmap_limit said_fault;
+    hostmap_limit fault_limit;
 };
 
-struct hostmap_set {
+struct hostmap_registry {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     hostmap_log_fn *log;
@@ -98,7 +101,7 @@ static void map_log(hostmap *map, hostmap_log_level level,
     va_start(ap, format);
     apr_vsnprintf(line + len, sizeof(line) - len, format, ap);
     va_end(ap);
-    map->set->log(map->set->baton, level, line);
+    map->registry->log(map->registry->baton, level, line);
 }
 
 /* Said for a new fault and for each look-up that fails of it, so that the
@@ -106,14 +109,14 @@ static void map_log(hostmap *map, hostmap_log_level level,
 static void log_fault(hostmap *map, const hostmap_reason *why,
                       const char *meanwhile)
 {
-    apr_uint32_t held;
+    apr_uint32_t suppressed;
 
-    if (!hostmap_limit_pass(&map->said_fault, apr_time_now(), &held)) {
+    if (!hostmap_limit_pass(&map->fault_limit, &suppressed, apr_time_now())) {
         return;
     }
-    if (held) {
+    if (suppressed) {
         map_log(map, HOSTMAP_LOG_ERR, "%s%s (%u look-ups failed since this "
-                "was last said)", why->text, meanwhile, held);
+                "was last said)", why->text, meanwhile, suppressed);
     }
     else {
         map_log(map, HOSTMAP_LOG_ERR, "%s%s", why->text, meanwhile);
@@ -138,7 +141,7 @@ static void log_opened(hostmap *map, hostmap_file *file)
 
 /* ---- open files, shared by maps ---------------------------------------- */
 
-static void file_release(hostmap_set *set, hostmap_file *file)
+static void file_release(hostmap_registry *registry, hostmap_file *file)
 {
     hostmap_file **at;
     int last;
@@ -146,44 +149,45 @@ static void file_release(hostmap_set *set, hostmap_file *file)
     if (!file) {
         return;
     }
-    apr_thread_mutex_lock(set->mutex);
+    apr_thread_mutex_lock(registry->mutex);
     last = --file->refs == 0;
     if (last) {
-        for (at = &set->files; *at != file; at = &(*at)->next) {
+        for (at = &registry->files; *at != file; at = &(*at)->next) {
             continue;
         }
         *at = file->next;
     }
-    apr_thread_mutex_unlock(set->mutex);
+    apr_thread_mutex_unlock(registry->mutex);
     if (last) {
         hostmap_file_close(file);
     }
 }
 
 /* A file that another map has open already, by its identity. */
-static hostmap_file *file_shared(hostmap_set *set, const hostmap_id *id,
+static hostmap_file *file_shared(hostmap_registry *registry,
+                                 const hostmap_id *id,
                                  const hostmap_provider *provider)
 {
     hostmap_file *file;
 
-    apr_thread_mutex_lock(set->mutex);
-    for (file = set->files; file; file = file->next) {
+    apr_thread_mutex_lock(registry->mutex);
+    for (file = registry->files; file; file = file->next) {
         if (file->provider == provider && hostmap_id_equal(&file->id, id)) {
             file->refs++;
             break;
         }
     }
-    apr_thread_mutex_unlock(set->mutex);
+    apr_thread_mutex_unlock(registry->mutex);
     return file;
 }
 
-static void file_share(hostmap_set *set, hostmap_file *file)
+static void file_share(hostmap_registry *registry, hostmap_file *file)
 {
-    apr_thread_mutex_lock(set->mutex);
+    apr_thread_mutex_lock(registry->mutex);
     file->refs = 1;
-    file->next = set->files;
-    set->files = file;
-    apr_thread_mutex_unlock(set->mutex);
+    file->next = registry->files;
+    registry->files = file;
+    apr_thread_mutex_unlock(registry->mutex);
 }
 
 /* ---- looking at the path ----------------------------------------------- */
@@ -219,7 +223,7 @@ static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
 {
     int is_new;
 
-    apr_thread_mutex_lock(map->set->mutex);
+    apr_thread_mutex_lock(map->registry->mutex);
     is_new = map->fault == FAULT_NONE || map->state != rv;
     map->fault = fault;
     map->state = rv;
@@ -229,7 +233,7 @@ static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
         map->bad = *id;
     }
     map->retry_at = apr_time_now() + RETRY_AFTER;
-    apr_thread_mutex_unlock(map->set->mutex);
+    apr_thread_mutex_unlock(map->registry->mutex);
     if (rv == HOSTMAP_EBUSY) {
         map_log(map, HOSTMAP_LOG_DEBUG, "%s", why->text);
     }
@@ -244,48 +248,48 @@ static void map_switch(hostmap *map, hostmap_file *file)
     hostmap_file *old;
     int was_broken;
 
-    apr_thread_mutex_lock(map->set->mutex);
+    apr_thread_mutex_lock(map->registry->mutex);
     old = map->current;
     was_broken = map->fault == FAULT_PATH;
     map->current = file;
     map->fault = FAULT_NONE;
     map->state = APR_SUCCESS;
     map->has_bad = 0;
-    apr_thread_mutex_unlock(map->set->mutex);
+    apr_thread_mutex_unlock(map->registry->mutex);
     if (was_broken) {
         /* the next fault is news, however soon it comes */
-        apr_atomic_set32(&map->said_fault.until, 0);
+        apr_atomic_set32(&map->fault_limit.until, 0);
     }
     log_opened(map, file);
-    file_release(map->set, old);
+    file_release(map->registry, old);
 }
 
 /* The path leads to the current file, as it should or as it does again. */
 static void map_stay(hostmap *map)
 {
-    apr_thread_mutex_lock(map->set->mutex);
+    apr_thread_mutex_lock(map->registry->mutex);
     if (map->fault == FAULT_PATH
         || (map->fault == FAULT_READ && apr_time_now() >= map->retry_at)) {
         map->fault = FAULT_NONE;
         map->state = APR_SUCCESS;
         map->has_bad = 0;
     }
-    apr_thread_mutex_unlock(map->set->mutex);
+    apr_thread_mutex_unlock(map->registry->mutex);
 }
 
 static int is_known_bad(hostmap *map, const hostmap_id *id)
 {
     int known;
 
-    apr_thread_mutex_lock(map->set->mutex);
+    apr_thread_mutex_lock(map->registry->mutex);
     known = map->has_bad && hostmap_id_equal(id, &map->bad)
             && apr_time_now() < map->retry_at;
-    apr_thread_mutex_unlock(map->set->mutex);
+    apr_thread_mutex_unlock(map->registry->mutex);
     return known;
 }
 
-/* What is looked for in a file is known before anybody looks. */
-static apr_status_t file_open_marked(hostmap_file **file, hostmap *map,
+/* The features are known before the first look-up. */
+static apr_status_t file_open_featured(hostmap_file **file, hostmap *map,
                                      apr_pool_t *pool, hostmap_reason *why)
 {
     apr_status_t rv;
@@ -294,7 +298,7 @@ static apr_status_t file_open_marked(hostmap_file **file, hostmap *map,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = hostmap_file_marks(*file, &(*file)->marks, pool, why);
+    rv = hostmap_file_features(*file, &(*file)->features, pool, why);
     if (rv != APR_SUCCESS) {
         hostmap_file_close(*file);
     }
@@ -323,16 +327,16 @@ static void map_check(hostmap *map, apr_pool_t *pool)
     if (is_known_bad(map, &id)) {
         return;
     }
-    file = file_shared(map->set, &id, provider);
+    file = file_shared(map->registry, &id, provider);
     if (!file) {
-        rv = file_open_marked(&file, map, pool, &why);
+        rv = file_open_featured(&file, map, pool, &why);
         if (rv != APR_SUCCESS) {
             /* A writer ends its work when it does: no need to wait then. */
             map_fail(map, FAULT_PATH, rv, &why,
                      rv == HOSTMAP_EBUSY ? NULL : &id);
             return;
         }
-        file_share(map->set, file);
+        file_share(map->registry, file);
     }
     map_switch(map, file);
 }
@@ -343,11 +347,11 @@ static void map_check_locked(hostmap *map, apr_pool_t *pool)
     apr_pool_t *scratch;
 
     map->checking = 1;
-    apr_thread_mutex_unlock(map->set->mutex);
+    apr_thread_mutex_unlock(map->registry->mutex);
     apr_pool_create(&scratch, pool);
     map_check(map, scratch);
     apr_pool_destroy(scratch);
-    apr_thread_mutex_lock(map->set->mutex);
+    apr_thread_mutex_lock(map->registry->mutex);
     map->check_at = apr_time_now()
                     + (map->state == HOSTMAP_EBUSY ? BUSY_POLL
                                                    : map->interval);
@@ -362,7 +366,7 @@ static void wait_for_check(hostmap *map, apr_time_t now)
 
     while (map->checking && now - map->check_at > UNSEEN_MAX
            && now < deadline) {
-        apr_thread_cond_timedwait(map->checked, map->set->mutex,
+        apr_thread_cond_timedwait(map->checked, map->registry->mutex,
                                   deadline - now);
         now = apr_time_now();
     }
@@ -371,13 +375,13 @@ static void wait_for_check(hostmap *map, apr_time_t now)
 /* ---- looking up -------------------------------------------------------- */
 
 /* One question, of one file: how its entries are read. */
-typedef apr_status_t map_fetch_fn(hostmap_file *file,
-                                  const char *key, apr_size_t key_len,
-                                  const char **value, apr_size_t *value_len,
-                                  apr_pool_t *pool, hostmap_reason *why);
+typedef apr_status_t map_fetch_fn(hostmap_file *file, hostmap_str *value,
+                                  hostmap_str key, apr_pool_t *pool,
+                                  hostmap_reason *why);
 
 typedef struct map_question {
-    /* NULL: found->key is looked up and nothing else */
+    hostmap_str host;
+    /* NULL: the host is looked up and nothing else */
     const char *path;
     hostmap_matched *found;
     apr_pool_t *pool;
@@ -387,58 +391,40 @@ typedef struct map_question {
 } map_question;
 
 /* hostmap_match_fn */
-static apr_status_t ask_key(void *baton, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len)
+static apr_status_t ask_key(void *baton, hostmap_str *value, hostmap_str key)
 {
     map_question *q = baton;
 
-    return q->fetch(q->file, key, key_len, value, value_len, q->pool, q->why);
-}
-
-/* Of a map with marks.  found->key is the host, and is that again when nothing
- * was found: the question may be asked once more. */
-static apr_status_t ask_match(map_question *q)
-{
-    hostmap_matched *found = q->found;
-    apr_size_t host_len = found->key_len;
-    char host[HOSTMAP_KEY_MAX];
-    apr_status_t rv;
-
-    memcpy(host, found->key, host_len);
-    rv = hostmap_match(found, q->file->marks, host, host_len, q->path,
-                       strlen(q->path), ask_key, q);
-    if (rv != APR_SUCCESS) {
-        memcpy(found->key, host, host_len);
-        found->key[host_len] = '\0';
-        found->key_len = host_len;
-    }
-    return rv;
+    return q->fetch(q->file, value, key, q->pool, q->why);
 }
 
 static apr_status_t ask(map_question *q)
 {
     hostmap_matched *found = q->found;
 
-    if (q->path && q->file->marks) {
-        return ask_match(q);
+    if (q->path && q->file->features) {
+        hostmap_matcher map = { q->file->features, ask_key, q };
+
+        return hostmap_match(found, &map, q->host, hostmap_str_text(q->path));
     }
     found->kind = HOSTMAP_MATCH_EXACT;
-    found->host_len = found->key_len;
+    found->key_len = found->host_len = q->host.len;
     found->lookups = 1;
-    return q->fetch(q->file, found->key, found->key_len, &found->value,
-                    &found->value_len, q->pool, q->why);
+    memcpy(found->key, q->host.ptr, q->host.len);
+    found->key[q->host.len] = '\0';
+    return ask_key(q, &found->value, q->host);
 }
 
 /* One look at the current file, or at what is still known of it. */
 static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
                              map_question *q)
 {
-    hostmap_set *set = map->set;
+    hostmap_registry *registry = map->registry;
     hostmap_reason unknown, *why = q->why;
     hostmap_file *file;
     apr_status_t state, rv;
 
-    apr_thread_mutex_lock(set->mutex);
+    apr_thread_mutex_lock(registry->mutex);
     if (!map->checking && (force || now >= map->check_at)) {
         map_check_locked(map, q->pool);
     }
@@ -451,7 +437,7 @@ static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
     if (state != APR_SUCCESS) {
         *why = map->why;
     }
-    apr_thread_mutex_unlock(set->mutex);
+    apr_thread_mutex_unlock(registry->mutex);
 
     if (!file) {
         return state;
@@ -470,7 +456,7 @@ static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
             rv = state;
         }
     }
-    file_release(set, file);
+    file_release(registry, file);
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND && rv != HOSTMAP_EBUSY
         && rv != HOSTMAP_ESTALE && state == APR_SUCCESS) {
         map_fail(map, FAULT_READ, rv, why, NULL);
@@ -512,96 +498,98 @@ static apr_status_t ask_until_answered(hostmap *map, map_question *q)
 }
 
 apr_status_t hostmap_find(hostmap *map, hostmap_matched *found,
-                          const char *path, apr_pool_t *pool)
+                          hostmap_str host, const char *path,
+                          apr_pool_t *pool)
 {
     map_question q;
 
+    if (host.len == 0 || host.len > HOSTMAP_KEY_MAX) {
+        return APR_NOTFOUND;
+    }
+    q.host = host;
     q.path = path;
     q.found = found;
     q.pool = pool;
     return ask_until_answered(map, &q);
 }
 
-apr_status_t hostmap_lookup(hostmap *map, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len,
+apr_status_t hostmap_lookup(hostmap *map, hostmap_str *value, hostmap_str key,
                             apr_pool_t *pool)
 {
     hostmap_matched found;
     apr_status_t rv;
 
-    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
-        return APR_NOTFOUND;
-    }
-    memcpy(found.key, key, key_len);
-    found.key_len = key_len;
-    rv = hostmap_find(map, &found, NULL, pool);
+    rv = hostmap_find(map, &found, key, NULL, pool);
     if (rv == APR_SUCCESS) {
         *value = found.value;
-        *value_len = found.value_len;
     }
     return rv;
 }
 
 /* ---- lifecycle --------------------------------------------------------- */
 
-static apr_status_t set_cleanup(void *data)
+static apr_status_t registry_cleanup(void *data)
 {
-    hostmap_set *set = data;
+    hostmap_registry *registry = data;
     hostmap *map;
 
-    for (map = set->maps; map; map = map->next) {
-        file_release(set, map->current);
+    for (map = registry->maps; map; map = map->next) {
+        file_release(registry, map->current);
         map->current = NULL;
     }
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_set_create(hostmap_set **out, hostmap_log_fn *log,
-                                void *baton, apr_pool_t *pool)
+apr_status_t hostmap_registry_create(hostmap_registry **out,
+                                     hostmap_log_fn *log, void *baton,
+                                     apr_pool_t *pool)
 {
-    hostmap_set *set = apr_pcalloc(pool, sizeof(*set));
+    hostmap_registry *registry = apr_pcalloc(pool, sizeof(*registry));
     apr_status_t rv;
 
-    set->pool = pool;
-    set->log = log;
-    set->baton = baton;
-    rv = apr_thread_mutex_create(&set->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    registry->pool = pool;
+    registry->log = log;
+    registry->baton = baton;
+    rv = apr_thread_mutex_create(&registry->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                 pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    apr_pool_cleanup_register(pool, set, set_cleanup, apr_pool_cleanup_null);
-    *out = set;
+    apr_pool_cleanup_register(pool, registry, registry_cleanup,
+                              apr_pool_cleanup_null);
+    *out = registry;
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_open(hostmap **out, hostmap_set *set, const char *path,
-                          const char *type, apr_interval_time_t interval)
+apr_status_t hostmap_open(hostmap **out, hostmap_registry *registry,
+                          const char *path, const char *type,
+                          apr_interval_time_t interval)
 {
     hostmap *map;
     apr_status_t rv;
 
     type = type ? type : "default";
-    for (map = set->maps; map; map = map->next) {
+    for (map = registry->maps; map; map = map->next) {
         if (strcmp(map->path, path) == 0 && strcmp(map->type, type) == 0
             && map->interval == interval) {
             *out = map;
             return APR_SUCCESS;
         }
     }
-    map = apr_pcalloc(set->pool, sizeof(*map));
-    rv = apr_thread_cond_create(&map->checked, set->pool);
+    map = apr_pcalloc(registry->pool, sizeof(*map));
+    rv = apr_thread_cond_create(&map->checked, registry->pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    map->set = set;
-    map->path = apr_pstrdup(set->pool, path);
-    map->type = apr_pstrdup(set->pool, type);
+    map->registry = registry;
+    map->path = apr_pstrdup(registry->pool, path);
+    map->type = apr_pstrdup(registry->pool, type);
     map->interval = interval;
     /* Who comes while the first look-up opens the file waits for it. */
     map->state = HOSTMAP_EBUSY;
-    hostmap_because(&map->why, HOSTMAP_EBUSY, "not open yet");
-    map->next = set->maps;
-    set->maps = map;
+    hostmap_fail(&map->why, HOSTMAP_EBUSY, "not open yet");
+    map->next = registry->maps;
+    registry->maps = map;
     *out = map;
     return APR_SUCCESS;
 }

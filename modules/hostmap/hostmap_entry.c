@@ -181,8 +181,7 @@ static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_entry_parse(hostmap_entry *entry,
-                                 const char *value, apr_size_t len,
+apr_status_t hostmap_entry_parse(hostmap_entry *entry, hostmap_str value,
                                  hostmap_bad *bad)
 {
     hostmap_scan scan;
@@ -190,16 +189,14 @@ apr_status_t hostmap_entry_parse(hostmap_entry *entry,
     apr_size_t i;
     apr_status_t rv;
 
-    scan.base = value;
+    scan.base = value.ptr;
     scan.bad = bad;
     memset(entry, 0, sizeof(*entry));
-    if (len > HOSTMAP_VALUE_MAX) {
-        return hostmap_scan_fail(&scan, value + HOSTMAP_VALUE_MAX,
+    if (value.len > HOSTMAP_VALUE_MAX) {
+        return hostmap_scan_fail(&scan, value.ptr + HOSTMAP_VALUE_MAX,
                                  "the value is longer than 4096 bytes");
     }
-    rest.ptr = value;
-    rest.len = len;
-    word = rest = hostmap_scan_trim(rest);
+    word = rest = hostmap_scan_trim(value);
     word.len = hostmap_scan_until(word, HOSTMAP_SCAN_BLANK
                                   | HOSTMAP_SCAN_CONTROL);
     rest = hostmap_scan_behind(rest, word.len);

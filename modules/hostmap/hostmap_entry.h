@@ -76,8 +76,7 @@ typedef struct hostmap_entry {
  * backslashes are refused.  A name may hold underscores (container names).
  * Host and socket are at most 255 and 95 bytes: mod_proxy's fields.
  */
-apr_status_t hostmap_entry_parse(hostmap_entry *entry,
-                                 const char *value, apr_size_t len,
+apr_status_t hostmap_entry_parse(hostmap_entry *entry, hostmap_str value,
                                  hostmap_bad *bad);
 
 #endif /* HOSTMAP_ENTRY_H */

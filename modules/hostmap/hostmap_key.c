@@ -121,39 +121,36 @@ static apr_status_t key_bracketed(char *key, apr_size_t *len,
     return key_address(key, len, address, scan);
 }
 
-apr_status_t hostmap_key_host(char *key, apr_size_t *len,
-                              const char *host, apr_size_t host_len,
+apr_status_t hostmap_key_host(char *key, apr_size_t *len, hostmap_str host,
                               hostmap_bad *bad)
 {
     hostmap_scan scan;
-    hostmap_str name, digits;
+    hostmap_str digits;
     const char *colon;
     apr_port_t port;
 
-    scan.base = host;
+    scan.base = host.ptr;
     scan.bad = bad;
-    name.ptr = host;
-    name.len = host_len;
-    if (host_len == 0) {
-        return hostmap_scan_fail(&scan, host, "the name is empty");
+    if (host.len == 0) {
+        return hostmap_scan_fail(&scan, host.ptr, "the name is empty");
     }
-    if (host[0] == '[') {
-        return key_bracketed(key, len, name, &scan);
+    if (host.ptr[0] == '[') {
+        return key_bracketed(key, len, host, &scan);
     }
 
-    colon = memchr(host, ':', host_len);
+    colon = memchr(host.ptr, ':', host.len);
     if (colon != NULL) {
         digits.ptr = colon + 1;
-        digits.len = (apr_size_t)(host + host_len - digits.ptr);
+        digits.len = (apr_size_t)(host.ptr + host.len - digits.ptr);
         if (memchr(digits.ptr, ':', digits.len) != NULL) {
-            return key_address(key, len, name, &scan);
+            return key_address(key, len, host, &scan);
         }
         if (!hostmap_scan_port(&port, digits)) {
             return hostmap_scan_fail(&scan, digits.ptr, KEY_PORT);
         }
-        name.len = (apr_size_t)(colon - host);
+        host.len = (apr_size_t)(colon - host.ptr);
     }
-    return key_name(key, len, name, &scan);
+    return key_name(key, len, host, &scan);
 }
 
 /* ---- checking ---------------------------------------------------------- */
@@ -200,7 +197,7 @@ static apr_status_t check_name(hostmap_str name, const hostmap_scan *scan)
     hostmap_bad own;
     apr_status_t rv;
 
-    rv = hostmap_key_host(stored, &stored_len, name.ptr, name.len, &own);
+    rv = hostmap_key_host(stored, &stored_len, name, &own);
     if (rv == APR_SUCCESS && stored_len == name.len
         && memcmp(stored, name.ptr, name.len) == 0) {
         return APR_SUCCESS;
@@ -330,74 +327,69 @@ static apr_status_t check_path(hostmap_str path, const hostmap_scan *scan)
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_key_check(const char *key, apr_size_t len,
-                               hostmap_bad *bad)
+apr_status_t hostmap_key_check(hostmap_str key, hostmap_bad *bad)
 {
-    hostmap_str host, path;
+    hostmap_str host = key, path;
     hostmap_scan scan;
     apr_status_t rv;
 
-    scan.base = key;
+    scan.base = key.ptr;
     scan.bad = bad;
-    host.ptr = key;
-    host.len = hostmap_key_host_len(key, len);
-    if (host.len > 0 && host.len + 1 < len && key[host.len - 1] == ':'
-        && key[host.len + 1] == '/') {
-        return hostmap_scan_fail(&scan, key,
+    host.len = hostmap_key_host_len(key);
+    if (host.len > 0 && host.len + 1 < key.len && key.ptr[host.len - 1] == ':'
+        && key.ptr[host.len + 1] == '/') {
+        return hostmap_scan_fail(&scan, key.ptr,
                                  "write the host alone, not a URL");
     }
     rv = check_host(host, &scan);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (len > HOSTMAP_KEY_MAX) {
-        return hostmap_scan_fail(&scan, key + HOSTMAP_KEY_MAX,
+    if (key.len > HOSTMAP_KEY_MAX) {
+        return hostmap_scan_fail(&scan, key.ptr + HOSTMAP_KEY_MAX,
                                  "the key is longer than 511 bytes");
     }
-    path.ptr = key + host.len;
-    path.len = len - host.len;
+    path = hostmap_scan_behind(key, host.len);
     return path.len > 0 ? check_path(path, &scan) : APR_SUCCESS;
 }
 
 /* ---- keys of more than one name ---------------------------------------- */
 
-apr_size_t hostmap_key_host_len(const char *key, apr_size_t len)
+apr_size_t hostmap_key_host_len(hostmap_str key)
 {
-    const char *slash = len > 0 ? memchr(key, '/', len) : NULL;
-
-    return slash ? (apr_size_t)(slash - key) : len;
+    return hostmap_scan_before(key, '/');
 }
 
-unsigned hostmap_key_marks(const char *key, apr_size_t len)
+unsigned hostmap_key_features(hostmap_str key)
 {
-    unsigned marks = 0;
+    unsigned features = 0;
 
-    if (len > 0 && key[0] == '*') {
-        marks |= HOSTMAP_MARK_WILDCARD;
+    if (key.len > 0 && key.ptr[0] == '*') {
+        features |= HOSTMAP_FEATURE_WILDCARD;
     }
-    if (hostmap_key_host_len(key, len) < len) {
-        marks |= HOSTMAP_MARK_PATH;
+    if (hostmap_key_host_len(key) < key.len) {
+        features |= HOSTMAP_FEATURE_PATH;
     }
-    return marks;
+    return features;
 }
 
-int hostmap_key_order_add(hostmap_key_order *order,
-                          const char *key, apr_size_t len)
+int hostmap_key_order_add(hostmap_key_order *order, hostmap_str key)
 {
-    apr_size_t host_len = hostmap_key_host_len(key, len);
+    apr_size_t host_len = hostmap_key_host_len(key);
     apr_size_t same = 0;
 
-    if (len > HOSTMAP_KEY_MAX) {
+    if (key.len > HOSTMAP_KEY_MAX) {
         return 0;
     }
-    while (same < len && same < order->len && order->key[same] == key[same]) {
+    while (same < key.len && same < order->len
+           && order->key[same] == key.ptr[same]) {
         same++;
     }
-    memcpy(order->key + same, key + same, len - same);
+    memcpy(order->key + same, key.ptr + same, key.len - same);
     if (order->len > same) {
         memset(order->seen + same + 1, 0, order->len - same);
     }
-    order->len = len;
-    order->seen[len] = 1;
-    return host_len == len || order->seen[host_len];
+    order->len = key.len;
+    order->seen[key.len] = 1;
+    return host_len == key.len || order->seen[host_len];
 }

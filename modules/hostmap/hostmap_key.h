@@ -27,16 +27,15 @@
  * IPv6 literal.
  * @param key room for HOSTMAP_KEY_MAX + 1 bytes; terminated with NUL
  * @param len set to the length of the key
- * @param host the name as a client, an administrator or httpd spells it
- * @param host_len its length; NUL bytes inside are refused
+ * @param host the name as a client, an administrator or httpd spells it; NUL
+ *        bytes inside are refused
  * @param bad set on failure, may be NULL
  * @return APR_SUCCESS; APR_EINVAL for a name that no request can have: empty,
  *         longer than HOSTMAP_KEY_MAX, an empty label, a byte outside
  *         [A-Za-z0-9._-] (outside brackets or a bare IPv6 literal), a port
  *         that is not a number of 1 to 65535
  */
-apr_status_t hostmap_key_host(char *key, apr_size_t *len,
-                              const char *host, apr_size_t host_len,
+apr_status_t hostmap_key_host(char *key, apr_size_t *len, hostmap_str host,
                               hostmap_bad *bad);
 
 /* ---- keys of more than one name ---------------------------------------- */
@@ -48,8 +47,8 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len,
 
 /** What a map holds besides whole names, as bits: what a reader has to look
  *  for. */
-#define HOSTMAP_MARK_WILDCARD   0x1     /**< `*`, `*.example.com` */
-#define HOSTMAP_MARK_PATH       0x2     /**< `www.example.com/blog` */
+#define HOSTMAP_FEATURE_WILDCARD   0x1     /**< `*`, `*.example.com` */
+#define HOSTMAP_FEATURE_PATH       0x2     /**< `www.example.com/blog` */
 
 /**
  * Check that a key is spelled as it is looked up, for builders of maps: the
@@ -66,14 +65,14 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len,
  *         hold bytes outside ASCII (write punycode), more labels or segments
  *         than HOSTMAP_PARENTS_MAX and HOSTMAP_SEGMENTS_MAX
  */
-apr_status_t hostmap_key_check(const char *key, apr_size_t len,
-                               hostmap_bad *bad);
+apr_status_t hostmap_key_check(hostmap_str key, hostmap_bad *bad);
 
-/** Length of the host key that a key begins with; len when it has no path. */
-apr_size_t hostmap_key_host_len(const char *key, apr_size_t len);
+/** Length of the host key that a key begins with; all of it when it has no
+ *  path. */
+apr_size_t hostmap_key_host_len(hostmap_str key);
 
-/** The HOSTMAP_MARK_ bits that a map with this key bears. */
-unsigned hostmap_key_marks(const char *key, apr_size_t len);
+/** The HOSTMAP_FEATURE_ bits of a map that holds this key. */
+unsigned hostmap_key_features(hostmap_str key);
 
 /** Remembers which host keys there were, of keys that come sorted by bytes.
  *  Zero it. */
@@ -90,20 +89,18 @@ typedef struct hostmap_key_order {
  * beginnings of the last key is enough.
  * @return 1; 0 when key is a path key whose host key was not there
  */
-int hostmap_key_order_add(hostmap_key_order *order,
-                          const char *key, apr_size_t len);
+int hostmap_key_order_add(hostmap_key_order *order, hostmap_str key);
 
 /**
  * Write the path of a URL as httpd has it when it looks a map up: without
  * query, decoded, slashes merged, dot segments gone.
- * @param path room for in_len bytes
+ * @param path room for in.len bytes
  * @param in begins with a slash
  * @return APR_SUCCESS; APR_EINVAL with bad set for what httpd refuses: an
  *         escape that is not two hexadecimal digits, an encoded NUL or slash,
  *         dot segments that lead above the root
  */
 apr_status_t hostmap_path_normalise(char *path, apr_size_t *len,
-                                    const char *in, apr_size_t in_len,
-                                    hostmap_bad *bad);
+                                    hostmap_str in, hostmap_bad *bad);
 
 #endif /* HOSTMAP_KEY_H */

@@ -12,25 +12,21 @@
 /** What one search needs at every step. */
 typedef struct match_search {
     hostmap_matched *m;
-    hostmap_match_fn *lookup;
-    void *baton;
+    const hostmap_matcher *map;
 } match_search;
 
 /** Ask for the key that stands in m->key. */
 static apr_status_t match_ask(match_search *s, apr_size_t key_len)
 {
     hostmap_matched *m = s->m;
-    const char *value;
-    apr_size_t value_len;
     apr_status_t rv;
 
     m->key[key_len] = '\0';
     m->lookups++;
-    rv = s->lookup(s->baton, m->key, key_len, &value, &value_len);
+    rv = s->map->lookup(s->map->baton, &m->value,
+                        hostmap_str_of(m->key, key_len));
     if (rv == APR_SUCCESS) {
         m->key_len = key_len;
-        m->value = value;
-        m->value_len = value_len;
     }
     return rv;
 }
@@ -47,16 +43,16 @@ static apr_status_t match_below(match_search *s, const char *suffix,
     return match_ask(s, 1 + len);
 }
 
-static apr_status_t match_wildcard(match_search *s, const char *host,
-                                   apr_size_t host_len)
+static apr_status_t match_wildcard(match_search *s, hostmap_str host)
 {
     const char *dots[HOSTMAP_PARENTS_MAX];
-    const char *at = host + host_len;
+    const char *end = host.ptr + host.len;
+    const char *at = end;
     apr_status_t rv = APR_NOTFOUND;
     unsigned count = 0;
 
     /* from the end of the name: the shortest parents are those that count */
-    while (at > host && count < HOSTMAP_PARENTS_MAX) {
+    while (at > host.ptr && count < HOSTMAP_PARENTS_MAX) {
         if (*--at == '.') {
             dots[count++] = at;
         }
@@ -64,7 +60,7 @@ static apr_status_t match_wildcard(match_search *s, const char *host,
     s->m->kind = HOSTMAP_MATCH_WILDCARD;
     while (rv == APR_NOTFOUND && count > 0) {
         at = dots[--count];
-        rv = match_below(s, at, (apr_size_t)(host + host_len - at));
+        rv = match_below(s, at, (apr_size_t)(end - at));
     }
     if (rv == APR_NOTFOUND) {
         s->m->kind = HOSTMAP_MATCH_DEFAULT;
@@ -76,8 +72,7 @@ static apr_status_t match_wildcard(match_search *s, const char *host,
 /** Find the longest path below the host key that stands in m->key.  The path's
  *  bytes are put behind it once, slashes that follow one another as one: each
  *  shorter prefix is their beginning. */
-static apr_status_t match_path(match_search *s, const char *path,
-                               apr_size_t path_len)
+static apr_status_t match_path(match_search *s, hostmap_str path)
 {
     apr_size_t ends[HOSTMAP_SEGMENTS_MAX];
     char *key = s->m->key;
@@ -86,14 +81,15 @@ static apr_status_t match_path(match_search *s, const char *path,
     apr_status_t rv = APR_NOTFOUND;
     unsigned count = 0;
 
-    for (i = 0; i < path_len && at < HOSTMAP_KEY_MAX
+    for (i = 0; i < path.len && at < HOSTMAP_KEY_MAX
                 && count < HOSTMAP_SEGMENTS_MAX; i++) {
-        if (path[i] == '/' && i > 0 && path[i - 1] == '/') {
+        if (path.ptr[i] == '/' && i > 0 && path.ptr[i - 1] == '/') {
             continue;
         }
-        key[at++] = path[i];
+        key[at++] = path.ptr[i];
         /* a slash at the end begins no segment: /blog/ is /blog here */
-        if ((i + 1 == path_len || path[i + 1] == '/') && path[i] != '/') {
+        if ((i + 1 == path.len || path.ptr[i + 1] == '/')
+            && path.ptr[i] != '/') {
             ends[count++] = at;
         }
     }
@@ -103,31 +99,29 @@ static apr_status_t match_path(match_search *s, const char *path,
     return rv;
 }
 
-apr_status_t hostmap_match(hostmap_matched *m, unsigned marks,
-                           const char *host, apr_size_t host_len,
-                           const char *path, apr_size_t path_len,
-                           hostmap_match_fn *lookup, void *baton)
+apr_status_t hostmap_match(hostmap_matched *m, const hostmap_matcher *map,
+                           hostmap_str host, hostmap_str path)
 {
-    match_search s = { m, lookup, baton };
+    match_search s = { m, map };
     apr_status_t rv;
 
     m->lookups = 0;
-    if (host_len == 0 || host_len > HOSTMAP_KEY_MAX) {
+    if (host.len == 0 || host.len > HOSTMAP_KEY_MAX) {
         return APR_NOTFOUND;
     }
     m->kind = HOSTMAP_MATCH_EXACT;
-    memcpy(m->key, host, host_len);
-    rv = match_ask(&s, host_len);
-    if (rv == APR_NOTFOUND && (marks & HOSTMAP_MARK_WILDCARD)) {
-        rv = match_wildcard(&s, host, host_len);
+    memcpy(m->key, host.ptr, host.len);
+    rv = match_ask(&s, host.len);
+    if (rv == APR_NOTFOUND && (map->features & HOSTMAP_FEATURE_WILDCARD)) {
+        rv = match_wildcard(&s, host);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     m->host_len = m->key_len;
-    if ((marks & HOSTMAP_MARK_PATH) && path && path_len > 0
-        && path[0] == '/') {
-        rv = match_path(&s, path, path_len);
+    if ((map->features & HOSTMAP_FEATURE_PATH) && path.len > 0
+        && path.ptr[0] == '/') {
+        rv = match_path(&s, path);
         m->key[m->key_len] = '\0';
     }
     return rv == APR_NOTFOUND ? APR_SUCCESS : rv;

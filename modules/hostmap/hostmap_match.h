@@ -10,7 +10,7 @@
  * The host: the exact key; then `*.` and ever shorter parents, the most
  * specific first; then `*`.  Under the host key that matched, the longest key
  * `HOSTKEY/prefix` that ends at a segment boundary of the path.  A map without
- * marks is asked for the exact key and nothing else.
+ * features is asked for the exact key and nothing else.
  */
 
 #ifndef HOSTMAP_MATCH_H
@@ -29,13 +29,20 @@
 /**
  * Look a key up.
  * @param baton the caller's
+ * @param value set when the result is APR_SUCCESS, else left alone
  * @return APR_SUCCESS; APR_NOTFOUND; anything else ends the search and is its
  *         result
  */
-typedef apr_status_t hostmap_match_fn(void *baton,
-                                      const char *key, apr_size_t key_len,
-                                      const char **value,
-                                      apr_size_t *value_len);
+typedef apr_status_t hostmap_match_fn(void *baton, hostmap_str *value,
+                                      hostmap_str key);
+
+/** The map that is asked. */
+typedef struct hostmap_matcher {
+    /** its HOSTMAP_FEATURE_ bits */
+    unsigned features;
+    hostmap_match_fn *lookup;
+    void *baton;
+} hostmap_matcher;
 
 /** Why a host key answers. */
 typedef enum {
@@ -52,8 +59,7 @@ typedef struct hostmap_matched {
     /** length of the key's host part; shorter than key_len: a path matched */
     apr_size_t host_len;
     /** as the look-up gave it */
-    const char *value;
-    apr_size_t value_len;
+    hostmap_str value;
     /** look-ups done, for the curious */
     unsigned lookups;
 } hostmap_matched;
@@ -61,9 +67,8 @@ typedef struct hostmap_matched {
 /**
  * Find the entry.
  * @param m set when the result is APR_SUCCESS; m->lookups always
- * @param marks the map's HOSTMAP_MARK_ bits
- * @param host a key as hostmap_key_host() writes it
- * @param path decoded and normalised, as httpd has it in r->uri; NULL: none.
+ * @param host a key as hostmap_key_host() writes it, not in m
+ * @param path decoded and normalised, as httpd has it in r->uri; empty: none.
  *        Slashes that follow one another (MergeSlashes Off) count as one
  * @return APR_SUCCESS; APR_NOTFOUND; else what the look-up returned
  *
@@ -72,9 +77,7 @@ typedef struct hostmap_matched {
  * with more segments the first HOSTMAP_SEGMENTS_MAX count.  No key is lost by
  * that: hostmap_key_check() refuses longer ones.
  */
-apr_status_t hostmap_match(hostmap_matched *m, unsigned marks,
-                           const char *host, apr_size_t host_len,
-                           const char *path, apr_size_t path_len,
-                           hostmap_match_fn *lookup, void *baton);
+apr_status_t hostmap_match(hostmap_matched *m, const hostmap_matcher *map,
+                           hostmap_str host, hostmap_str path);
 
 #endif /* HOSTMAP_MATCH_H */

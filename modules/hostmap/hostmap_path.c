@@ -68,16 +68,15 @@ static int path_segment(const char *path, apr_size_t *len)
 }
 
 apr_status_t hostmap_path_normalise(char *path, apr_size_t *len,
-                                    const char *in, apr_size_t in_len,
-                                    hostmap_bad *bad)
+                                    hostmap_str in, hostmap_bad *bad)
 {
-    hostmap_scan scan = { in, bad };
-    const char *at = in;
-    const char *end = in + in_len;
+    hostmap_scan scan = { in.ptr, bad };
+    const char *at = in.ptr;
+    const char *end = in.ptr + in.len;
     apr_size_t used = 0;
 
-    if (in_len == 0 || *in != '/') {
-        return hostmap_scan_fail(&scan, in, "expected a path that begins "
+    if (in.len == 0 || *at != '/') {
+        return hostmap_scan_fail(&scan, at, "expected a path that begins "
                                  "with `/`");
     }
     while (at < end && *at != '?') {

@@ -10,26 +10,23 @@
 #include "hostmap_text.h"
 
 apr_status_t hostmap_text_line(hostmap_str *key, hostmap_str *value,
-                               const char *line, apr_size_t len,
-                               hostmap_bad *bad)
+                               hostmap_str line, hostmap_bad *bad)
 {
     hostmap_scan scan;
-    hostmap_str rest;
+    hostmap_str rest = line;
     const char *nul;
 
-    scan.base = line;
+    scan.base = line.ptr;
     scan.bad = bad;
-    rest.ptr = line;
-    rest.len = len;
-    if (len > 0 && line[len - 1] == '\r') {
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
         rest.len--;
     }
     rest = hostmap_scan_trim(rest);
     if (rest.len == 0 || rest.ptr[0] == '#') {
         return APR_EOF;
     }
-    if (len > HOSTMAP_LINE_MAX) {
-        return hostmap_scan_fail(&scan, line + HOSTMAP_LINE_MAX,
+    if (line.len > HOSTMAP_LINE_MAX) {
+        return hostmap_scan_fail(&scan, line.ptr + HOSTMAP_LINE_MAX,
                                  "the line is too long");
     }
     nul = memchr(rest.ptr, '\0', rest.len);
@@ -64,27 +61,20 @@ static apr_size_t text_span(hostmap_str str, int space)
 }
 
 apr_status_t hostmap_text_line_httxt2dbm(hostmap_str *key, hostmap_str *value,
-                                         const char *line, apr_size_t len)
+                                         hostmap_str line)
 {
-    hostmap_str rest;
-    const char *nul = len > 0 ? memchr(line, '\0', len) : NULL;
-    apr_size_t space;
+    hostmap_str rest = line;
 
     /* the stock tool reads C strings: a NUL byte ends its line */
-    rest.ptr = line;
-    rest.len = nul ? (apr_size_t)(nul - line) : len;
-    if (rest.len == 0 || line[0] == '#' || text_is_space(line[0])) {
+    rest.len = hostmap_scan_before(line, '\0');
+    if (rest.len == 0 || rest.ptr[0] == '#' || text_is_space(rest.ptr[0])) {
         return APR_EOF;
     }
-    key->ptr = line;
+    *key = rest;
     key->len = text_span(rest, 0);
-    rest.ptr += key->len;
-    rest.len -= key->len;
-
-    space = text_span(rest, 1);
-    rest.ptr += space;
-    rest.len -= space;
-    value->ptr = rest.ptr;
+    rest = hostmap_scan_behind(rest, key->len);
+    rest = hostmap_scan_behind(rest, text_span(rest, 1));
+    *value = rest;
     value->len = text_span(rest, 0);
     return value->len > 0 ? APR_SUCCESS : APR_EOF;
 }

@@ -29,14 +29,13 @@
  *         value, NUL byte, too long)
  */
 apr_status_t hostmap_text_line(hostmap_str *key, hostmap_str *value,
-                               const char *line, apr_size_t len,
-                               hostmap_bad *bad);
+                               hostmap_str line, hostmap_bad *bad);
 
 /** The same for stock httxt2dbm's eyes: a line that begins with `#` or a
  *  blank holds no entry, nor does one without a value; the value is the first
  *  word after the key; nothing is ever wrong.
  *  @return APR_SUCCESS, APR_EOF */
 apr_status_t hostmap_text_line_httxt2dbm(hostmap_str *key, hostmap_str *value,
-                                         const char *line, apr_size_t len);
+                                         hostmap_str line);
 
 #endif /* HOSTMAP_TEXT_H */

@@ -48,7 +48,7 @@ struct pool_table {
 
 static unsigned int pool_key_hash(const char *key, apr_ssize_t *len)
 {
-    return hostmap_hash(key, (apr_size_t)*len);
+    return hostmap_hash(hostmap_str_of(key, (apr_size_t)*len));
 }
 
 static void pool_item_destroy(pool_table *table, pool_item *item)
@@ -125,7 +125,7 @@ static apr_status_t pool_item_create(pool_item **out, pool_table *table,
     pool_item *item;
     apr_status_t rv;
 
-    rv = hostmap_pool_create(&pool);
+    rv = hostmap_own_pool_create(&pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }

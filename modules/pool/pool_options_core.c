@@ -12,7 +12,7 @@
 
 static apr_size_t pool_row_of(const char *name)
 {
-    return hostmap_option_find(name, strlen(name)) - hostmap_options;
+    return hostmap_option_find(hostmap_str_text(name)) - hostmap_options;
 }
 
 apr_status_t pool_options_read(pool_options *options, hostmap_str words,

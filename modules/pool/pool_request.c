@@ -42,16 +42,17 @@ void pool_log_ignored(request_rec *r, const char *reason)
 {
     const pool_request *state = pool_request_get(r);
     apr_ssize_t len = APR_HASH_KEY_STRING;
-    apr_uint32_t held;
+    apr_uint32_t suppressed;
 
     if (!state || state->words.len == 0 || !state->about) {
         return;
     }
     if (hostmap_limit_pass(&pool_ignored_limits[
                                apr_hashfunc_default(state->about, &len)
-                               % POOL_IGNORED_SLOTS], r->request_time, &held)) {
+                               % POOL_IGNORED_SLOTS], &suppressed,
+                           r->request_time)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0106: %s: options "
                       "without effect: %s (%u more since the last time)",
-                      state->about, reason, held);
+                      state->about, reason, suppressed);
     }
 }

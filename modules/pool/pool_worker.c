@@ -89,12 +89,12 @@ static void pool_log_refused(const pool_worker_spec *spec,
                              const char *wrong)
 {
     static hostmap_limit limit;
-    apr_uint32_t held;
+    apr_uint32_t suppressed;
 
-    if (hostmap_limit_pass(&limit, apr_time_now(), &held)) {
+    if (hostmap_limit_pass(&limit, &suppressed, apr_time_now())) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, spec->server, "SB0101: pool "
                      "%s: %s (%u more since the last time)", spec->url, wrong,
-                     held);
+                     suppressed);
     }
 }
 

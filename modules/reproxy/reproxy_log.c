@@ -36,8 +36,8 @@ int reproxy_log_allowed(request_rec *r, reproxy_log_kind kind,
     unsigned int slot = apr_hashfunc_default(about, &len) % LOG_SLOTS;
     apr_uint32_t suppressed;
 
-    if (!hostmap_limit_pass(&log_limits[kind][slot], r->request_time,
-                            &suppressed)) {
+    if (!hostmap_limit_pass(&log_limits[kind][slot], &suppressed,
+                            r->request_time)) {
         return 0;
     }
     *more = suppressed ? apr_psprintf(r->pool, " (%u more since the last time)",

@@ -25,7 +25,7 @@ typedef struct parts {
 
 static void take_apart(parts *p, const char *key, apr_size_t len)
 {
-    apr_size_t host_len = hostmap_key_host_len(key, len);
+    apr_size_t host_len = hostmap_key_host_len(hostmap_str_of(key, len));
 
     p->star = 0;
     if (host_len > 0 && key[0] == '*') {
@@ -56,7 +56,7 @@ static apr_status_t put_together(char *out, apr_size_t *out_len,
 
 int idn_wanted(const char *key, apr_size_t len)
 {
-    apr_size_t i, host_len = hostmap_key_host_len(key, len);
+    apr_size_t i, host_len = hostmap_key_host_len(hostmap_str_of(key, len));
 
     for (i = 0; i < host_len; i++) {
         if ((unsigned char)key[i] >= 0x80) {
@@ -134,7 +134,8 @@ apr_status_t idn_any_key(char *out, apr_size_t *out_len,
     }
     take_apart(&p, key, len);
     if (p.star != 1 || p.name_len > 0) {
-        if (hostmap_key_host(name, &name_len, p.name, p.name_len, &bad)
+        if (hostmap_key_host(name, &name_len,
+                             hostmap_str_of(p.name, p.name_len), &bad)
             != APR_SUCCESS) {
             *reason = bad.reason;
             return APR_EINVAL;

@@ -16,7 +16,7 @@
 
 #include "apr_errno.h"
 
-#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_file.h"
 
 /* Exit statuses, the same for every verb. */
 #define TOOL_DONE       0

@@ -29,7 +29,9 @@ static void tool_exposed_warn(void *baton, const char *finding)
 
 void tool_warn_exposed(const char *path, apr_pool_t *pool)
 {
-    hostmap_exposed(path, 0, 0, tool_exposed_warn, (void *)path, pool);
+    hostmap_guard guard = { 0, 0, tool_exposed_warn, (void *)path };
+
+    hostmap_exposed(path, &guard, pool);
 }
 
 void tool_report(const tool *t, const char *format, ...)
@@ -119,7 +121,7 @@ int tool_read_host(char *key, apr_size_t *len, const char *host)
         }
         host = ascii;
     }
-    if (hostmap_key_host(key, len, host, strlen(host), &bad)
+    if (hostmap_key_host(key, len, hostmap_str_text(host), &bad)
         == APR_SUCCESS) {
         return TOOL_DONE;
     }

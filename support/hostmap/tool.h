@@ -14,7 +14,7 @@
 #include "apr_pools.h"
 
 #include "entries/source.h"
-#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_file.h"
 #include "message.h"
 
 /* Options without a letter. */

@@ -38,15 +38,10 @@
 /* Look-ups until the pool is cleared, as httpd does after each request. */
 #define POOL_EVERY    16
 
-typedef struct key {
-    const char *text;
-    apr_size_t len;
-} key;
-
 typedef struct worker {
     pthread_t thread;
     hostmap *map;
-    const key *keys;
+    const hostmap_str *keys;
     apr_size_t count;           /* keys */
     apr_size_t rounds;          /* so many times over all keys */
     apr_status_t expected;
@@ -91,10 +86,11 @@ static void fail(const char *what)
 /* ---- keys -------------------------------------------------------------- */
 
 /* Reservoir: so many lines of the text, each as likely as the next. */
-static key *keys_read(const char *path, apr_size_t wanted, apr_pool_t *pool)
+static hostmap_str *keys_read(const char *path, apr_size_t wanted,
+                              apr_pool_t *pool)
 {
     FILE *file = fopen(path, "r");
-    key *keys = apr_pcalloc(pool, wanted * sizeof(*keys));
+    hostmap_str *keys = apr_pcalloc(pool, wanted * sizeof(*keys));
     char **texts = calloc(wanted, sizeof(*texts));
     char line[8192];
     apr_size_t seen = 0, i;
@@ -119,7 +115,7 @@ static key *keys_read(const char *path, apr_size_t wanted, apr_pool_t *pool)
         apr_size_t other = lrand48() % (i + 1);
 
         keys[i] = keys[other];
-        keys[other].text = texts[i];
+        keys[other].ptr = texts[i];
         keys[other].len = strlen(texts[i]);
     }
     return keys;
@@ -127,16 +123,17 @@ static key *keys_read(const char *path, apr_size_t wanted, apr_pool_t *pool)
 
 /* The same keys with a byte in their midst that no host of the text has: they
  * lead to the same places of the map. */
-static key *keys_unknown(const key *known, apr_size_t count, apr_pool_t *pool)
+static hostmap_str *keys_unknown(const hostmap_str *known, apr_size_t count,
+                                 apr_pool_t *pool)
 {
-    key *keys = apr_pcalloc(pool, count * sizeof(*keys));
+    hostmap_str *keys = apr_pcalloc(pool, count * sizeof(*keys));
     apr_size_t i;
 
     for (i = 0; i < count; i++) {
-        char *text = apr_pmemdup(pool, known[i].text, known[i].len + 1);
+        char *text = apr_pmemdup(pool, known[i].ptr, known[i].len + 1);
 
         text[known[i].len / 4] = '_';
-        keys[i].text = text;
+        keys[i].ptr = text;
         keys[i].len = known[i].len;
     }
     return keys;
@@ -146,12 +143,12 @@ static key *keys_unknown(const key *known, apr_size_t count, apr_pool_t *pool)
 
 static void look_all(worker *w)
 {
-    const char *value;
-    apr_size_t len, i;
+    hostmap_str value;
+    apr_size_t i;
 
     for (i = 0; i < w->count; i++) {
-        if (hostmap_lookup(w->map, w->keys[i].text, w->keys[i].len, &value,
-                           &len, w->pool) != w->expected) {
+        if (hostmap_lookup(w->map, &value, w->keys[i], w->pool)
+            != w->expected) {
             w->wrong++;
         }
         if (i % POOL_EVERY == 0) {
@@ -180,11 +177,11 @@ static void *work(void *data)
  * repeated series in its first round. */
 static void warm(worker *workers, int threads, int repeated)
 {
-    const char *value;
-    apr_size_t len;
+    hostmap_str value;
     int i;
 
-    hostmap_lookup(workers[0].map, "first", 5, &value, &len, workers[0].pool);
+    hostmap_lookup(workers[0].map, &value, hostmap_str_text("first"),
+                   workers[0].pool);
     for (i = 0; repeated && i < threads; i++) {
         look_all(&workers[i]);
     }
@@ -210,7 +207,7 @@ static void count_up(series *s, const worker *workers, int threads)
 }
 
 static void worker_init(worker *w, const series *s, hostmap *map,
-                        const key *keys, apr_size_t count, int threads,
+                        const hostmap_str *keys, apr_size_t count, int threads,
                         apr_pool_t *pool)
 {
     apr_allocator_t *allocator;
@@ -225,8 +222,8 @@ static void worker_init(worker *w, const series *s, hostmap *map,
     apr_allocator_owner_set(allocator, w->pool);
 }
 
-static void pass(series *s, hostmap *map, const key *keys, apr_size_t count,
-                 int threads, apr_pool_t *pool)
+static void pass(series *s, hostmap *map, const hostmap_str *keys,
+                 apr_size_t count, int threads, apr_pool_t *pool)
 {
     worker *workers = apr_pcalloc(pool, threads * sizeof(*workers));
     pthread_barrier_t start;
@@ -253,17 +250,18 @@ static void pass(series *s, hostmap *map, const key *keys, apr_size_t count,
 
 /* As many passes as it takes to look so often, each on a new handle. */
 static void series_run(series *s, const char *type, const char *path,
-                       const key *keys, apr_size_t count, int threads,
+                       const hostmap_str *keys, apr_size_t count, int threads,
                        apr_pool_t *pool)
 {
     apr_pool_t *scratch;
-    hostmap_set *set;
+    hostmap_registry *registry;
     hostmap *map;
 
     do {
         apr_pool_create(&scratch, pool);
-        if (hostmap_set_create(&set, log_line, NULL, scratch) != APR_SUCCESS
-            || hostmap_open(&map, set, path, type, apr_time_from_msec(100))
+        if (hostmap_registry_create(&registry, log_line, NULL, scratch)
+            != APR_SUCCESS
+            || hostmap_open(&map, registry, path, type, apr_time_from_msec(100))
                != APR_SUCCESS) {
             fail("cannot open the map");
         }
@@ -287,7 +285,7 @@ int main(int argc, char **argv)
     apr_size_t count = argc == 6 ? strtoul(argv[4], NULL, 10) : 0, i;
     int threads = argc == 6 ? atoi(argv[5]) : 0;
     apr_pool_t *pool;
-    key *known, *unknown;
+    hostmap_str *known, *unknown;
 
     if (threads < 1 || threads > THREADS_MAX
         || count * threads < REPEATED_KEYS) {

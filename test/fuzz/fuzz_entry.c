@@ -74,7 +74,7 @@ static void check_known(const hostmap_entry *entry, const char *value,
     int i;
 
     for (i = 0; i < 2; i++) {
-        require(known_parse(&known, &again, value, size, NULL)
+        require(known_parse(&known, &again, hostmap_str_of(value, size), NULL)
                 == APR_SUCCESS);
         require(again.kind == entry->kind && again.status == entry->status
                 && again.port == entry->port && again.flags == entry->flags
@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t i;
 
     read_options(words);
-    if (hostmap_entry_parse(&entry, value, size, &bad) != APR_SUCCESS) {
+    if (hostmap_entry_parse(&entry, words, &bad) != APR_SUCCESS) {
         require(bad.reason != NULL && bad.pos <= size);
         return 0;
     }

@@ -13,15 +13,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *host = (const char *)data;
+    hostmap_str host = { (const char *)data, size };
     char key[HOSTMAP_KEY_MAX + 1];
     apr_size_t len = 0;
     hostmap_bad bad = { NULL, 0 };
-    apr_status_t made = hostmap_key_host(key, &len, host, size, &bad);
+    apr_status_t made = hostmap_key_host(key, &len, host, &bad);
 
     if (made == APR_SUCCESS) {
         if (len == 0 || len > HOSTMAP_KEY_MAX || strlen(key) != len
-            || hostmap_key_check(key, len, NULL) != APR_SUCCESS) {
+            || hostmap_key_check(hostmap_str_of(key, len), NULL)
+               != APR_SUCCESS) {
             abort();
         }
     }
@@ -29,10 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    if (hostmap_key_check(host, size, &bad) == APR_SUCCESS) {
-        if (hostmap_key_marks(host, size) == 0
+    if (hostmap_key_check(host, &bad) == APR_SUCCESS) {
+        if (hostmap_key_features(host) == 0
             && (made != APR_SUCCESS || len != size
-                || memcmp(key, host, len) != 0)) {
+                || memcmp(key, host.ptr, len) != 0)) {
             abort();
         }
     }

@@ -14,13 +14,8 @@
 
 #define KEYS_MAX 64
 
-typedef struct text {
-    const char *ptr;
-    apr_size_t len;
-} text;
-
 typedef struct keys {
-    text key[KEYS_MAX];
+    hostmap_str key[KEYS_MAX];
     unsigned count;
 } keys;
 
@@ -31,11 +26,11 @@ static void require(int holds)
     }
 }
 
-static text take_line(text *rest)
+static hostmap_str take_line(hostmap_str *rest)
 {
     const char *newline = rest->len ? memchr(rest->ptr, '\n', rest->len)
                                     : NULL;
-    text line = { rest->ptr, newline ? (apr_size_t)(newline - rest->ptr)
+    hostmap_str line = { rest->ptr, newline ? (apr_size_t)(newline - rest->ptr)
                                      : rest->len };
 
     rest->ptr += line.len + (newline != NULL);
@@ -43,18 +38,16 @@ static text take_line(text *rest)
     return line;
 }
 
-static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len)
+static apr_status_t look_up(void *baton, hostmap_str *value, hostmap_str key)
 {
     const keys *k = baton;
     unsigned i;
 
-    require(key_len > 0 && key_len <= HOSTMAP_KEY_MAX);
+    require(key.len > 0 && key.len <= HOSTMAP_KEY_MAX);
     for (i = 0; i < k->count; i++) {
-        if (k->key[i].len == key_len
-            && memcmp(k->key[i].ptr, key, key_len) == 0) {
-            *value = k->key[i].ptr;
-            *value_len = key_len;
+        if (k->key[i].len == key.len
+            && memcmp(k->key[i].ptr, key.ptr, key.len) == 0) {
+            *value = k->key[i];
             return APR_SUCCESS;
         }
     }
@@ -62,7 +55,7 @@ static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
 }
 
 /** How well a host key matches: 0 not at all, the most for the host itself. */
-static apr_size_t host_rank(text key, text host)
+static apr_size_t host_rank(hostmap_str key, hostmap_str host)
 {
     if (key.len == host.len && memcmp(key.ptr, host.ptr, host.len) == 0) {
         return HOSTMAP_KEY_MAX + 1;
@@ -80,39 +73,37 @@ static apr_size_t host_rank(text key, text host)
 }
 
 /** How much of the path a key's path matches, 0: it does not. */
-static apr_size_t path_rank(text key, text path)
+static apr_size_t path_rank(hostmap_str key, hostmap_str path)
 {
     return key.len <= path.len && memcmp(key.ptr, path.ptr, key.len) == 0
            && (key.len == path.len || path.ptr[key.len] == '/') ? key.len : 0;
 }
 
-static apr_size_t host_len_of(text key)
-{
-    return hostmap_key_host_len(key.ptr, key.len);
-}
-
 /** The best key: first by host, then by path. */
-static const text *best_of(const keys *k, text host, text path)
+static const hostmap_str *best_of(const keys *k, hostmap_str host,
+                                  hostmap_str path)
 {
-    const text *best_host = NULL, *best;
+    const hostmap_str *best_host = NULL, *best;
     apr_size_t rank = 0, longest = 0;
     unsigned i;
 
     for (i = 0; i < k->count; i++) {
-        const text *key = &k->key[i];
+        const hostmap_str *key = &k->key[i];
 
-        if (host_len_of(*key) == key->len && host_rank(*key, host) > rank) {
+        if (hostmap_key_host_len(*key) == key->len
+            && host_rank(*key, host) > rank) {
             rank = host_rank(*key, host);
             best_host = key;
         }
     }
     best = best_host;
     for (i = 0; best_host && i < k->count; i++) {
-        const text *key = &k->key[i];
-        text rest = { key->ptr + best_host->len, key->len - best_host->len };
+        const hostmap_str *key = &k->key[i];
+        hostmap_str rest = { key->ptr + best_host->len,
+                             key->len - best_host->len };
 
-        if (host_len_of(*key) < key->len
-            && host_len_of(*key) == best_host->len
+        if (hostmap_key_host_len(*key) < key->len
+            && hostmap_key_host_len(*key) == best_host->len
             && memcmp(key->ptr, best_host->ptr, best_host->len) == 0
             && path_rank(rest, path) > longest) {
             longest = path_rank(rest, path);
@@ -122,26 +113,26 @@ static const text *best_of(const keys *k, text host, text path)
     return best;
 }
 
-static void check_match(const keys *k, text host, text path)
+static void check_match(const keys *k, hostmap_str host, hostmap_str path)
 {
-    const text *best = best_of(k, host, path);
+    const hostmap_str *best = best_of(k, host, path);
+    hostmap_matcher map = { HOSTMAP_FEATURE_WILDCARD | HOSTMAP_FEATURE_PATH,
+                            look_up, (void *)k };
     hostmap_matched m;
-    unsigned marks = HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH;
     apr_status_t rv;
 
-    rv = hostmap_match(&m, marks, host.ptr, host.len, path.ptr, path.len,
-                       look_up, (void *)k);
+    rv = hostmap_match(&m, &map, host, path);
     require(m.lookups <= HOSTMAP_MATCH_LOOKUPS);
     require((rv == APR_SUCCESS) == (best != NULL));
     if (best) {
         require(m.key_len == best->len && m.key[m.key_len] == '\0');
         require(memcmp(m.key, best->ptr, best->len) == 0);
-        require(m.host_len == host_len_of(*best));
-        require(m.value_len == best->len);
+        require(m.host_len == hostmap_key_host_len(*best));
+        require(m.value.len == best->len);
     }
 
-    rv = hostmap_match(&m, 0, host.ptr, host.len, path.ptr, path.len,
-                       look_up, (void *)k);
+    map.features = 0;
+    rv = hostmap_match(&m, &map, host, path);
     require(m.lookups == 1);
     require(rv != APR_SUCCESS || m.kind == HOSTMAP_MATCH_EXACT);
 }
@@ -150,8 +141,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char path[16384];
     char host[HOSTMAP_KEY_MAX + 1];
-    text rest = { (const char *)data, size };
-    text asked, url, h = { host, 0 }, p = { path, 0 };
+    hostmap_str rest = { (const char *)data, size };
+    hostmap_str asked, url, h = { host, 0 }, p = { path, 0 };
     hostmap_bad bad = { NULL, 0 };
     keys k;
 
@@ -159,9 +150,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     url = take_line(&rest);
     k.count = 0;
     while (rest.len > 0 && k.count < KEYS_MAX) {
-        text key = take_line(&rest);
+        hostmap_str key = take_line(&rest);
 
-        if (hostmap_key_check(key.ptr, key.len, &bad) == APR_SUCCESS) {
+        if (hostmap_key_check(key, &bad) == APR_SUCCESS) {
             require(key.len <= HOSTMAP_KEY_MAX);
             k.key[k.count++] = key;
         }
@@ -169,12 +160,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             require(bad.reason != NULL && bad.pos <= key.len);
         }
     }
-    if (hostmap_key_host(host, &h.len, asked.ptr, asked.len, NULL)
-        != APR_SUCCESS || url.len > sizeof(path)) {
+    if (hostmap_key_host(host, &h.len, asked, NULL) != APR_SUCCESS
+        || url.len > sizeof(path)) {
         return 0;
     }
-    if (hostmap_path_normalise(path, &p.len, url.ptr, url.len, &bad)
-        != APR_SUCCESS) {
+    if (hostmap_path_normalise(path, &p.len, url, &bad) != APR_SUCCESS) {
         require(bad.reason != NULL && bad.pos <= url.len);
         return 0;
     }

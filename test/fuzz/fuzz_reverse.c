@@ -114,7 +114,7 @@ static void check(const char *backend, const char *prefix, const char *text)
     reverse_map map;
     apr_pool_t *pool;
 
-    if (hostmap_entry_parse(&entry, backend, strlen(backend), NULL)
+    if (hostmap_entry_parse(&entry, hostmap_str_text(backend), NULL)
             != APR_SUCCESS
         || entry.kind != HOSTMAP_ENTRY_PROXY) {
         return;

@@ -101,7 +101,7 @@ static void check(const char *value, const char *prefix, const char *path,
         check_under(prefix, path);
     }
     if ((path[0] == '/' || path[0] == '\0')
-        && hostmap_entry_parse(&entry, value, strlen(value), NULL)
+        && hostmap_entry_parse(&entry, hostmap_str_text(value), NULL)
            == APR_SUCCESS
         && entry.kind == HOSTMAP_ENTRY_REDIRECT) {
         check_redirect(&entry, path, args, pool);

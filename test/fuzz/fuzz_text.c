@@ -33,7 +33,8 @@ static void check_line(const char *line, size_t len)
 {
     hostmap_str key, value;
     hostmap_bad bad = { NULL, 0 };
-    apr_status_t rv = hostmap_text_line(&key, &value, line, len, &bad);
+    apr_status_t rv = hostmap_text_line(&key, &value, hostmap_str_of(line, len),
+                                        &bad);
 
     if (rv == APR_SUCCESS) {
         require(len <= HOSTMAP_LINE_MAX && key.ptr[0] != '#');
@@ -43,7 +44,7 @@ static void check_line(const char *line, size_t len)
         require(rv == APR_EINVAL && bad.reason != NULL && bad.pos <= len);
     }
 
-    rv = hostmap_text_line_httxt2dbm(&key, &value, line, len);
+    rv = hostmap_text_line_httxt2dbm(&key, &value, hostmap_str_of(line, len));
     if (rv == APR_SUCCESS) {
         require(key.ptr == line && line[0] != '#');
         check_pair(key, value, line, len);

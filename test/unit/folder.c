@@ -56,27 +56,46 @@ const char *folder_file(const char *name)
     return apr_pstrcat(folder_pool, folder_path, "/", name, NULL);
 }
 
-void folder_map(const char *name, const char *type, int count,
-                const char *value)
+void map_with(const char *name, const char *type,
+              const hostmap_pair *entries, int count)
 {
+    hostmap_writer_options options = { type, count * 64, 0 };
     hostmap_writer *writer;
     hostmap_reason why = { "" };
+    apr_pool_t *pool;
     int i;
 
-    ck_assert_msg(hostmap_writer_open(&writer, folder_file(name), type,
-                                      count * 64, 0, folder_pool, &why)
-                  == APR_SUCCESS, "%s: %s", type, why.text);
+    ck_assert_int_eq(apr_pool_create(&pool, folder_pool), APR_SUCCESS);
+    ck_assert_msg(hostmap_writer_open(&writer, folder_file(name), &options,
+                                      pool, &why) == APR_SUCCESS,
+                  "%s: %s", type, why.text);
     for (i = 0; i < count; i++) {
-        char key[64], text[64];
-        int key_len = snprintf(key, sizeof(key), "h%d.example.com", i);
-        int len = snprintf(text, sizeof(text), "http://%s/%d", value, i);
-
-        ck_assert_msg(hostmap_writer_put(writer, key, key_len, text, len,
-                                         &why) == APR_SUCCESS, "%s: %s",
-                      type, why.text);
+        ck_assert_msg(hostmap_writer_put(writer, entries[i].key,
+                                         entries[i].value, &why)
+                      == APR_SUCCESS, "%s: %s", type, why.text);
     }
     ck_assert_msg(hostmap_writer_commit(writer, &why) == APR_SUCCESS,
                   "%s: %s", type, why.text);
+    apr_pool_destroy(pool);
+}
+
+void folder_map(const char *name, const char *type, int count,
+                const char *value)
+{
+    hostmap_pair *entries;
+    apr_pool_t *pool;
+    int i;
+
+    ck_assert_int_eq(apr_pool_create(&pool, folder_pool), APR_SUCCESS);
+    entries = apr_palloc(pool, (count + 1) * sizeof(*entries));
+    for (i = 0; i < count; i++) {
+        entries[i].key = hostmap_str_text(
+            apr_psprintf(pool, "h%d.example.com", i));
+        entries[i].value = hostmap_str_text(
+            apr_psprintf(pool, "http://%s/%d", value, i));
+    }
+    map_with(name, type, entries, count);
+    apr_pool_destroy(pool);
 }
 
 void folder_write(const char *name, const void *bytes, size_t len)

@@ -11,7 +11,7 @@
 
 #include "apr_pools.h"
 
-#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_file.h"
 
 /** Set by folder_setup(): a pool, and the folder's path. */
 extern apr_pool_t *folder_pool;
@@ -24,7 +24,15 @@ void folder_teardown(void);
 /** A path in the folder. */
 const char *folder_file(const char *name);
 
-/** Make a map: count entries `hN.example.com` -> `http://VALUE/N`. */
+/** An entry of literal strings, for map_with(). */
+#define ENTRY(key, value) \
+    { { key, sizeof(key) - 1 }, { value, sizeof(value) - 1 } }
+
+/** Make a map of these entries, or replace it. */
+void map_with(const char *name, const char *type,
+              const hostmap_pair *entries, int count);
+
+/** The same: count entries `hN.example.com` -> `http://VALUE/N`. */
 void folder_map(const char *name, const char *type, int count,
                 const char *value);
 

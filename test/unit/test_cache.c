@@ -21,20 +21,22 @@ static void setup(void)
 
 static apr_status_t get(const char *key, const char **value)
 {
-    apr_size_t len;
-    apr_status_t rv = hostmap_cache_get(cache, key, strlen(key), value, &len,
+    hostmap_str found;
+    apr_status_t rv = hostmap_cache_get(cache, &found, hostmap_str_text(key),
                                         folder_pool);
 
     if (rv == APR_SUCCESS) {
-        ck_assert_uint_eq(len, strlen(*value));
+        *value = found.ptr;
+        ck_assert_uint_eq(found.len, strlen(*value));
     }
     return rv;
 }
 
 static void put(const char *key, const char *value)
 {
-    hostmap_cache_put(cache, key, strlen(key), value,
-                      value ? strlen(value) : 0);
+    hostmap_str answer = hostmap_str_text(value ? value : "");
+
+    hostmap_cache_put(cache, hostmap_str_text(key), value ? &answer : NULL);
 }
 
 START_TEST(an_answer_is_kept)

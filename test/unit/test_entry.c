@@ -45,7 +45,8 @@ static void answer_value(char *answer, const char *input, size_t len)
 {
     hostmap_bad bad = { NULL, 0 };
     hostmap_entry entry;
-    apr_status_t rv = hostmap_entry_parse(&entry, input, len, &bad);
+    apr_status_t rv = hostmap_entry_parse(&entry, hostmap_str_of(input, len),
+                                          &bad);
 
     if (rv != APR_SUCCESS) {
         vector_add_bad(answer, rv, &bad, len);
@@ -86,7 +87,7 @@ END_TEST
 static apr_status_t parse(hostmap_entry *entry, const char *value,
                           hostmap_bad *bad)
 {
-    return hostmap_entry_parse(entry, value, strlen(value), bad);
+    return hostmap_entry_parse(entry, hostmap_str_text(value), bad);
 }
 
 START_TEST(url_is_the_first_word_as_it_stands)
@@ -145,10 +146,14 @@ START_TEST(longest_value_is_4096_bytes)
 
     memset(value, 'x', sizeof(value));
     memcpy(value, "http://b/", 9);
-    ck_assert_int_eq(hostmap_entry_parse(&entry, value, HOSTMAP_VALUE_MAX,
+    ck_assert_int_eq(hostmap_entry_parse(&entry,
+                                         hostmap_str_of(value,
+                                                        HOSTMAP_VALUE_MAX),
                                          &bad), APR_SUCCESS);
     ck_assert_uint_eq(entry.path.len, HOSTMAP_VALUE_MAX - 8);
-    ck_assert_int_eq(hostmap_entry_parse(&entry, value, sizeof(value), &bad),
+    ck_assert_int_eq(hostmap_entry_parse(&entry,
+                                         hostmap_str_of(value, sizeof(value)),
+                                         &bad),
                      APR_EINVAL);
     ck_assert_uint_eq(bad.pos, HOSTMAP_VALUE_MAX);
 }

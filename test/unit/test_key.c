@@ -15,7 +15,8 @@ static void answer_host(char *answer, const char *input, size_t len)
     char key[HOSTMAP_KEY_MAX + 1];
     apr_size_t key_len = 0;
     hostmap_bad bad = { NULL, 0 };
-    apr_status_t rv = hostmap_key_host(key, &key_len, input, len, &bad);
+    apr_status_t rv = hostmap_key_host(key, &key_len,
+                                       hostmap_str_of(input, len), &bad);
 
     if (rv != APR_SUCCESS) {
         vector_add_bad(answer, rv, &bad, len);
@@ -28,7 +29,7 @@ static void answer_host(char *answer, const char *input, size_t len)
 static void answer_check(char *answer, const char *input, size_t len)
 {
     hostmap_bad bad = { NULL, 0 };
-    apr_status_t rv = hostmap_key_check(input, len, &bad);
+    apr_status_t rv = hostmap_key_check(hostmap_str_of(input, len), &bad);
 
     if (rv != APR_SUCCESS) {
         vector_add_bad(answer, rv, &bad, len);
@@ -67,16 +68,23 @@ START_TEST(longest_key_is_511_bytes)
     hostmap_bad bad;
 
     fill_name(name, HOSTMAP_KEY_MAX + 1);
-    ck_assert_int_eq(hostmap_key_host(key, &len, name, HOSTMAP_KEY_MAX, &bad),
+    ck_assert_int_eq(hostmap_key_host(key, &len,
+                                      hostmap_str_of(name, HOSTMAP_KEY_MAX),
+                                      &bad),
                      APR_SUCCESS);
     ck_assert_uint_eq(len, HOSTMAP_KEY_MAX);
-    ck_assert_int_eq(hostmap_key_check(name, HOSTMAP_KEY_MAX, &bad),
+    ck_assert_int_eq(hostmap_key_check(hostmap_str_of(name, HOSTMAP_KEY_MAX),
+                                       &bad),
                      APR_SUCCESS);
 
-    ck_assert_int_eq(hostmap_key_host(key, &len, name, HOSTMAP_KEY_MAX + 1,
+    ck_assert_int_eq(hostmap_key_host(key, &len,
+                                      hostmap_str_of(name,
+                                                     HOSTMAP_KEY_MAX + 1),
                                       &bad), APR_EINVAL);
     ck_assert_uint_eq(bad.pos, HOSTMAP_KEY_MAX);
-    ck_assert_int_eq(hostmap_key_check(name, HOSTMAP_KEY_MAX + 1, &bad),
+    ck_assert_int_eq(hostmap_key_check(hostmap_str_of(name,
+                                                      HOSTMAP_KEY_MAX + 1),
+                                       &bad),
                      APR_EINVAL);
 }
 END_TEST
@@ -89,7 +97,9 @@ START_TEST(port_and_dot_do_not_count_as_length)
 
     fill_name(name, HOSTMAP_KEY_MAX);
     memcpy(name + HOSTMAP_KEY_MAX, ".:65535", 7);
-    ck_assert_int_eq(hostmap_key_host(key, &len, name, HOSTMAP_KEY_MAX + 7,
+    ck_assert_int_eq(hostmap_key_host(key, &len,
+                                      hostmap_str_of(name,
+                                                     HOSTMAP_KEY_MAX + 7),
                                       NULL), APR_SUCCESS);
     ck_assert_uint_eq(len, HOSTMAP_KEY_MAX);
 }
@@ -100,8 +110,10 @@ START_TEST(bad_may_be_null)
     char key[HOSTMAP_KEY_MAX + 1];
     apr_size_t len;
 
-    ck_assert_int_eq(hostmap_key_host(key, &len, "a b", 3, NULL), APR_EINVAL);
-    ck_assert_int_eq(hostmap_key_check("A", 1, NULL), APR_EINVAL);
+    ck_assert_int_eq(hostmap_key_host(key, &len, hostmap_str_text("a b"),
+                                      NULL), APR_EINVAL);
+    ck_assert_int_eq(hostmap_key_check(hostmap_str_text("A"), NULL),
+                     APR_EINVAL);
 }
 END_TEST
 
@@ -114,7 +126,7 @@ START_TEST(accepted_keys_and_made_keys_are_fixed_points)
     char text[5];
     char key[HOSTMAP_KEY_MAX + 1];
     apr_size_t key_len;
-    int accepted = 0, marked = 0, made = 0;
+    int accepted = 0, special = 0, made = 0;
     size_t len;
 
     for (len = 0; len <= sizeof(text); len++) {
@@ -131,10 +143,12 @@ START_TEST(accepted_keys_and_made_keys_are_fixed_points)
                 text[i] = alphabet[rest % letters];
                 rest /= letters;
             }
-            rv = hostmap_key_host(key, &key_len, text, len, NULL);
-            if (hostmap_key_check(text, len, NULL) == APR_SUCCESS) {
-                if (hostmap_key_marks(text, len) != 0) {
-                    marked++;
+            rv = hostmap_key_host(key, &key_len, hostmap_str_of(text, len),
+                                  NULL);
+            if (hostmap_key_check(hostmap_str_of(text, len), NULL)
+                == APR_SUCCESS) {
+                if (hostmap_key_features(hostmap_str_of(text, len)) != 0) {
+                    special++;
                 }
                 else {
                     accepted++;
@@ -145,14 +159,17 @@ START_TEST(accepted_keys_and_made_keys_are_fixed_points)
             }
             if (rv == APR_SUCCESS) {
                 made++;
-                ck_assert_uint_eq(hostmap_key_marks(key, key_len), 0);
-                ck_assert_int_eq(hostmap_key_check(key, key_len, NULL),
+                ck_assert_uint_eq(hostmap_key_features(hostmap_str_of(key,
+                                                                      key_len)),
+                                  0);
+                ck_assert_int_eq(hostmap_key_check(hostmap_str_of(key, key_len),
+                                                   NULL),
                                  APR_SUCCESS);
             }
         }
     }
     ck_assert_int_gt(accepted, 100);
-    ck_assert_int_gt(marked, 100);
+    ck_assert_int_gt(special, 100);
     ck_assert_int_gt(made, accepted);
 }
 END_TEST

@@ -39,8 +39,9 @@ static void check(const char *text)
     hostmap_bad bad = { NULL, 0 }, why = { NULL, 0 };
     apr_status_t rv;
 
-    rv = hostmap_entry_parse(&parsed, value.bytes, len, &why);
-    ck_assert_int_eq(known_parse(&known, &entry, value.bytes, len, &bad), rv);
+    rv = hostmap_entry_parse(&parsed, hostmap_str_of(value.bytes, len), &why);
+    ck_assert_int_eq(known_parse(&known, &entry,
+                                 hostmap_str_of(value.bytes, len), &bad), rv);
     if (rv != APR_SUCCESS) {
         ck_assert_str_eq(bad.reason, why.reason);
         ck_assert_uint_eq(bad.pos, why.pos);
@@ -96,14 +97,14 @@ START_TEST(a_value_is_parsed_once)
     hostmap_entry entry;
     unsigned i;
 
-    ck_assert_int_eq(known_parse(&known, &entry, text, strlen(text), NULL),
+    ck_assert_int_eq(known_parse(&known, &entry, hostmap_str_text(text), NULL),
                      APR_SUCCESS);
     for (i = 0; i < KNOWN_SLOTS; i++) {
         if (known.slots[i].len > 0) {
             known.slots[i].entry.port = 1;
         }
     }
-    ck_assert_int_eq(known_parse(&known, &entry, text, strlen(text), NULL),
+    ck_assert_int_eq(known_parse(&known, &entry, hostmap_str_text(text), NULL),
                      APR_SUCCESS);
     ck_assert_uint_eq(entry.port, 1);
 }
@@ -167,7 +168,7 @@ static unsigned ask_many(unsigned seed)
         char text[64];
 
         snprintf(text, sizeof(text), "http://backend:%u/x", port);
-        wrong += known_parse(&known, &entry, text, strlen(text), NULL)
+        wrong += known_parse(&known, &entry, hostmap_str_text(text), NULL)
                  != APR_SUCCESS || entry.port != port
                  || entry.path.ptr != strchr(text + 7, '/');
     }

@@ -17,54 +17,58 @@ static const char *const entries[] = {
 };
 
 /** baton: the keys there are */
-static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len)
+static apr_status_t look_up(void *baton, hostmap_str *value, hostmap_str key)
 {
     const char *const *at;
 
-    ck_assert_uint_gt(key_len, 0);
-    ck_assert_uint_le(key_len, HOSTMAP_KEY_MAX);
-    ck_assert_uint_eq(strlen(key), key_len);
+    ck_assert_uint_gt(key.len, 0);
+    ck_assert_uint_le(key.len, HOSTMAP_KEY_MAX);
+    ck_assert_uint_eq(strlen(key.ptr), key.len);
     for (at = baton; *at; at++) {
-        if (strcmp(*at, key) == 0) {
-            *value = *at;
-            *value_len = key_len;
+        if (strcmp(*at, key.ptr) == 0) {
+            *value = hostmap_str_text(*at);
             return APR_SUCCESS;
         }
     }
     return APR_NOTFOUND;
 }
 
-static apr_status_t match(hostmap_matched *m, unsigned marks,
+#define ALL_FEATURES (HOSTMAP_FEATURE_WILDCARD | HOSTMAP_FEATURE_PATH)
+
+static const hostmap_matcher with_all = { ALL_FEATURES, look_up,
+                                          (void *)entries };
+
+static apr_status_t match(hostmap_matched *m, unsigned features,
                           const char *host, const char *path)
 {
-    return hostmap_match(m, marks, host, strlen(host), path,
-                         path ? strlen(path) : 0, look_up,
-                         (void *)entries);
+    hostmap_matcher map = with_all;
+
+    map.features = features;
+    return hostmap_match(m, &map, hostmap_str_text(host),
+                         hostmap_str_text(path));
 }
 
 static void answer_match(char *answer, const char *input, size_t len)
 {
     static const char *const kinds[] = { "exact", "wildcard", "default" };
     const char *blank = memchr(input, ' ', len);
-    size_t host_len, path_len;
+    hostmap_str host, path;
     hostmap_matched m;
     apr_status_t rv;
 
     ck_assert_ptr_nonnull(blank);
-    host_len = (size_t)(blank - input);
-    path_len = len - host_len - 1;
-    rv = hostmap_match(&m, HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH, input,
-                       host_len, blank[1] == '-' ? NULL : blank + 1,
-                       path_len, look_up, (void *)entries);
+    host = hostmap_str_of(input, (size_t)(blank - input));
+    path = blank[1] == '-' ? hostmap_str_of(NULL, 0)
+                           : hostmap_str_of(blank + 1, len - host.len - 1);
+    rv = hostmap_match(&m, &with_all, host, path);
     ck_assert_uint_le(m.lookups, HOSTMAP_MATCH_LOOKUPS);
     if (rv == APR_NOTFOUND) {
         vector_add(answer, "none (%u)", m.lookups);
         return;
     }
     ck_assert_int_eq(rv, APR_SUCCESS);
-    ck_assert_str_eq(m.value, m.key);
-    ck_assert_uint_eq(m.value_len, m.key_len);
+    ck_assert_str_eq(m.value.ptr, m.key);
+    ck_assert_uint_eq(m.value.len, m.key_len);
     vector_add(answer, "%s (%s, %u)", m.key, kinds[m.kind], m.lookups);
 }
 
@@ -76,7 +80,8 @@ static void answer_path(char *answer, const char *input, size_t len)
     apr_status_t rv;
 
     ck_assert_uint_le(len, sizeof(path));
-    rv = hostmap_path_normalise(path, &path_len, input, len, &bad);
+    rv = hostmap_path_normalise(path, &path_len, hostmap_str_of(input, len),
+                                &bad);
     if (rv != APR_SUCCESS) {
         vector_add_bad(answer, rv, &bad, len);
         return;
@@ -97,7 +102,7 @@ START_TEST(path_vectors)
 }
 END_TEST
 
-START_TEST(a_map_without_marks_is_asked_once)
+START_TEST(a_map_without_features_is_asked_once)
 {
     hostmap_matched m;
 
@@ -109,16 +114,16 @@ START_TEST(a_map_without_marks_is_asked_once)
 }
 END_TEST
 
-START_TEST(each_mark_stands_for_itself)
+START_TEST(each_feature_stands_for_itself)
 {
     hostmap_matched m;
 
-    ck_assert_int_eq(match(&m, HOSTMAP_MARK_WILDCARD, "a.example.com",
+    ck_assert_int_eq(match(&m, HOSTMAP_FEATURE_WILDCARD, "a.example.com",
                            "/blog"), APR_SUCCESS);
     ck_assert_str_eq(m.key, "*.example.com");
-    ck_assert_int_eq(match(&m, HOSTMAP_MARK_PATH, "a.example.com", "/blog"),
+    ck_assert_int_eq(match(&m, HOSTMAP_FEATURE_PATH, "a.example.com", "/blog"),
                      APR_NOTFOUND);
-    ck_assert_int_eq(match(&m, HOSTMAP_MARK_PATH, "www.example.com",
+    ck_assert_int_eq(match(&m, HOSTMAP_FEATURE_PATH, "www.example.com",
                            "/blog/1"), APR_SUCCESS);
     ck_assert_str_eq(m.key, "www.example.com/blog");
     ck_assert_uint_eq(m.host_len, strlen("www.example.com"));
@@ -126,24 +131,25 @@ START_TEST(each_mark_stands_for_itself)
 END_TEST
 
 /** baton: the look-ups left before one fails */
-static apr_status_t look_up_failing(void *baton, const char *key,
-                                    apr_size_t key_len, const char **value,
-                                    apr_size_t *value_len)
+static apr_status_t look_up_failing(void *baton, hostmap_str *value,
+                                    hostmap_str key)
 {
+    (void)value;
+    (void)key;
     return --*(int *)baton > 0 ? APR_NOTFOUND : APR_EGENERAL;
 }
 
 START_TEST(a_failed_look_up_ends_the_search)
 {
-    const unsigned marks = HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH;
     hostmap_matched m;
     int at;
 
     for (at = 1; at <= 4; at++) {
         int left = at;
+        hostmap_matcher map = { ALL_FEATURES, look_up_failing, &left };
 
-        ck_assert_int_eq(hostmap_match(&m, marks, "a.b.c", 5, "/x", 2,
-                                       look_up_failing, &left),
+        ck_assert_int_eq(hostmap_match(&m, &map, hostmap_str_text("a.b.c"),
+                                       hostmap_str_text("/x")),
                          APR_EGENERAL);
         ck_assert_uint_eq(m.lookups, at);
     }
@@ -152,7 +158,6 @@ END_TEST
 
 START_TEST(longest_names_and_paths_are_bounded)
 {
-    const unsigned marks = HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH;
     static char path[4096];
     char host[HOSTMAP_KEY_MAX + 1];
     hostmap_matched m;
@@ -165,16 +170,17 @@ START_TEST(longest_names_and_paths_are_bounded)
         host[i] = i % 2 ? '.' : 'x';
     }
     for (len = 1; len <= HOSTMAP_KEY_MAX; len++) {
-        ck_assert_int_eq(hostmap_match(&m, marks, host, len, path,
-                                       sizeof(path), look_up,
-                                       (void *)entries), APR_SUCCESS);
+        ck_assert_int_eq(hostmap_match(&m, &with_all,
+                                       hostmap_str_of(host, len),
+                                       hostmap_str_of(path, sizeof(path))),
+                         APR_SUCCESS);
         ck_assert_uint_le(m.lookups, HOSTMAP_MATCH_LOOKUPS);
     }
-    ck_assert_int_eq(hostmap_match(&m, marks, host, HOSTMAP_KEY_MAX + 1,
-                                   path, 1, look_up, (void *)entries),
-                     APR_NOTFOUND);
-    ck_assert_int_eq(hostmap_match(&m, marks, host, 0, path, 1, look_up,
-                                   (void *)entries), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_match(&m, &with_all,
+                                   hostmap_str_of(host, HOSTMAP_KEY_MAX + 1),
+                                   hostmap_str_of(path, 1)), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_match(&m, &with_all, hostmap_str_of(host, 0),
+                                   hostmap_str_of(path, 1)), APR_NOTFOUND);
 }
 END_TEST
 
@@ -193,8 +199,8 @@ START_TEST(path_keys_need_their_host_key)
     size_t i;
 
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        ck_assert_msg(hostmap_key_order_add(&order, keys[i].key,
-                                            strlen(keys[i].key))
+        ck_assert_msg(hostmap_key_order_add(&order,
+                                            hostmap_str_text(keys[i].key))
                       == keys[i].holds, "%s", keys[i].key);
     }
 }
@@ -207,8 +213,8 @@ Suite *match_suite(void)
 
     tcase_add_test(tcase, match_vectors);
     tcase_add_test(tcase, path_vectors);
-    tcase_add_test(tcase, a_map_without_marks_is_asked_once);
-    tcase_add_test(tcase, each_mark_stands_for_itself);
+    tcase_add_test(tcase, a_map_without_features_is_asked_once);
+    tcase_add_test(tcase, each_feature_stands_for_itself);
     tcase_add_test(tcase, a_failed_look_up_ends_the_search);
     tcase_add_test(tcase, longest_names_and_paths_are_bounded);
     tcase_add_test(tcase, path_keys_need_their_host_key);

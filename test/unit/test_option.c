@@ -69,15 +69,16 @@ START_TEST(every_row_is_found_by_its_name_in_any_case)
         for (i = 0; i < len; i++) {
             name[i] = (char)(def->name[i] - 'a' + 'A');
         }
-        ck_assert_ptr_eq(hostmap_option_find(def->name, len), def);
-        ck_assert_ptr_eq(hostmap_option_find(name, len), def);
-        ck_assert_ptr_null(hostmap_option_find(name, len - 1));
+        ck_assert_ptr_eq(hostmap_option_find(hostmap_str_of(def->name, len)),
+                         def);
+        ck_assert_ptr_eq(hostmap_option_find(hostmap_str_of(name, len)), def);
+        ck_assert_ptr_null(hostmap_option_find(hostmap_str_of(name, len - 1)));
         ck_assert_int_eq(strncmp(def->expected, def->name, len), 0);
         ck_assert_int_le(def->min, def->max);
         rows++;
     }
     ck_assert_int_eq(rows, 20);
-    ck_assert_ptr_null(hostmap_option_find("", 0));
+    ck_assert_ptr_null(hostmap_option_find(hostmap_str_text("")));
 }
 END_TEST
 

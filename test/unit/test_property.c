@@ -12,8 +12,7 @@
 #include <string.h>
 
 #include "folder.h"
-#include "hostmap/hostmap_match.h"
-#include "hostmap/store/hostmap_writer.h"
+#include "hostmap/hostmap.h"
 #include "suites.h"
 
 #define SEED            UINT64_C(0x5377626f61726431)
@@ -133,7 +132,7 @@ static unsigned name_rank(const map_key *key, const parts *host)
 }
 
 /** The entry that answers, by the rules; NULL: none. */
-static const map_key *reference(unsigned marks, const parts *host,
+static const map_key *reference(unsigned features, const parts *host,
                                 const parts *path)
 {
     const map_key *name = NULL, *best;
@@ -141,14 +140,14 @@ static const map_key *reference(unsigned marks, const parts *host,
 
     for (i = 0; i < key_count; i++) {
         if (keys[i].host_len == keys[i].len
-            && (!is_wildcard(&keys[i]) || (marks & HOSTMAP_MARK_WILDCARD))
+            && (!is_wildcard(&keys[i]) || (features & HOSTMAP_FEATURE_WILDCARD))
             && name_rank(&keys[i], host) > rank) {
             name = &keys[i];
             rank = name_rank(name, host);
         }
     }
     best = name;
-    for (i = 0; name && path && (marks & HOSTMAP_MARK_PATH)
+    for (i = 0; name && path && (features & HOSTMAP_FEATURE_PATH)
                 && i < key_count; i++) {
         if (keys[i].host_len == name->len
             && memcmp(keys[i].text, name->text, name->len) == 0
@@ -264,11 +263,12 @@ static void add_key(void)
     size_t from;
 
     key->len = random_key(key->text);
-    if (hostmap_key_check(key->text, key->len, NULL) != APR_SUCCESS
+    if (hostmap_key_check(hostmap_str_of(key->text, key->len), NULL)
+            != APR_SUCCESS
         || is_there(key->text, key->len)) {
         return;
     }
-    key->host_len = hostmap_key_host_len(key->text, key->len);
+    key->host_len = hostmap_key_host_len(hostmap_str_of(key->text, key->len));
     from = is_wildcard(key) ? 1 : 0;
     split(&key->labels, key->text + from, key->host_len - from, '.');
     split(&key->segments, key->text + key->host_len,
@@ -276,20 +276,21 @@ static void add_key(void)
     key_count++;
 }
 
-/** @return the map's marks */
+/** @return the map's features */
 static unsigned make_map(void)
 {
     unsigned tries = 1 + roll(KEYS_MAX);
-    unsigned marks = 0, i;
+    unsigned features = 0, i;
 
     key_count = 0;
     while (tries-- > 0) {
         add_key();
     }
     for (i = 0; i < key_count; i++) {
-        marks |= hostmap_key_marks(keys[i].text, keys[i].len);
+        features |= hostmap_key_features(hostmap_str_of(keys[i].text,
+                                                         keys[i].len));
     }
-    return marks;
+    return features;
 }
 
 /* ---- questions --------------------------------------------------------- */
@@ -387,7 +388,8 @@ static int make_question(question *q)
 
     random_host(q);
     memcpy(host, q->host, q->host_len + 1);
-    if (hostmap_key_host(q->host, &q->host_len, host, q->host_len, NULL)
+    if (hostmap_key_host(q->host, &q->host_len,
+                         hostmap_str_of(host, q->host_len), NULL)
         != APR_SUCCESS) {
         return 0;
     }
@@ -397,7 +399,7 @@ static int make_question(question *q)
 
 /* ---- comparing --------------------------------------------------------- */
 
-static void assert_same(const question *q, unsigned marks, apr_status_t rv,
+static void assert_same(const question *q, unsigned features, apr_status_t rv,
                         const hostmap_matched *m, const map_key *best)
 {
     static const char none[] = "(none)";
@@ -406,9 +408,9 @@ static void assert_same(const question *q, unsigned marks, apr_status_t rv,
     hostmap_match_kind kind = HOSTMAP_MATCH_EXACT;
 
     ck_assert_msg(rv == APR_SUCCESS || rv == APR_NOTFOUND, "status %d", rv);
-    ck_assert_msg(strcmp(got, expected) == 0, "host %s, path %s, marks %u: "
-                  "%s, expected %s", q->host, q->path ? q->path : none, marks,
-                  got, expected);
+    ck_assert_msg(strcmp(got, expected) == 0, "host %s, path %s, features "
+                  "%u: %s, expected %s", q->host, q->path ? q->path : none,
+                  features, got, expected);
     if (!best) {
         return;
     }
@@ -419,30 +421,29 @@ static void assert_same(const question *q, unsigned marks, apr_status_t rv,
     ck_assert_int_eq(m->kind, kind);
     ck_assert_uint_eq(m->key_len, best->len);
     ck_assert_uint_eq(m->host_len, best->host_len);
-    ck_assert_uint_eq(m->value_len, best->len);
-    ck_assert_int_eq(memcmp(m->value, best->text, best->len), 0);
+    ck_assert_uint_eq(m->value.len, best->len);
+    ck_assert_int_eq(memcmp(m->value.ptr, best->text, best->len), 0);
 }
 
 /** hostmap_match_fn */
-static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len)
+static apr_status_t look_up(void *baton, hostmap_str *value, hostmap_str key)
 {
     unsigned i;
 
     (void)baton;
     for (i = 0; i < key_count; i++) {
-        if (keys[i].len == key_len
-            && memcmp(keys[i].text, key, key_len) == 0) {
-            *value = keys[i].text;
-            *value_len = key_len;
+        if (keys[i].len == key.len
+            && memcmp(keys[i].text, key.ptr, key.len) == 0) {
+            *value = hostmap_str_of(keys[i].text, keys[i].len);
             return APR_SUCCESS;
         }
     }
     return APR_NOTFOUND;
 }
 
-static const map_key *compare_match(const question *q, unsigned marks)
+static const map_key *compare_match(const question *q, unsigned features)
 {
+    hostmap_matcher map = { features, look_up, NULL };
     const map_key *best;
     hostmap_matched m;
     parts host, path;
@@ -452,11 +453,11 @@ static const map_key *compare_match(const question *q, unsigned marks)
     split(&host, q->host, q->host_len, '.');
     split(&path, q->text, q->path_len, '/');
     ck_assert(!host.cut);
-    best = reference(marks, &host, has_path ? &path : NULL);
-    rv = hostmap_match(&m, marks, q->host, q->host_len, q->path,
-                       q->path ? q->path_len : 0, look_up, NULL);
-    ck_assert_uint_le(m.lookups, marks ? HOSTMAP_MATCH_LOOKUPS : 1);
-    assert_same(q, marks, rv, &m, best);
+    best = reference(features, &host, has_path ? &path : NULL);
+    rv = hostmap_match(&m, &map, hostmap_str_of(q->host, q->host_len),
+                       hostmap_str_of(q->path, q->path ? q->path_len : 0));
+    ck_assert_uint_le(m.lookups, features ? HOSTMAP_MATCH_LOOKUPS : 1);
+    assert_same(q, features, rv, &m, best);
     return best;
 }
 
@@ -497,21 +498,21 @@ static void assert_varied(const tally *sum, const char *what)
 
 START_TEST(random_questions_have_the_answers_of_the_rules)
 {
-    const unsigned all = HOSTMAP_MARK_WILDCARD | HOSTMAP_MARK_PATH;
+    const unsigned all = HOSTMAP_FEATURE_WILDCARD | HOSTMAP_FEATURE_PATH;
     tally sum = { 0, 0, 0, 0, 0, 0, 0 };
     unsigned map, i;
     question q;
 
     dice = SEED;
     for (map = 0; map < MAPS; map++) {
-        unsigned marks = make_map();
+        unsigned features = make_map();
 
         for (i = 0; i < QUESTIONS; i++) {
             while (!make_question(&q)) {
                 continue;
             }
-            count(&sum, compare_match(&q, marks));
-            /* a mark that is not there hides what it stands for */
+            count(&sum, compare_match(&q, features));
+            /* a feature that is not there hides what it stands for */
             compare_match(&q, roll(all + 1));
         }
     }
@@ -521,23 +522,17 @@ END_TEST
 
 /* ---- in a file --------------------------------------------------------- */
 
-static void write_map(const char *type, apr_pool_t *pool)
+/* The value is the key: it tells which entry was read. */
+static void write_map(const char *type)
 {
-    hostmap_writer *writer;
-    hostmap_reason why = { "" };
+    hostmap_pair entries[KEYS_MAX];
     unsigned i;
 
-    ck_assert_msg(hostmap_writer_open(&writer, folder_file("map"), type,
-                                      1 << 16, 0, pool, &why)
-                  == APR_SUCCESS, "%s", why.text);
     for (i = 0; i < key_count; i++) {
-        /* the value is the key: it tells which entry was read */
-        ck_assert_msg(hostmap_writer_put(writer, keys[i].text, keys[i].len,
-                                         keys[i].text, keys[i].len, &why)
-                      == APR_SUCCESS, "%s", why.text);
+        entries[i].key = hostmap_str_of(keys[i].text, keys[i].len);
+        entries[i].value = entries[i].key;
     }
-    ck_assert_msg(hostmap_writer_commit(writer, &why) == APR_SUCCESS, "%s",
-                  why.text);
+    map_with("map", type, entries, key_count);
 }
 
 static void no_line(void *baton, hostmap_log_level level, const char *line)
@@ -548,38 +543,37 @@ static void no_line(void *baton, hostmap_log_level level, const char *line)
 
 static hostmap *open_map(const char *type, apr_pool_t *pool)
 {
-    hostmap_set *set;
+    hostmap_registry *registry;
     hostmap *map;
 
-    ck_assert_int_eq(hostmap_set_create(&set, no_line, NULL, pool),
+    ck_assert_int_eq(hostmap_registry_create(&registry, no_line, NULL, pool),
                      APR_SUCCESS);
-    ck_assert_int_eq(hostmap_open(&map, set, folder_file("map"), type,
+    ck_assert_int_eq(hostmap_open(&map, registry, folder_file("map"), type,
                                   apr_time_from_sec(1)), APR_SUCCESS);
     return map;
 }
 
 static const map_key *compare_find(const question *q, hostmap *map,
-                                   unsigned marks, apr_pool_t *pool)
+                                   unsigned features, apr_pool_t *pool)
 {
-    const map_key *best = compare_match(q, marks);
+    const map_key *best = compare_match(q, features);
     hostmap_matched m;
     apr_status_t rv;
 
-    memcpy(m.key, q->host, q->host_len + 1);
-    m.key_len = q->host_len;
-    rv = hostmap_find(map, &m, q->text, pool);
-    ck_assert_uint_le(m.lookups, marks ? HOSTMAP_MATCH_LOOKUPS : 1);
-    assert_same(q, marks, rv, &m, best);
+    rv = hostmap_find(map, &m, hostmap_str_of(q->host, q->host_len), q->text,
+                      pool);
+    ck_assert_uint_le(m.lookups, features ? HOSTMAP_MATCH_LOOKUPS : 1);
+    assert_same(q, features, rv, &m, best);
     return best;
 }
 
 static void ask_file(tally *sum, const char *type, apr_pool_t *pool)
 {
-    unsigned marks = make_map(), i;
+    unsigned features = make_map(), i;
     hostmap *map;
     question q;
 
-    write_map(type, pool);
+    write_map(type);
     map = open_map(type, pool);
     for (i = 0; i < QUESTIONS; i++) {
         do {
@@ -587,7 +581,7 @@ static void ask_file(tally *sum, const char *type, apr_pool_t *pool)
                 continue;
             }
         } while (!q.path);
-        count(sum, compare_find(&q, map, marks, pool));
+        count(sum, compare_find(&q, map, features, pool));
     }
 }
 

@@ -31,7 +31,9 @@ static const char *run(reverse_fn *fn, const char *backend,
     reverse_map map;
     const char *result;
 
-    ck_assert_msg(hostmap_entry_parse(&entry, value.bytes, strlen(backend),
+    ck_assert_msg(hostmap_entry_parse(&entry,
+                                      hostmap_str_of(value.bytes,
+                                                     strlen(backend)),
                                       NULL) == APR_SUCCESS, "%s", backend);
     map.entry = &entry;
     map.front = FRONT;

@@ -18,13 +18,13 @@
 
 #include "folder.h"
 #include "base/limit.h"
-#include "hostmap/store/hostmap_writer.h"
+#include "hostmap/hostmap.h"
 #include "suites.h"
 
 #define INTERVAL apr_time_from_msec(10)
 
-static hostmap_set *set;
-static apr_pool_t *set_pool;
+static hostmap_registry *registry;
+static apr_pool_t *registry_pool;
 static volatile apr_uint32_t errors_said;
 static char last_line[1024];
 
@@ -42,8 +42,9 @@ static void setup(void)
     folder_setup();
     errors_said = 0;
     last_line[0] = '\0';
-    ck_assert_int_eq(apr_pool_create(&set_pool, folder_pool), APR_SUCCESS);
-    ck_assert_int_eq(hostmap_set_create(&set, keep_line, NULL, set_pool),
+    ck_assert_int_eq(apr_pool_create(&registry_pool, folder_pool), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_registry_create(&registry, keep_line, NULL,
+                                             registry_pool),
                      APR_SUCCESS);
 }
 
@@ -51,16 +52,21 @@ static hostmap *map_at(const char *name, const char *type)
 {
     hostmap *map;
 
-    ck_assert_int_eq(hostmap_open(&map, set, folder_file(name), type,
+    ck_assert_int_eq(hostmap_open(&map, registry, folder_file(name), type,
                                   INTERVAL), APR_SUCCESS);
     return map;
 }
 
 static apr_status_t look_up(hostmap *map, const char *key, const char **value)
 {
-    apr_size_t len;
+    hostmap_str found;
+    apr_status_t rv = hostmap_lookup(map, &found, hostmap_str_text(key),
+                                     folder_pool);
 
-    return hostmap_lookup(map, key, strlen(key), value, &len, folder_pool);
+    if (rv == APR_SUCCESS) {
+        *value = found.ptr;
+    }
+    return rv;
 }
 
 static void assert_answer(hostmap *map, const char *key, const char *expected)
@@ -288,19 +294,20 @@ END_TEST
 START_TEST(keys_that_no_map_can_hold_are_misses)
 {
     char key[HOSTMAP_KEY_MAX + 2];
-    const char *value;
-    apr_size_t len;
+    hostmap_str value;
     hostmap *map;
 
     memset(key, 'k', sizeof(key));
     folder_map("map", types[_i], 10, "a");
     map = map_at("map", "default");
-    ck_assert_int_eq(hostmap_lookup(map, key, HOSTMAP_KEY_MAX + 1, &value,
-                                    &len, folder_pool), APR_NOTFOUND);
-    ck_assert_int_eq(hostmap_lookup(map, key, HOSTMAP_KEY_MAX, &value, &len,
+    ck_assert_int_eq(hostmap_lookup(map, &value,
+                                    hostmap_str_of(key, HOSTMAP_KEY_MAX + 1),
                                     folder_pool), APR_NOTFOUND);
-    ck_assert_int_eq(hostmap_lookup(map, "", 0, &value, &len, folder_pool),
-                     APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_lookup(map, &value,
+                                    hostmap_str_of(key, HOSTMAP_KEY_MAX),
+                                    folder_pool), APR_NOTFOUND);
+    ck_assert_int_eq(hostmap_lookup(map, &value, hostmap_str_text(""),
+                                    folder_pool), APR_NOTFOUND);
 }
 END_TEST
 
@@ -329,13 +336,12 @@ static void *APR_THREAD_FUNC hammer(apr_thread_t *thread, void *data)
 
     apr_pool_create(&pool, NULL);
     while (!apr_atomic_read32(&stop)) {
-        const char *value;
-        apr_size_t len;
+        hostmap_str value;
         char key[32];
         apr_status_t rv;
 
         snprintf(key, sizeof(key), "h%u.example.com", n++ % 150);
-        rv = hostmap_lookup(map, key, strlen(key), &value, &len, pool);
+        rv = hostmap_lookup(map, &value, hostmap_str_text(key), pool);
         /* 0 to 99 are in each map, the others in none */
         ck_assert_int_eq(rv, (n - 1) % 150 < 100 ? APR_SUCCESS
                          : APR_NOTFOUND);
@@ -379,38 +385,20 @@ END_TEST
 
 /* ---- wildcards and paths ------------------------------------------------ */
 
-/* A map of these keys, each one's value being value. */
-static void make_keys(const char *type, const char *value,
-                      const char *const *keys)
-{
-    hostmap_writer *writer;
-    hostmap_reason why;
-
-    ck_assert_int_eq(hostmap_writer_open(&writer, folder_file("map"), type,
-                                         1000, 0, folder_pool, &why),
-                     APR_SUCCESS);
-    for (; *keys; keys++) {
-        ck_assert_int_eq(hostmap_writer_put(writer, *keys, strlen(*keys),
-                                            value, strlen(value), &why),
-                         APR_SUCCESS);
-    }
-    ck_assert_int_eq(hostmap_writer_commit(writer, &why), APR_SUCCESS);
-}
-
 static apr_status_t find(hostmap *map, hostmap_matched *found,
                          const char *host, const char *path,
                          apr_pool_t *pool)
 {
-    strcpy(found->key, host);
-    found->key_len = strlen(host);
-    return hostmap_find(map, found, path, pool);
+    return hostmap_find(map, found, hostmap_str_text(host), path, pool);
 }
 
-static const char *const with_wildcards[] = {
-    "*", "*.example.com", "*.example.com/blog", "www.example.com", NULL
+static const hostmap_pair with_wildcards[] = {
+    ENTRY("*", "value"), ENTRY("*.example.com", "value"),
+    ENTRY("*.example.com/blog", "value"), ENTRY("www.example.com", "value")
 };
+static const hostmap_pair without[] = { ENTRY("other.example.com", "value") };
 
-START_TEST(a_marked_map_is_matched)
+START_TEST(a_map_with_features_is_matched)
 {
     hostmap_matched found;
     hostmap *map;
@@ -418,42 +406,39 @@ START_TEST(a_marked_map_is_matched)
     if (folder_lacks(types[_i])) {
         return;
     }
-    make_keys(types[_i], "value", with_wildcards);
+    map_with("map", types[_i], with_wildcards, 4);
     map = map_at("map", "default");
     ck_assert_int_eq(find(map, &found, "a.example.com", "/blog/x",
                           folder_pool), APR_SUCCESS);
     ck_assert_str_eq(found.key, "*.example.com/blog");
-    ck_assert_str_eq(found.value, "value");
+    ck_assert_str_eq(found.value.ptr, "value");
     ck_assert_int_eq(found.kind, HOSTMAP_MATCH_WILDCARD);
     ck_assert_uint_eq(found.host_len, strlen("*.example.com"));
     /* without a path, and through hostmap_lookup(), only the key itself */
     ck_assert_int_eq(find(map, &found, "a.example.com", NULL, folder_pool),
                      APR_NOTFOUND);
-    ck_assert_str_eq(found.key, "a.example.com");
     assert_answer(map, "*.example.com/blog", "value");
 }
 END_TEST
 
-START_TEST(a_map_gets_and_loses_its_mark)
+START_TEST(a_map_gets_and_loses_its_features)
 {
-    static const char *const without[] = { "other.example.com", NULL };
     hostmap_matched found;
     hostmap *map;
 
-    make_keys(types[_i], "value", without);
+    map_with("map", types[_i], without, 1);
     map = map_at("map", "default");
     ck_assert_int_eq(find(map, &found, "a.example.com", "/", folder_pool),
                      APR_NOTFOUND);
     ck_assert_uint_eq(found.lookups, 1);
-    make_keys(types[_i], "value", with_wildcards);
+    map_with("map", types[_i], with_wildcards, 4);
     wait_for_check();
     ck_assert_int_eq(find(map, &found, "a.example.com", "/", folder_pool),
                      APR_SUCCESS);
-    make_keys(types[_i], "value", without);
+    map_with("map", types[_i], without, 1);
     wait_for_check();
     ck_assert_int_eq(find(map, &found, "a.example.com", "/", folder_pool),
                      APR_NOTFOUND);
-    ck_assert_str_eq(found.key, "a.example.com");
     ck_assert_uint_eq(found.lookups, 1);
 }
 END_TEST
@@ -479,10 +464,11 @@ static void *APR_THREAD_FUNC find_always(apr_thread_t *thread, void *data)
  * the host in the one and for the default in the other would find nothing. */
 START_TEST(a_question_is_answered_by_one_file)
 {
-    static const char *const host[] = {
-        "a.example.com", "b.example.com", "b.example.com/x", NULL
+    static const hostmap_pair host[] = {
+        ENTRY("a.example.com", "value"), ENTRY("b.example.com", "value"),
+        ENTRY("b.example.com/x", "value")
     };
-    static const char *const wildcard[] = { "*", NULL };
+    static const hostmap_pair wildcard[] = { ENTRY("*", "value") };
     apr_thread_t *threads[THREADS];
     apr_status_t result;
     hostmap *map;
@@ -491,7 +477,7 @@ START_TEST(a_question_is_answered_by_one_file)
     if (folder_lacks(types[_i])) {
         return;
     }
-    make_keys(types[_i], "value", host);
+    map_with("map", types[_i], host, 3);
     map = map_at("map", "default");
     stop = answered = 0;
     for (i = 0; i < THREADS; i++) {
@@ -499,7 +485,7 @@ START_TEST(a_question_is_answered_by_one_file)
                                            map, folder_pool), APR_SUCCESS);
     }
     for (i = 0; i < 30; i++) {
-        make_keys(types[_i], "value", i % 2 ? host : wildcard);
+        map_with("map", types[_i], i % 2 ? host : wildcard, i % 2 ? 3 : 1);
         let_them_answer();
     }
     apr_atomic_set32(&stop, 1);
@@ -515,14 +501,13 @@ END_TEST
 
 static void *APR_THREAD_FUNC look_late(apr_thread_t *thread, void *data)
 {
-    const char *value;
-    apr_size_t len;
+    hostmap_str value;
     apr_pool_t *pool;
 
     (void)thread;
     apr_pool_create(&pool, NULL);
-    if (hostmap_lookup(data, LATE_ENTRY, strlen(LATE_ENTRY), &value, &len,
-                       pool) == APR_SUCCESS) {
+    if (hostmap_lookup(data, &value, hostmap_str_text(LATE_ENTRY), pool)
+        == APR_SUCCESS) {
         apr_atomic_inc32(&answered);
     }
     apr_pool_destroy(pool);
@@ -563,20 +548,21 @@ START_TEST(a_message_is_said_once_a_minute)
 {
     hostmap_limit limit = { 0, 0 };
     apr_time_t now = apr_time_from_sec(1000000000);
-    apr_uint32_t held = 77;
+    apr_uint32_t suppressed = 77;
     int i;
 
-    ck_assert(hostmap_limit_pass(&limit, now, &held));
-    ck_assert_uint_eq(held, 0);
+    ck_assert(hostmap_limit_pass(&limit, &suppressed, now));
+    ck_assert_uint_eq(suppressed, 0);
     for (i = 0; i < 59; i++) {
-        ck_assert(!hostmap_limit_pass(&limit, now + apr_time_from_sec(i),
-                                      &held));
+        ck_assert(!hostmap_limit_pass(&limit, &suppressed,
+                                      now + apr_time_from_sec(i)));
     }
-    ck_assert(hostmap_limit_pass(&limit, now + apr_time_from_sec(60), &held));
-    ck_assert_uint_eq(held, 59);
+    ck_assert(hostmap_limit_pass(&limit, &suppressed,
+                                 now + apr_time_from_sec(60)));
+    ck_assert_uint_eq(suppressed, 59);
     /* a clock that was set back by a year does not silence it */
-    ck_assert(hostmap_limit_pass(&limit, now - apr_time_from_sec(31536000),
-                                 &held));
+    ck_assert(hostmap_limit_pass(&limit, &suppressed,
+                                 now - apr_time_from_sec(31536000)));
 }
 END_TEST
 
@@ -599,8 +585,8 @@ Suite *serve_suite(void)
     tcase_add_loop_test(tcase, keys_that_no_map_can_hold_are_misses, 0, 2);
     tcase_add_loop_test(tcase, threads_look_up_while_the_map_is_replaced, 0,
                         TYPES);
-    tcase_add_loop_test(tcase, a_marked_map_is_matched, 0, TYPES);
-    tcase_add_loop_test(tcase, a_map_gets_and_loses_its_mark, 0, 2);
+    tcase_add_loop_test(tcase, a_map_with_features_is_matched, 0, TYPES);
+    tcase_add_loop_test(tcase, a_map_gets_and_loses_its_features, 0, 2);
     tcase_add_loop_test(tcase, a_question_is_answered_by_one_file, 0, TYPES);
     tcase_add_test(tcase, nobody_is_answered_from_a_file_long_replaced);
     tcase_add_test(tcase, a_message_is_said_once_a_minute);

@@ -20,7 +20,8 @@ static void answer_line(char *answer, const char *input, size_t len)
 {
     hostmap_bad bad = { NULL, 0 };
     hostmap_str key, value;
-    apr_status_t rv = hostmap_text_line(&key, &value, input, len, &bad);
+    apr_status_t rv = hostmap_text_line(&key, &value,
+                                        hostmap_str_of(input, len), &bad);
 
     if (rv == APR_EOF) {
         vector_add(answer, "none");
@@ -36,7 +37,8 @@ static void answer_line(char *answer, const char *input, size_t len)
 static void answer_httxt2dbm(char *answer, const char *input, size_t len)
 {
     hostmap_str key, value;
-    apr_status_t rv = hostmap_text_line_httxt2dbm(&key, &value, input, len);
+    apr_status_t rv = hostmap_text_line_httxt2dbm(&key, &value,
+                                                  hostmap_str_of(input, len));
 
     if (rv == APR_EOF) {
         vector_add(answer, "none");
@@ -67,19 +69,24 @@ START_TEST(only_lines_with_an_entry_have_a_longest_length)
 
     memset(line, 'a', sizeof(line));
     line[1] = ' ';
-    ck_assert_int_eq(hostmap_text_line(&key, &value, line, HOSTMAP_LINE_MAX,
+    ck_assert_int_eq(hostmap_text_line(&key, &value,
+                                       hostmap_str_of(line, HOSTMAP_LINE_MAX),
                                        &bad), APR_SUCCESS);
     ck_assert_uint_eq(value.len, HOSTMAP_LINE_MAX - 2);
-    ck_assert_int_eq(hostmap_text_line(&key, &value, line, sizeof(line),
+    ck_assert_int_eq(hostmap_text_line(&key, &value,
+                                       hostmap_str_of(line, sizeof(line)),
                                        &bad), APR_EINVAL);
     ck_assert_uint_eq(bad.pos, HOSTMAP_LINE_MAX);
 
     line[0] = '#';
-    ck_assert_int_eq(hostmap_text_line(&key, &value, line, sizeof(line),
+    ck_assert_int_eq(hostmap_text_line(&key, &value,
+                                       hostmap_str_of(line, sizeof(line)),
                                        &bad), APR_EOF);
     line[0] = 'a';
-    ck_assert_int_eq(hostmap_text_line_httxt2dbm(&key, &value, line,
-                                                 sizeof(line)), APR_SUCCESS);
+    ck_assert_int_eq(hostmap_text_line_httxt2dbm(&key, &value,
+                                                 hostmap_str_of(line,
+                                                                sizeof(line))),
+                     APR_SUCCESS);
     ck_assert_uint_eq(value.len, sizeof(line) - 2);
 }
 END_TEST

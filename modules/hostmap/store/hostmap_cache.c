@@ -83,11 +83,11 @@ apr_status_t hostmap_cache_create(hostmap_cache **out, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-static unsigned int key_hash(const char *key, apr_size_t key_len)
+static unsigned int key_hash(hostmap_str key)
 {
-    apr_ssize_t len = key_len;
+    apr_ssize_t len = key.len;
 
-    return apr_hashfunc_default(key, &len);
+    return apr_hashfunc_default(key.ptr, &len);
 }
 
 static cache_slot *set_of(cache_table *table, unsigned int hash)
@@ -96,14 +96,14 @@ static cache_slot *set_of(cache_table *table, unsigned int hash)
 }
 
 static cache_slot *table_find(cache_table *table, unsigned int hash,
-                              const char *key, apr_size_t key_len)
+                              hostmap_str key)
 {
     cache_slot *slot = set_of(table, hash);
     int i;
 
     for (i = 0; i < WAYS; i++, slot++) {
-        if (slot->block && slot->hash == hash && slot->key_len == key_len
-            && memcmp(slot->block, key, key_len) == 0) {
+        if (slot->block && slot->hash == hash && slot->key_len == key.len
+            && memcmp(slot->block, key.ptr, key.len) == 0) {
             slot->used = ++table->clock;
             return slot;
         }
@@ -113,9 +113,9 @@ static cache_slot *table_find(cache_table *table, unsigned int hash,
 
 /* The key's own slot, a free one, or the one least recently asked for. */
 static cache_slot *table_room(cache_table *table, unsigned int hash,
-                              const char *key, apr_size_t key_len)
+                              hostmap_str key)
 {
-    cache_slot *slot = table_find(table, hash, key, key_len);
+    cache_slot *slot = table_find(table, hash, key);
     cache_slot *set = set_of(table, hash);
     int i;
 
@@ -134,56 +134,51 @@ static cache_slot *table_room(cache_table *table, unsigned int hash,
     return slot;
 }
 
-apr_status_t hostmap_cache_get(hostmap_cache *cache,
-                               const char *key, apr_size_t key_len,
-                               const char **value, apr_size_t *value_len,
-                               apr_pool_t *pool)
+apr_status_t hostmap_cache_get(hostmap_cache *cache, hostmap_str *value,
+                               hostmap_str key, apr_pool_t *pool)
 {
-    unsigned int hash = key_hash(key, key_len);
+    unsigned int hash = key_hash(key);
     apr_status_t rv = APR_INCOMPLETE;
     cache_slot *slot;
 
     apr_thread_mutex_lock(cache->mutex);
-    slot = table_find(&cache->hits, hash, key, key_len);
+    slot = table_find(&cache->hits, hash, key);
     if (slot) {
-        *value = apr_pstrmemdup(pool, slot->block + key_len,
-                                slot->value_len);
-        *value_len = slot->value_len;
+        value->ptr = apr_pstrmemdup(pool, slot->block + key.len,
+                                    slot->value_len);
+        value->len = slot->value_len;
         rv = APR_SUCCESS;
     }
-    else if (table_find(&cache->misses, hash, key, key_len)) {
+    else if (table_find(&cache->misses, hash, key)) {
         rv = APR_NOTFOUND;
     }
     apr_thread_mutex_unlock(cache->mutex);
     return rv;
 }
 
-void hostmap_cache_put(hostmap_cache *cache,
-                       const char *key, apr_size_t key_len,
-                       const char *value, apr_size_t value_len)
+void hostmap_cache_put(hostmap_cache *cache, hostmap_str key,
+                       const hostmap_str *value)
 {
     cache_table *table = value ? &cache->hits : &cache->misses;
-    unsigned int hash = key_hash(key, key_len);
+    apr_size_t value_len = value ? value->len : 0;
+    unsigned int hash = key_hash(key);
     cache_slot *slot;
     char *block;
 
-    if (!value) {
-        value_len = 0;
-    }
-    if (key_len + value_len > HOSTMAP_CACHE_ANSWER_MAX
-        || (block = malloc(key_len + value_len + 1)) == NULL) {
+    if (key.len + value_len > HOSTMAP_CACHE_ANSWER_MAX
+        || (block = malloc(key.len + value_len + 1)) == NULL) {
         return;
     }
-    memcpy(block, key, key_len);
+    memcpy(block, key.ptr, key.len);
     if (value) {
-        memcpy(block + key_len, value, value_len);
+        memcpy(block + key.len, value->ptr, value_len);
     }
     apr_thread_mutex_lock(cache->mutex);
-    slot = table_room(table, hash, key, key_len);
+    slot = table_room(table, hash, key);
     free(slot->block);
     slot->block = block;
     slot->hash = hash;
-    slot->key_len = (apr_uint32_t)key_len;
+    slot->key_len = (apr_uint32_t)key.len;
     slot->value_len = (apr_uint32_t)value_len;
     slot->used = ++table->clock;
     apr_thread_mutex_unlock(cache->mutex);

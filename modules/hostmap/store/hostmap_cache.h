@@ -15,6 +15,8 @@
 
 #include "apr_pools.h"
 
+#include "base/str.h"
+
 #define HOSTMAP_CACHE_HITS 4096
 #define HOSTMAP_CACHE_MISSES 512
 /** Key and value together; a longer answer is not kept. */
@@ -29,14 +31,11 @@ apr_status_t hostmap_cache_create(hostmap_cache **cache, apr_pool_t *pool);
  * @return APR_SUCCESS: value copied into pool; APR_NOTFOUND: known to be a
  *         miss; APR_INCOMPLETE: not known
  */
-apr_status_t hostmap_cache_get(hostmap_cache *cache,
-                               const char *key, apr_size_t key_len,
-                               const char **value, apr_size_t *value_len,
-                               apr_pool_t *pool);
+apr_status_t hostmap_cache_get(hostmap_cache *cache, hostmap_str *value,
+                               hostmap_str key, apr_pool_t *pool);
 
 /** Keep an answer; value NULL: a miss. */
-void hostmap_cache_put(hostmap_cache *cache,
-                       const char *key, apr_size_t key_len,
-                       const char *value, apr_size_t value_len);
+void hostmap_cache_put(hostmap_cache *cache, hostmap_str key,
+                       const hostmap_str *value);
 
 #endif /* HOSTMAP_CACHE_H */

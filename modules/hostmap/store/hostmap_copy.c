@@ -27,7 +27,7 @@
 static apr_status_t copy_failed(hostmap_reason *why, const char *what,
                                 const char *name)
 {
-    return hostmap_because(why, errno, "cannot %s %s", what, name);
+    return hostmap_fail(why, errno, "cannot %s %s", what, name);
 }
 
 /* ---- bytes ------------------------------------------------------------- */
@@ -212,11 +212,11 @@ static apr_status_t rights_of(int fd, const char *name, const char *like,
     has_acl = getxattr(like, ACL, NULL, 0) > 0;
     if (!is_still_readable(old, now.st_uid == old->st_uid, group_kept,
                            has_acl)) {
-        return hostmap_because(why, EPERM, "only its owner or root can "
-                               "keep the owner %u and the group %u of %s, "
-                               "and others could not read it then",
-                               (unsigned)old->st_uid, (unsigned)old->st_gid,
-                               like);
+        return hostmap_fail(why, EPERM, "only its owner or root can "
+                            "keep the owner %u and the group %u of %s, "
+                            "and others could not read it then",
+                            (unsigned)old->st_uid, (unsigned)old->st_gid,
+                            like);
     }
     if (!group_kept) {
         mode = (mode & ~S_IRWXG) | ((mode & S_IRWXO) << 3);

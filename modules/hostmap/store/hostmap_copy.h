@@ -10,7 +10,7 @@
 #ifndef HOSTMAP_COPY_H
 #define HOSTMAP_COPY_H
 
-#include "hostmap/hostmap.h"
+#include "hostmap_file.h"
 
 /**
  * Copy all of a file into an empty one.  Shares the blocks where the file

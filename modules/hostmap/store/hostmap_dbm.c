@@ -46,7 +46,18 @@ typedef struct dbm_ctx {
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *given;
     int taken;
+    /* its magic bytes and lengths were checked when it was opened */
+    int checked;
 } dbm_ctx;
+
+static apr_datum_t dbm_datum(hostmap_str str)
+{
+    apr_datum_t datum;
+
+    datum.dptr = (char *)str.ptr;
+    datum.dsize = str.len;
+    return datum;
+}
 
 /* ---- one at a time ----------------------------------------------------- */
 
@@ -68,8 +79,8 @@ static apr_status_t turn_take(dbm_ctx *ctx, apr_time_t deadline,
     }
     apr_thread_mutex_unlock(ctx->mutex);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, HOSTMAP_EBUSY,
-                               "busy: look-ups queue behind a writer");
+        return hostmap_fail(why, HOSTMAP_EBUSY,
+                            "busy: look-ups queue behind a writer");
     }
     return APR_SUCCESS;
 }
@@ -94,7 +105,7 @@ static int is_young(const hostmap_file *file)
 /* The lock that writers of sdbm and gdbm hold exclusively, tried without
  * waiting: apr_dbm_open would wait without limit for sdbm's.  Taken through
  * APR, whose kind of lock it is.  Berkeley DB has none. */
-static apr_status_t lock_try(apr_file_t **lock, const hostmap_file *file,
+static apr_status_t lock_try(const hostmap_file *file, apr_file_t **lock,
                              apr_pool_t *pool, hostmap_reason *why)
 {
     const char *name = file->names.second ? file->names.second
@@ -107,29 +118,15 @@ static apr_status_t lock_try(apr_file_t **lock, const hostmap_file *file,
     }
     rv = apr_file_open(lock, name, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "cannot open %s", name);
+        return hostmap_fail(why, rv, "cannot open %s", name);
     }
     rv = apr_file_lock(*lock, APR_FLOCK_SHARED | APR_FLOCK_NONBLOCK);
     if (rv != APR_SUCCESS) {
         apr_file_close(*lock);
         *lock = NULL;
-        return hostmap_because(why, HOSTMAP_EBUSY, "busy: a writer holds it");
+        return hostmap_fail(why, HOSTMAP_EBUSY, "busy: a writer holds it");
     }
     return APR_SUCCESS;
-}
-
-/* Until the deadline, while somebody else is at the file. */
-static apr_status_t lock_until(apr_file_t **lock, const hostmap_file *file,
-                               apr_time_t deadline, apr_pool_t *pool,
-                               hostmap_reason *why)
-{
-    apr_status_t rv;
-
-    while ((rv = lock_try(lock, file, pool, why)) == HOSTMAP_EBUSY
-           && apr_time_now() + BUSY_POLL < deadline) {
-        apr_sleep(BUSY_POLL);
-    }
-    return rv;
 }
 
 /* Does the name still lead to the file? */
@@ -141,32 +138,33 @@ static apr_status_t same_file(const hostmap_file *file, apr_pool_t *pool,
 
     rv = hostmap_id_of(&id, &file->names, pool, why);
     if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &file->id)) {
-        rv = hostmap_because(why, HOSTMAP_ESTALE, "changed meanwhile");
+        rv = hostmap_fail(why, HOSTMAP_ESTALE, "changed meanwhile");
     }
     return rv;
 }
 
-static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
-                            hostmap_file *file, int is_new, apr_pool_t *pool,
+static apr_status_t dbm_try(hostmap_file *file, apr_dbm_t **dbm,
+                            apr_file_t **lock, apr_pool_t *pool,
                             hostmap_reason *why)
 {
+    dbm_ctx *ctx = file->ctx;
     apr_status_t rv;
 
-    rv = lock_try(lock, file, pool, why);
+    rv = lock_try(file, lock, pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = same_file(file, pool, why);
-    if (rv == APR_SUCCESS && is_new) {
-        rv = hostmap_marks_check(file, pool, why);
+    if (rv == APR_SUCCESS && !ctx->checked) {
+        rv = hostmap_magic_check(file, pool, why);
     }
     if (rv == APR_SUCCESS) {
         rv = apr_dbm_open_ex(dbm, file->provider->name, file->path,
                              APR_DBM_READONLY, APR_OS_DEFAULT, pool);
         if (rv != APR_SUCCESS) {
-            rv = hostmap_because(why, is_young(file) ? HOSTMAP_EBUSY
-                                 : HOSTMAP_EFORMAT, "the %s library cannot "
-                                 "open it", file->provider->name);
+            rv = hostmap_fail(why, is_young(file) ? HOSTMAP_EBUSY
+                              : HOSTMAP_EFORMAT, "the %s library cannot "
+                              "open it", file->provider->name);
         }
         /* Opened by its name: what was replaced in between is another file.
          * The two of sdbm are replaced under the lock. */
@@ -181,14 +179,15 @@ static apr_status_t dbm_try(apr_dbm_t **dbm, apr_file_t **lock,
     return rv;
 }
 
-/* Until the deadline, while somebody else is at the file. */
-static apr_status_t dbm_open_until(apr_dbm_t **dbm, apr_file_t **lock,
-                                   hostmap_file *file, apr_time_t deadline,
-                                   apr_pool_t *pool, hostmap_reason *why)
+/* Waits, within bounds, for a writer that is at the file. */
+static apr_status_t dbm_open_wait(hostmap_file *file, apr_dbm_t **dbm,
+                                  apr_file_t **lock, apr_pool_t *pool,
+                                  hostmap_reason *why)
 {
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
 
-    while ((rv = dbm_try(dbm, lock, file, 0, pool, why)) == HOSTMAP_EBUSY
+    while ((rv = dbm_try(file, dbm, lock, pool, why)) == HOSTMAP_EBUSY
            && apr_time_now() + BUSY_POLL < deadline) {
         apr_sleep(BUSY_POLL);
     }
@@ -203,59 +202,56 @@ static void dbm_close_all(apr_dbm_t *dbm, apr_file_t *lock)
     }
 }
 
-static apr_status_t fetch_opened(hostmap_file *file, apr_dbm_t *dbm,
-                                 const char *key, apr_size_t key_len,
-                                 const char **value, apr_size_t *value_len,
-                                 apr_pool_t *pool, hostmap_reason *why)
+/* One look-up, until the deadline. */
+typedef struct dbm_question {
+    hostmap_file *file;
+    hostmap_str key;
+    apr_time_t deadline;
+    apr_pool_t *pool;
+    hostmap_reason *why;
+} dbm_question;
+
+static apr_status_t fetch_opened(const dbm_question *q, hostmap_str *value,
+                                 apr_dbm_t *dbm)
 {
-    apr_datum_t k, v;
+    apr_datum_t v = { NULL, 0 };
     apr_status_t rv;
 
-    k.dptr = (char *)key;
-    k.dsize = key_len;
-    v.dptr = NULL;
-    v.dsize = 0;
-    rv = apr_dbm_fetch(dbm, k, &v);
+    rv = apr_dbm_fetch(dbm, dbm_datum(q->key), &v);
     if (rv != APR_SUCCESS) {
         char detail[120];
         int code;
 
         apr_dbm_geterror(dbm, &code, detail, sizeof(detail));
-        return hostmap_because(why, is_young(file) ? HOSTMAP_EBUSY
-                               : HOSTMAP_EFORMAT, "the %s library cannot look "
-                               "up: %s (%d)", file->provider->name, detail,
-                               code);
+        return hostmap_fail(q->why, is_young(q->file) ? HOSTMAP_EBUSY
+                            : HOSTMAP_EFORMAT, "the %s library cannot look "
+                            "up: %s (%d)", q->file->provider->name, detail,
+                            code);
     }
     if (!v.dptr) {
         return APR_NOTFOUND;
     }
-    *value = apr_pstrmemdup(pool, v.dptr, v.dsize);
-    *value_len = v.dsize;
+    value->ptr = apr_pstrmemdup(q->pool, v.dptr, v.dsize);
+    value->len = v.dsize;
     apr_dbm_freedatum(dbm, v);
     return APR_SUCCESS;
 }
 
-static apr_status_t fetch_from_file(hostmap_file *file,
-                                    const char *key, apr_size_t key_len,
-                                    const char **value,
-                                    apr_size_t *value_len,
-                                    apr_time_t deadline, apr_pool_t *pool,
-                                    hostmap_reason *why)
+static apr_status_t fetch_from_file(const dbm_question *q, hostmap_str *value)
 {
     apr_pool_t *scratch;
     apr_dbm_t *dbm;
     apr_file_t *lock;
     apr_status_t rv;
 
-    apr_pool_create(&scratch, pool);
+    apr_pool_create(&scratch, q->pool);
     for (;;) {
-        rv = dbm_try(&dbm, &lock, file, 0, scratch, why);
+        rv = dbm_try(q->file, &dbm, &lock, scratch, q->why);
         if (rv == APR_SUCCESS) {
-            rv = fetch_opened(file, dbm, key, key_len, value, value_len, pool,
-                              why);
+            rv = fetch_opened(q, value, dbm);
             dbm_close_all(dbm, lock);
         }
-        if (rv != HOSTMAP_EBUSY || apr_time_now() + BUSY_POLL >= deadline) {
+        if (rv != HOSTMAP_EBUSY || apr_time_now() + BUSY_POLL >= q->deadline) {
             break;
         }
         apr_sleep(BUSY_POLL);
@@ -264,45 +260,40 @@ static apr_status_t fetch_from_file(hostmap_file *file,
     return rv;
 }
 
-static apr_status_t dbm_fetch(hostmap_file *file,
-                              const char *key, apr_size_t key_len,
-                              const char **value, apr_size_t *value_len,
-                              apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t dbm_fetch(hostmap_file *file, hostmap_str *value,
+                              hostmap_str key, apr_pool_t *pool,
+                              hostmap_reason *why)
 {
+    dbm_question q = { file, key, apr_time_now() + BUSY_WAIT, pool, why };
     dbm_ctx *ctx = file->ctx;
-    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
 
-    rv = hostmap_cache_get(ctx->cache, key, key_len, value, value_len, pool);
+    rv = hostmap_cache_get(ctx->cache, value, key, pool);
     if (rv != APR_INCOMPLETE) {
         return rv;
     }
-    rv = turn_take(ctx, deadline, why);
+    rv = turn_take(ctx, q.deadline, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = fetch_from_file(file, key, key_len, value, value_len, deadline, pool,
-                         why);
+    rv = fetch_from_file(&q, value);
     turn_give(ctx);
     if ((rv == APR_SUCCESS || rv == APR_NOTFOUND) && !is_young(file)) {
-        hostmap_cache_put(ctx->cache, key, key_len,
-                          rv == APR_SUCCESS ? *value : NULL,
-                          rv == APR_SUCCESS ? *value_len : 0);
+        hostmap_cache_put(ctx->cache, key, rv == APR_SUCCESS ? value : NULL);
     }
     return rv;
 }
 
-static apr_status_t dbm_recall(hostmap_file *file,
-                               const char *key, apr_size_t key_len,
-                               const char **value, apr_size_t *value_len,
-                               apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t dbm_recall(hostmap_file *file, hostmap_str *value,
+                               hostmap_str key, apr_pool_t *pool,
+                               hostmap_reason *why)
 {
     dbm_ctx *ctx = file->ctx;
     apr_status_t rv;
 
-    rv = hostmap_cache_get(ctx->cache, key, key_len, value, value_len, pool);
+    rv = hostmap_cache_get(ctx->cache, value, key, pool);
     if (rv == APR_INCOMPLETE) {
-        return hostmap_because(why, HOSTMAP_ESTALE, "not known from before");
+        return hostmap_fail(why, HOSTMAP_ESTALE, "not known from before");
     }
     return rv;
 }
@@ -326,15 +317,16 @@ static apr_status_t dbm_open(hostmap_file *file, hostmap_reason *why)
         rv = apr_thread_cond_create(&ctx->given, file->pool);
     }
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "cannot make a cache");
+        return hostmap_fail(why, rv, "cannot make a cache");
     }
     file->ctx = ctx;
     /* Does the library take it?  Without waiting: who serves from the old
      * file meanwhile asks again. */
     apr_pool_create(&scratch, file->pool);
-    rv = dbm_try(&dbm, &lock, file, 1, scratch, why);
+    rv = dbm_try(file, &dbm, &lock, scratch, why);
     if (rv == APR_SUCCESS) {
         dbm_close_all(dbm, lock);
+        ctx->checked = 1;
     }
     apr_pool_destroy(scratch);
     return rv;
@@ -373,10 +365,11 @@ static apr_status_t each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
             rv = APR_EGENERAL;
         }
         if (rv != APR_SUCCESS) {
-            return hostmap_because(why, HOSTMAP_EFORMAT, "a key is listed "
-                                   "whose entry cannot be found");
+            return hostmap_fail(why, HOSTMAP_EFORMAT, "a key is listed "
+                                "whose entry cannot be found");
         }
-        rv = fn(baton, k.dptr, k.dsize, v.dptr, v.dsize);
+        rv = fn(baton, hostmap_str_of(k.dptr, k.dsize),
+                hostmap_str_of(v.dptr, v.dsize));
         apr_dbm_freedatum(dbm, v);
         if (rv != APR_SUCCESS) {
             return rv;
@@ -385,7 +378,7 @@ static apr_status_t each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
         apr_dbm_freedatum(dbm, last);
     }
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "cannot list the keys");
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "cannot list the keys");
     }
     return APR_SUCCESS;
 }
@@ -400,8 +393,7 @@ static apr_status_t dbm_each(hostmap_file *file, hostmap_each_fn *fn,
     apr_status_t rv;
 
     apr_pool_create(&scratch, pool);
-    rv = dbm_open_until(&dbm, &lock, file, apr_time_now() + BUSY_WAIT,
-                        scratch, why);
+    rv = dbm_open_wait(file, &dbm, &lock, scratch, why);
     if (rv == APR_SUCCESS) {
         rv = each_opened(dbm, fn, baton, why);
         dbm_close_all(dbm, lock);
@@ -412,10 +404,17 @@ static apr_status_t dbm_each(hostmap_file *file, hostmap_each_fn *fn,
 
 /* ---- writing ----------------------------------------------------------- */
 
-static apr_status_t dbm_hold(apr_file_t **lock, const hostmap_file *file,
+static apr_status_t dbm_hold(const hostmap_file *file, apr_file_t **lock,
                              apr_pool_t *pool, hostmap_reason *why)
 {
-    return lock_until(lock, file, apr_time_now() + BUSY_WAIT, pool, why);
+    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
+    apr_status_t rv;
+
+    while ((rv = lock_try(file, lock, pool, why)) == HOSTMAP_EBUSY
+           && apr_time_now() + BUSY_POLL < deadline) {
+        apr_sleep(BUSY_POLL);
+    }
+    return rv;
 }
 
 /* sdbm: PAIRMAX of APR; the others have no limit below the key's and the
@@ -436,14 +435,11 @@ typedef struct dbm_out {
     off_t dir_size;
 } dbm_out;
 
-static apr_status_t count_entry(void *baton, const char *key,
-                                apr_size_t key_len, const char *value,
-                                apr_size_t value_len)
+static apr_status_t count_entry(void *baton, hostmap_str key,
+                                hostmap_str value)
 {
     (void)key;
-    (void)key_len;
     (void)value;
-    (void)value_len;
     ++*(apr_int64_t *)baton;
     return APR_SUCCESS;
 }
@@ -457,8 +453,8 @@ static apr_status_t out_open(dbm_out *out, apr_int32_t mode,
                          APR_FPROT_UREAD | APR_FPROT_UWRITE, out->pool);
     if (rv != APR_SUCCESS) {
         out->dbm = NULL;
-        return hostmap_because(why, rv, "the %s library cannot open %s",
-                               out->provider->name, out->path);
+        return hostmap_fail(why, rv, "the %s library cannot open %s",
+                            out->provider->name, out->path);
     }
     return APR_SUCCESS;
 }
@@ -479,35 +475,31 @@ static apr_status_t sdbm_refresh(dbm_out *out, hostmap_reason *why)
     return out_open(out, APR_DBM_READWRITE, why);
 }
 
-static dbm_out *out_create(const hostmap_provider *provider,
-                           const char *path, apr_pool_t *pool)
+static dbm_out *out_create(const hostmap_spec *spec, apr_pool_t *pool)
 {
     dbm_out *out = apr_pcalloc(pool, sizeof(*out));
 
-    out->provider = provider;
-    out->path = path;
+    out->provider = spec->provider;
+    out->path = spec->path;
     out->pool = pool;
-    if (provider == &hostmap_provider_sdbm) {
-        out->dir = apr_pstrcat(pool, path, ".dir", NULL);
+    if (spec->provider == &hostmap_provider_sdbm) {
+        out->dir = apr_pstrcat(pool, spec->path, ".dir", NULL);
     }
     return out;
 }
 
-static apr_status_t dbm_create(void **result,
-                               const hostmap_provider *provider,
-                               const char *path, apr_uint64_t bytes,
+static apr_status_t dbm_create(void **result, const hostmap_spec *spec,
                                apr_pool_t *pool, hostmap_reason *why)
 {
-    dbm_out *out = out_create(provider, path, pool);
+    dbm_out *out = out_create(spec, pool);
 
-    (void)bytes;
     *result = out;
     return out_open(out, APR_DBM_RWTRUNC, why);
 }
 
-static apr_status_t dbm_each_key(void *baton, const char *from,
-                                 apr_size_t from_len, hostmap_key_fn *fn,
-                                 void *fn_baton, hostmap_reason *why)
+static apr_status_t dbm_each_key(void *baton, hostmap_str from,
+                                 hostmap_key_fn *fn, void *fn_baton,
+                                 hostmap_reason *why)
 {
     dbm_out *out = baton;
     apr_datum_t k;
@@ -515,7 +507,6 @@ static apr_status_t dbm_each_key(void *baton, const char *from,
     int enough = 0;
 
     (void)from;
-    (void)from_len;
     rv = apr_dbm_firstkey(out->dbm, &k);
     if (APR_STATUS_IS_EOF(rv)) {
         /* an sdbm without a page */
@@ -524,12 +515,12 @@ static apr_status_t dbm_each_key(void *baton, const char *from,
     while (rv == APR_SUCCESS && k.dptr && !enough) {
         apr_datum_t last = k;
 
-        enough = fn(fn_baton, k.dptr, k.dsize);
+        enough = fn(fn_baton, hostmap_str_of(k.dptr, k.dsize));
         rv = apr_dbm_nextkey(out->dbm, &k);
         apr_dbm_freedatum(out->dbm, last);
     }
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "cannot list the keys");
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "cannot list the keys");
     }
     if (k.dptr) {
         apr_dbm_freedatum(out->dbm, k);
@@ -538,35 +529,31 @@ static apr_status_t dbm_each_key(void *baton, const char *from,
 }
 
 /* hostmap_key_fn */
-static int count_key(void *baton, const char *key, apr_size_t key_len)
+static int count_key(void *baton, hostmap_str key)
 {
     dbm_out *out = baton;
 
     (void)key;
-    (void)key_len;
     out->entries++;
     return 0;
 }
 
 /* The entries are counted, so that dbm_finish can tell whether all got to the
  * disk. */
-static apr_status_t dbm_change(void **result,
-                               const hostmap_provider *provider,
-                               const char *path, apr_uint64_t bytes,
+static apr_status_t dbm_change(void **result, const hostmap_spec *spec,
                                apr_pool_t *pool, hostmap_reason *why)
 {
-    dbm_out *out = out_create(provider, path, pool);
+    dbm_out *out = out_create(spec, pool);
     struct stat st;
     apr_status_t rv;
 
-    (void)bytes;
     *result = out;
     if (out->dir && stat(out->dir, &st) == 0) {
         out->dir_size = st.st_size;
     }
     rv = out_open(out, APR_DBM_READWRITE, why);
     if (rv == APR_SUCCESS) {
-        rv = dbm_each_key(out, NULL, 0, count_key, out, why);
+        rv = dbm_each_key(out, hostmap_str_of(NULL, 0), count_key, out, why);
         if (rv != APR_SUCCESS) {
             apr_dbm_close(out->dbm);
         }
@@ -582,69 +569,60 @@ static void given_free(dbm_out *out)
     }
 }
 
-static apr_status_t dbm_get(void *baton, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len,
+static apr_status_t dbm_get(void *baton, hostmap_str *value, hostmap_str key,
                             hostmap_reason *why)
 {
     dbm_out *out = baton;
-    apr_datum_t k;
     apr_status_t rv;
 
-    k.dptr = (char *)key;
-    k.dsize = key_len;
     given_free(out);
-    rv = apr_dbm_fetch(out->dbm, k, &out->given);
+    rv = apr_dbm_fetch(out->dbm, dbm_datum(key), &out->given);
     if (rv != APR_SUCCESS) {
         out->given.dptr = NULL;
-        return hostmap_because(why, rv, "cannot look up");
+        return hostmap_fail(why, rv, "cannot look up");
     }
-    *value = out->given.dptr;
-    *value_len = out->given.dsize;
-    return out->given.dptr ? APR_SUCCESS : APR_NOTFOUND;
+    if (!out->given.dptr) {
+        return APR_NOTFOUND;
+    }
+    *value = hostmap_str_of(out->given.dptr, out->given.dsize);
+    return APR_SUCCESS;
 }
 
-static apr_status_t dbm_remove(void *baton, const char *key,
-                               apr_size_t key_len, hostmap_reason *why)
+static apr_status_t dbm_remove(void *baton, hostmap_str key,
+                               hostmap_reason *why)
 {
     dbm_out *out = baton;
-    apr_datum_t k;
+    apr_datum_t k = dbm_datum(key);
     apr_status_t rv;
 
-    k.dptr = (char *)key;
-    k.dsize = key_len;
     given_free(out);
     if (!apr_dbm_exists(out->dbm, k)) {
         return APR_NOTFOUND;
     }
     out->entries--;
     rv = apr_dbm_delete(out->dbm, k);
-    return rv == APR_SUCCESS ? rv : hostmap_because(why, rv, "cannot remove");
+    return rv == APR_SUCCESS ? rv : hostmap_fail(why, rv, "cannot remove");
 }
 
-static apr_status_t dbm_put(void *baton, const char *key, apr_size_t key_len,
-                            const char *value, apr_size_t value_len,
+static apr_status_t dbm_put(void *baton, hostmap_str key, hostmap_str value,
                             hostmap_reason *why)
 {
     dbm_out *out = baton;
-    apr_datum_t k, v;
+    apr_datum_t k = dbm_datum(key);
     apr_status_t rv;
 
-    k.dptr = (char *)key;
-    k.dsize = key_len;
-    v.dptr = (char *)value;
-    v.dsize = value_len;
     given_free(out);
     if (out->provider == &hostmap_provider_db
         && ++out->puts % DB_LOOK_AFTER == 0
         && hostmap_disk_has_less(out->path, DB_ROOM)) {
-        return hostmap_because(why, APR_ENOSPC, "cannot write %s", out->path);
+        return hostmap_fail(why, APR_ENOSPC, "cannot write %s", out->path);
     }
     if (!apr_dbm_exists(out->dbm, k)) {
         out->entries++;
     }
-    rv = apr_dbm_store(out->dbm, k, v);
+    rv = apr_dbm_store(out->dbm, k, dbm_datum(value));
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "cannot store");
+        return hostmap_fail(why, rv, "cannot store");
     }
     return sdbm_refresh(out, why);
 }
@@ -670,9 +648,9 @@ static apr_status_t dbm_finish(void *baton, int keep, hostmap_reason *why)
         apr_dbm_close(out->dbm);
     }
     if (rv == APR_SUCCESS && entries != out->entries) {
-        rv = hostmap_because(why, HOSTMAP_EFORMAT, "%" APR_INT64_T_FMT
-                             " entries can be read back of %" APR_INT64_T_FMT
-                             " stored (disk full?)", entries, out->entries);
+        rv = hostmap_fail(why, HOSTMAP_EFORMAT, "%" APR_INT64_T_FMT
+                          " entries can be read back of %" APR_INT64_T_FMT
+                          " stored (disk full?)", entries, out->entries);
     }
     return rv;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/own_pool.h"
+#include "hostmap/hostmap_key.h"
 
 #include "apr_strings.h"
 
@@ -54,9 +55,9 @@ apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
         /* the last thread that uses a file closes it, whichever that is; and
          * apr_dbm keeps its drivers in the topmost parent of the pool that it
          * is first called with */
-        rv = hostmap_pool_create(&own);
+        rv = hostmap_own_pool_create(&own);
         if (rv != APR_SUCCESS) {
-            return hostmap_because(why, rv, "cannot make a pool");
+            return hostmap_fail(why, rv, "cannot make a pool");
         }
         file = apr_pcalloc(own, sizeof(*file));
         file->pool = own;
@@ -78,31 +79,28 @@ void hostmap_file_close(hostmap_file *file)
     apr_pool_destroy(file->pool);
 }
 
-apr_status_t hostmap_file_fetch(hostmap_file *file,
-                                const char *key, apr_size_t key_len,
-                                const char **value, apr_size_t *value_len,
-                                apr_pool_t *pool, hostmap_reason *why)
+apr_status_t hostmap_file_fetch(hostmap_file *file, hostmap_str *value,
+                                hostmap_str key, apr_pool_t *pool,
+                                hostmap_reason *why)
 {
-    if (key_len == 0 || key_len > HOSTMAP_KEY_MAX) {
+    if (key.len == 0 || key.len > HOSTMAP_KEY_MAX) {
         return APR_NOTFOUND;
     }
-    return file->provider->fetch(file, key, key_len, value, value_len, pool,
-                                 why);
+    return file->provider->fetch(file, value, key, pool, why);
 }
 
-apr_status_t hostmap_file_marks(hostmap_file *file, unsigned *marks,
-                                apr_pool_t *pool, hostmap_reason *why)
+apr_status_t hostmap_file_features(hostmap_file *file, unsigned *features,
+                                   apr_pool_t *pool, hostmap_reason *why)
 {
-    const char *value;
-    apr_size_t value_len;
+    hostmap_str value;
     apr_status_t rv;
 
-    *marks = 0;
-    rv = file->provider->fetch(file, HOSTMAP_MARK_KEY, HOSTMAP_MARK_KEY_LEN,
-                               &value, &value_len, pool, why);
+    *features = 0;
+    rv = file->provider->fetch(file, &value, hostmap_features_key(), pool,
+                               why);
     if (rv == APR_SUCCESS) {
-        *marks = hostmap_mark_read(value, value_len);
-        file->marked = 1;
+        *features = hostmap_features_read(value);
+        file->has_features = 1;
     }
     return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
 }
@@ -112,16 +110,16 @@ typedef struct each_state {
     void *baton;
 } each_state;
 
-static apr_status_t each_but_mark(void *baton, const char *key,
-                                  apr_size_t key_len, const char *value,
-                                  apr_size_t value_len)
+/* hostmap_each_fn */
+static apr_status_t each_but_features(void *baton, hostmap_str key,
+                                      hostmap_str value)
 {
     each_state *state = baton;
 
-    if (hostmap_mark_is(key, key_len)) {
+    if (hostmap_features_is_key(key)) {
         return APR_SUCCESS;
     }
-    return state->fn(state->baton, key, key_len, value, value_len);
+    return state->fn(state->baton, key, value);
 }
 
 apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
@@ -130,7 +128,7 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
 {
     each_state state = { fn, baton };
 
-    return file->provider->each(file, each_but_mark, &state, pool, why);
+    return file->provider->each(file, each_but_features, &state, pool, why);
 }
 
 struct hostmap_cursor {
@@ -144,8 +142,8 @@ apr_status_t hostmap_cursor_open(hostmap_cursor **out, hostmap_file *file,
     hostmap_cursor *cursor = apr_palloc(pool, sizeof(*cursor));
 
     if (!file->provider->cursor_open) {
-        return hostmap_because(why, APR_ENOTIMPL, "type %s has no order",
-                               file->provider->name);
+        return hostmap_fail(why, APR_ENOTIMPL, "type %s has no order",
+                            file->provider->name);
     }
     *out = cursor;
     cursor->provider = file->provider;
@@ -159,7 +157,7 @@ apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
 
     do {
         rv = cursor->provider->cursor_next(cursor->ctx, pair, why);
-    } while (rv == APR_SUCCESS && hostmap_mark_is(pair->key, pair->key_len));
+    } while (rv == APR_SUCCESS && hostmap_features_is_key(pair->key));
     return rv;
 }
 
@@ -175,7 +173,7 @@ void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
     stat->size = file->id.size;
     stat->mtime = file->id.mtime;
     file->provider->stat(file, stat);
-    if (file->marked && stat->entries > 0) {
+    if (file->has_features && stat->entries > 0) {
         stat->entries--;
     }
 }

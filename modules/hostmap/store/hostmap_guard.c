@@ -13,47 +13,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *writer_of(const apr_finfo_t *info, apr_uid_t user,
-                             apr_gid_t group)
+static const char *writer_of(const apr_finfo_t *info,
+                             const hostmap_guard *guard)
 {
     if (info->protection & APR_FPROT_WWRITE) {
         return "everybody";
     }
-    if (user && info->user == user && (info->protection & APR_FPROT_UWRITE)) {
+    if (guard->user && info->user == guard->user
+        && (info->protection & APR_FPROT_UWRITE)) {
         return "the user that httpd serves as";
     }
-    if (group && info->group == group
+    if (guard->group && info->group == guard->group
         && (info->protection & APR_FPROT_GWRITE)) {
         return "the group that httpd serves as";
     }
     return NULL;
 }
 
-typedef struct guard {
-    apr_uid_t user;
-    apr_gid_t group;
-    hostmap_exposed_fn *fn;
-    void *baton;
-    apr_pool_t *pool;
-} guard;
-
-static void look_at(const guard *g, const char *what, const char *name)
+static void look_at(const hostmap_guard *guard, const char *what,
+                    const char *name, apr_pool_t *pool)
 {
     const char *whom;
     apr_finfo_t info;
 
     if (apr_stat(&info, name, APR_FINFO_PROT | APR_FINFO_OWNER
-                 | APR_FINFO_TYPE, g->pool) != APR_SUCCESS) {
+                 | APR_FINFO_TYPE, pool) != APR_SUCCESS) {
         return;
     }
     /* /tmp and the like: nobody can replace the files of others there */
     if (info.filetype == APR_DIR && (info.protection & APR_FPROT_WSTICKY)) {
         return;
     }
-    whom = writer_of(&info, g->user, g->group);
+    whom = writer_of(&info, guard);
     if (whom) {
-        g->fn(g->baton, apr_pstrcat(g->pool, what, " ", name,
-                                    " can be written by ", whom, NULL));
+        guard->report(guard->baton,
+                      apr_pstrcat(pool, what, " ", name,
+                                  " can be written by ", whom, NULL));
     }
 }
 
@@ -67,27 +62,27 @@ static const char *folder_of(const char *path, apr_pool_t *pool)
     return apr_pstrmemdup(pool, path, slash == path ? 1 : slash - path);
 }
 
-static void look_at_folders(const guard *g, const char *name)
+static void look_at_folders(const hostmap_guard *guard, const char *name,
+                            apr_pool_t *pool)
 {
-    const char *folder = folder_of(name, g->pool), *other;
+    const char *folder = folder_of(name, pool), *other;
     char *real_folder = realpath(folder, NULL);
     char *target = realpath(name, NULL);
 
-    look_at(g, "the folder", folder);
+    look_at(guard, "the folder", folder, pool);
     if (real_folder && target) {
-        other = folder_of(target, g->pool);
+        other = folder_of(target, pool);
         if (strcmp(real_folder, other) != 0) {
-            look_at(g, "the folder", other);
+            look_at(guard, "the folder", other, pool);
         }
     }
     free(real_folder);
     free(target);
 }
 
-void hostmap_exposed(const char *path, apr_uid_t user, apr_gid_t group,
-                     hostmap_exposed_fn *fn, void *baton, apr_pool_t *pool)
+void hostmap_exposed(const char *path, const hostmap_guard *guard,
+                     apr_pool_t *pool)
 {
-    guard g = { user, group, fn, baton, pool };
     const hostmap_provider *provider;
     hostmap_names names = { path, NULL };
 
@@ -95,9 +90,9 @@ void hostmap_exposed(const char *path, apr_uid_t user, apr_gid_t group,
         == APR_SUCCESS) {
         hostmap_names_of(&names, provider, path, pool, NULL);
     }
-    look_at(&g, "the file", names.main);
+    look_at(guard, "the file", names.main, pool);
     if (names.second) {
-        look_at(&g, "the file", names.second);
+        look_at(guard, "the file", names.second, pool);
     }
-    look_at_folders(&g, names.main);
+    look_at_folders(guard, names.main, pool);
 }

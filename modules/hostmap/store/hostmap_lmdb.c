@@ -12,6 +12,7 @@
  * there are as many as there ever were look-ups at once.
  */
 
+#include "hostmap/hostmap_key.h"
 #include "hostmap_provider.h"
 
 #include "apr_strings.h"
@@ -53,14 +54,23 @@ typedef struct lmdb_ctx {
     lmdb_reader *idle;          /* the others */
 } lmdb_ctx;
 
-static apr_status_t lmdb_because(hostmap_reason *why, int rc,
-                                 const char *what)
+static apr_status_t lmdb_fail(hostmap_reason *why, int rc,
+                              const char *what)
 {
     if (rc > 0) {
-        return hostmap_because(why, rc, "%s", what);
+        return hostmap_fail(why, rc, "%s", what);
     }
-    return hostmap_because(why, HOSTMAP_EFORMAT, "%s: %s", what,
-                           mdb_strerror(rc));
+    return hostmap_fail(why, HOSTMAP_EFORMAT, "%s: %s", what,
+                        mdb_strerror(rc));
+}
+
+static MDB_val lmdb_val(hostmap_str str)
+{
+    MDB_val val;
+
+    val.mv_data = (void *)str.ptr;
+    val.mv_size = str.len;
+    return val;
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -104,10 +114,10 @@ static apr_status_t length_check(lmdb_ctx *ctx, hostmap_file *file,
     mdb_env_stat(ctx->env, &st);
     expected = ((apr_uint64_t)info.me_last_pgno + 1) * st.ms_psize;
     if ((apr_uint64_t)file->id.size < expected) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short: %"
-                               APR_OFF_T_FMT " bytes, expected %"
-                               APR_UINT64_T_FMT, file->names.main,
-                               file->id.size, expected);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short: %"
+                            APR_OFF_T_FMT " bytes, expected %"
+                            APR_UINT64_T_FMT, file->names.main,
+                            file->id.size, expected);
     }
     return APR_SUCCESS;
 }
@@ -122,8 +132,8 @@ static apr_status_t same_file(lmdb_ctx *ctx, hostmap_file *file,
     if (mdb_env_get_fd(ctx->env, &fd) != 0 || fstat(fd, &st) != 0
         || st.st_dev != file->id.device || st.st_ino != file->id.inode
         || st.st_size != file->id.size) {
-        return hostmap_because(why, HOSTMAP_ESTALE,
-                               "replaced while it was opened");
+        return hostmap_fail(why, HOSTMAP_ESTALE,
+                            "replaced while it was opened");
     }
     return APR_SUCCESS;
 }
@@ -176,11 +186,11 @@ static apr_status_t lmdb_stat_read(lmdb_ctx *ctx, hostmap_reason *why)
         mdb_txn_abort(txn);
     }
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot read");
+        return lmdb_fail(why, rc, "cannot read");
     }
     if (flags != 0) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "an LMDB file with flags "
-                               "0x%x, expected a plain one", flags);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "an LMDB file with flags "
+                            "0x%x, expected a plain one", flags);
     }
     return APR_SUCCESS;
 }
@@ -191,26 +201,26 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
     apr_status_t rv;
     int rc;
 
-    rv = hostmap_marks_check(file, file->pool, why);
+    rv = hostmap_magic_check(file, file->pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = apr_thread_mutex_create(&ctx->mutex, APR_THREAD_MUTEX_DEFAULT,
                                  file->pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "cannot make a mutex");
+        return hostmap_fail(why, rv, "cannot make a mutex");
     }
     rc = mdb_env_create(&ctx->env);
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot make an LMDB environment");
+        return lmdb_fail(why, rc, "cannot make an LMDB environment");
     }
     rc = mdb_env_open(ctx->env, file->names.main, READ_FLAGS, 0);
     if (rc == MDB_INVALID) {
-        rv = hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short or not an "
-                             "LMDB file", file->names.main);
+        rv = hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short or not an "
+                          "LMDB file", file->names.main);
     }
     else if (rc != 0) {
-        rv = lmdb_because(why, rc, "cannot open");
+        rv = lmdb_fail(why, rc, "cannot open");
     }
     else {
         rv = same_file(ctx, file, why);
@@ -301,32 +311,29 @@ static void reader_give(lmdb_ctx *ctx, lmdb_reader *reader)
     apr_thread_mutex_unlock(ctx->mutex);
 }
 
-static apr_status_t lmdb_fetch(hostmap_file *file,
-                               const char *key, apr_size_t key_len,
-                               const char **value, apr_size_t *value_len,
-                               apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t lmdb_fetch(hostmap_file *file, hostmap_str *value,
+                               hostmap_str key, apr_pool_t *pool,
+                               hostmap_reason *why)
 {
     lmdb_ctx *ctx = file->ctx;
     lmdb_reader *reader;
-    MDB_val k, v;
+    MDB_val k = lmdb_val(key), v;
     int rc;
 
     rc = reader_take(&reader, ctx);
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot begin to read");
+        return lmdb_fail(why, rc, "cannot begin to read");
     }
-    k.mv_data = (void *)key;
-    k.mv_size = key_len;
     rc = mdb_get(reader->txn, ctx->dbi, &k, &v);
     if (rc == 0) {
-        *value = apr_pstrmemdup(pool, v.mv_data, v.mv_size);
-        *value_len = v.mv_size;
+        value->ptr = apr_pstrmemdup(pool, v.mv_data, v.mv_size);
+        value->len = v.mv_size;
     }
     reader_give(ctx, reader);
     if (rc == MDB_NOTFOUND) {
         return APR_NOTFOUND;
     }
-    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot look up");
+    return rc == 0 ? APR_SUCCESS : lmdb_fail(why, rc, "cannot look up");
 }
 
 /* ---- listing ----------------------------------------------------------- */
@@ -380,12 +387,12 @@ static apr_status_t lmdb_cursor_open(void **result, hostmap_file *file,
     walk->op = MDB_FIRST;
     rc = reader_take(&walk->reader, walk->ctx);
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot begin to read");
+        return lmdb_fail(why, rc, "cannot begin to read");
     }
     rc = mdb_cursor_open(walk->reader->txn, walk->ctx->dbi, &walk->cursor);
     if (rc != 0) {
         reader_give(walk->ctx, walk->reader);
-        return lmdb_because(why, rc, "cannot list");
+        return lmdb_fail(why, rc, "cannot list");
     }
     *result = walk;
     return APR_SUCCESS;
@@ -403,13 +410,11 @@ static apr_status_t lmdb_cursor_next(void *baton, hostmap_pair *pair,
         return APR_EOF;
     }
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot list");
+        return lmdb_fail(why, rc, "cannot list");
     }
     walk_note(walk, k.mv_data);
-    pair->key = k.mv_data;
-    pair->key_len = k.mv_size;
-    pair->value = v.mv_data;
-    pair->value_len = v.mv_size;
+    pair->key = hostmap_str_of(k.mv_data, k.mv_size);
+    pair->value = hostmap_str_of(v.mv_data, v.mv_size);
     return APR_SUCCESS;
 }
 
@@ -434,7 +439,7 @@ static apr_status_t lmdb_each(hostmap_file *file, hostmap_each_fn *fn,
         return rv;
     }
     while ((rv = lmdb_cursor_next(walk, &pair, why)) == APR_SUCCESS) {
-        rv = fn(baton, pair.key, pair.key_len, pair.value, pair.value_len);
+        rv = fn(baton, pair.key, pair.value);
         if (rv != APR_SUCCESS) {
             lmdb_cursor_close(walk);
             return rv;
@@ -458,7 +463,7 @@ static void lmdb_stat(hostmap_file *file, hostmap_stat *stat)
 #define lmdb_recall lmdb_fetch
 
 /* Nobody changes an LMDB map in place. */
-static apr_status_t lmdb_hold(apr_file_t **lock, const hostmap_file *file,
+static apr_status_t lmdb_hold(const hostmap_file *file, apr_file_t **lock,
                               apr_pool_t *pool, hostmap_reason *why)
 {
     (void)file;
@@ -500,7 +505,7 @@ static apr_status_t out_open(lmdb_out *out, const char *path,
 
     rc = mdb_env_create(&out->env);
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot make an LMDB environment");
+        return lmdb_fail(why, rc, "cannot make an LMDB environment");
     }
     rc = mdb_env_set_mapsize(out->env, size);
     if (rc == 0) {
@@ -517,62 +522,56 @@ static apr_status_t out_open(lmdb_out *out, const char *path,
             mdb_txn_abort(out->txn);
         }
         mdb_env_close(out->env);
-        return lmdb_because(why, rc, "cannot write");
+        return lmdb_fail(why, rc, "cannot write");
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t lmdb_create(void **result,
-                                const hostmap_provider *provider,
-                                const char *path, apr_uint64_t bytes,
+static apr_status_t lmdb_create(void **result, const hostmap_spec *spec,
                                 apr_pool_t *pool, hostmap_reason *why)
 {
     lmdb_out *out = apr_pcalloc(pool, sizeof(*out));
 
-    (void)provider;
     out->puts_per_txn = PUTS_PER_TXN;
     out->append = 1;
     *result = out;
-    return out_open(out, path, map_size(bytes), why);
+    return out_open(out, spec->path, map_size(spec->bytes), why);
 }
 
-static apr_status_t lmdb_change(void **result,
-                                const hostmap_provider *provider,
-                                const char *path, apr_uint64_t bytes,
+static apr_status_t lmdb_change(void **result, const hostmap_spec *spec,
                                 apr_pool_t *pool, hostmap_reason *why)
 {
     lmdb_out *out = apr_pcalloc(pool, sizeof(*out));
     struct stat st;
 
-    (void)provider;
-    if (stat(path, &st) != 0) {
-        return hostmap_because(why, errno, "cannot open %s", path);
+    if (stat(spec->path, &st) != 0) {
+        return hostmap_fail(why, errno, "cannot open %s", spec->path);
     }
     out->puts_per_txn = CHANGES_PER_TXN;
     *result = out;
-    return out_open(out, path, (apr_size_t)st.st_size + map_size(bytes), why);
+    return out_open(out, spec->path,
+                    (apr_size_t)st.st_size + map_size(spec->bytes), why);
 }
 
 /* MDB_APPEND packs pages full and needs no search; it is for keys that are
  * greater than all before. */
-static unsigned int put_flags(lmdb_out *out, const char *key,
-                              apr_size_t key_len)
+static unsigned int put_flags(lmdb_out *out, hostmap_str key)
 {
-    apr_size_t shorter = key_len < out->last_len ? key_len : out->last_len;
+    apr_size_t shorter = key.len < out->last_len ? key.len : out->last_len;
     int order;
 
-    if (!out->append || key_len > sizeof(out->last)) {
+    if (!out->append || key.len > sizeof(out->last)) {
         out->append = 0;
         return 0;
     }
-    order = memcmp(key, out->last, shorter);
+    order = memcmp(key.ptr, out->last, shorter);
     if (out->puts > 0
-        && (order < 0 || (order == 0 && key_len <= out->last_len))) {
+        && (order < 0 || (order == 0 && key.len <= out->last_len))) {
         out->append = 0;
         return 0;
     }
-    memcpy(out->last, key, key_len);
-    out->last_len = key_len;
+    memcpy(out->last, key.ptr, key.len);
+    out->last_len = key.len;
     return MDB_APPEND;
 }
 
@@ -592,86 +591,74 @@ static int out_turn(lmdb_out *out)
     return rc;
 }
 
-static apr_status_t lmdb_put(void *baton, const char *key, apr_size_t key_len,
-                             const char *value, apr_size_t value_len,
+static apr_status_t lmdb_put(void *baton, hostmap_str key, hostmap_str value,
                              hostmap_reason *why)
 {
     lmdb_out *out = baton;
-    unsigned int flags = put_flags(out, key, key_len);
-    MDB_val k, v;
+    unsigned int flags = put_flags(out, key);
+    MDB_val k = lmdb_val(key), v = lmdb_val(value);
     int rc = out_turn(out);
 
     if (rc == 0) {
-        k.mv_data = (void *)key;
-        k.mv_size = key_len;
-        v.mv_data = (void *)value;
-        v.mv_size = value_len;
         rc = mdb_put(out->txn, out->dbi, &k, &v, flags);
     }
-    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot store");
+    return rc == 0 ? APR_SUCCESS : lmdb_fail(why, rc, "cannot store");
 }
 
-static apr_status_t lmdb_get(void *baton, const char *key, apr_size_t key_len,
-                             const char **value, apr_size_t *value_len,
+static apr_status_t lmdb_get(void *baton, hostmap_str *value, hostmap_str key,
                              hostmap_reason *why)
 {
     lmdb_out *out = baton;
-    MDB_val k, v;
+    MDB_val k = lmdb_val(key), v;
     int rc;
 
-    k.mv_data = (void *)key;
-    k.mv_size = key_len;
     rc = mdb_get(out->txn, out->dbi, &k, &v);
     if (rc == MDB_NOTFOUND) {
         return APR_NOTFOUND;
     }
     if (rc != 0) {
-        return lmdb_because(why, rc, "cannot look up");
+        return lmdb_fail(why, rc, "cannot look up");
     }
-    *value = v.mv_data;
-    *value_len = v.mv_size;
+    *value = hostmap_str_of(v.mv_data, v.mv_size);
     return APR_SUCCESS;
 }
 
-static apr_status_t lmdb_each_key(void *baton, const char *from,
-                                  apr_size_t from_len, hostmap_key_fn *fn,
-                                  void *fn_baton, hostmap_reason *why)
+static apr_status_t lmdb_each_key(void *baton, hostmap_str from,
+                                  hostmap_key_fn *fn, void *fn_baton,
+                                  hostmap_reason *why)
 {
     lmdb_out *out = baton;
     MDB_cursor *cursor;
-    MDB_val k, v;
+    MDB_val k = lmdb_val(from), v;
     int rc;
 
     rc = mdb_cursor_open(out->txn, out->dbi, &cursor);
     if (rc == 0) {
-        k.mv_data = (void *)from;
-        k.mv_size = from_len;
         rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-        while (rc == 0 && !fn(fn_baton, k.mv_data, k.mv_size)) {
+        while (rc == 0
+               && !fn(fn_baton, hostmap_str_of(k.mv_data, k.mv_size))) {
             rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
         }
         mdb_cursor_close(cursor);
     }
     return rc == 0 || rc == MDB_NOTFOUND ? APR_SUCCESS
-                                         : lmdb_because(why, rc, "cannot list");
+                                         : lmdb_fail(why, rc, "cannot list");
 }
 
-static apr_status_t lmdb_remove(void *baton, const char *key,
-                                apr_size_t key_len, hostmap_reason *why)
+static apr_status_t lmdb_remove(void *baton, hostmap_str key,
+                                hostmap_reason *why)
 {
     lmdb_out *out = baton;
-    MDB_val k;
+    MDB_val k = lmdb_val(key);
     int rc = out_turn(out);
 
     if (rc == 0) {
-        k.mv_data = (void *)key;
-        k.mv_size = key_len;
         rc = mdb_del(out->txn, out->dbi, &k, NULL);
     }
     if (rc == MDB_NOTFOUND) {
         return APR_NOTFOUND;
     }
-    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot remove");
+    return rc == 0 ? APR_SUCCESS : lmdb_fail(why, rc, "cannot remove");
 }
 
 static apr_status_t lmdb_finish(void *baton, int keep, hostmap_reason *why)
@@ -688,7 +675,7 @@ static apr_status_t lmdb_finish(void *baton, int keep, hostmap_reason *why)
         }
     }
     mdb_env_close(out->env);
-    return rc == 0 ? APR_SUCCESS : lmdb_because(why, rc, "cannot write");
+    return rc == 0 ? APR_SUCCESS : lmdb_fail(why, rc, "cannot write");
 }
 
 const hostmap_provider hostmap_provider_lmdb = {

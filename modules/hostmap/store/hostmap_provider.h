@@ -12,7 +12,7 @@
 #ifndef HOSTMAP_PROVIDER_H
 #define HOSTMAP_PROVIDER_H
 
-#include "hostmap/hostmap.h"
+#include "hostmap_file.h"
 
 #include "apr_file_info.h"
 #include "apr_file_io.h"
@@ -44,17 +44,26 @@ struct hostmap_file {
     const char *path;
     hostmap_names names;
     hostmap_id id;
-    /** hostmap_file_marks() has seen a mark: one entry is none */
-    int marked;
-    /** its HOSTMAP_MARK_ bits, where it is served from (hostmap.c) */
-    unsigned marks;
-    /** hostmap_set's: those who use it, and the list of open files */
+    /** hostmap_file_features() has found the entry of the features */
+    int has_features;
+    /** its HOSTMAP_FEATURE_ bits, where it is served from (hostmap.c) */
+    unsigned features;
+    /** hostmap_registry's: those who use it, and the list of open files */
     unsigned refs;
     hostmap_file *next;
 };
 
 /** A key; the bytes are valid during the call only.  @return 1: enough */
-typedef int hostmap_key_fn(void *baton, const char *key, apr_size_t key_len);
+typedef int hostmap_key_fn(void *baton, hostmap_str key);
+
+/** What a writer begins. */
+typedef struct hostmap_spec {
+    const hostmap_provider *provider;
+    /** the name that a reader gives */
+    const char *path;
+    /** see hostmap_writer_open */
+    apr_uint64_t bytes;
+} hostmap_spec;
 
 struct hostmap_provider {
     const char *name;
@@ -63,21 +72,21 @@ struct hostmap_provider {
     apr_size_t key_max;
     apr_size_t pair_max;
 
-    /** Check the marks and fill file->ctx; names and id are set.  The file is
-     *  regular. */
+    /** Check the magic bytes and fill file->ctx; names and id are set.  The
+     *  file is regular. */
     apr_status_t (*open)(hostmap_file *file, hostmap_reason *why);
 
-    /** Any number of threads.  value is copied into pool. */
-    apr_status_t (*fetch)(hostmap_file *file,
-                          const char *key, apr_size_t key_len,
-                          const char **value, apr_size_t *value_len,
-                          apr_pool_t *pool, hostmap_reason *why);
+    /** Any number of threads.  value is copied into pool, and left alone
+     *  unless the result is APR_SUCCESS. */
+    apr_status_t (*fetch)(hostmap_file *file, hostmap_str *value,
+                          hostmap_str key, apr_pool_t *pool,
+                          hostmap_reason *why);
 
     apr_status_t (*each)(hostmap_file *file, hostmap_each_fn *fn, void *baton,
                          apr_pool_t *pool, hostmap_reason *why);
 
     /** Fill what only the provider knows; the rest is set.  entries: -1, not
-     *  known without reading all; the mark is counted. */
+     *  known without reading all; that of the features is counted. */
     void (*stat)(hostmap_file *file, hostmap_stat *stat);
 
     /** What pools do not free. */
@@ -86,10 +95,9 @@ struct hostmap_provider {
     /** An answer for when the path no longer leads to this file: what is
      *  still known of it.  APR_SUCCESS, APR_NOTFOUND, or HOSTMAP_ESTALE: not
      *  known. */
-    apr_status_t (*recall)(hostmap_file *file,
-                           const char *key, apr_size_t key_len,
-                           const char **value, apr_size_t *value_len,
-                           apr_pool_t *pool, hostmap_reason *why);
+    apr_status_t (*recall)(hostmap_file *file, hostmap_str *value,
+                           hostmap_str key, apr_pool_t *pool,
+                           hostmap_reason *why);
 
     /** Entries in the order of their keys' bytes, for hostmap_cursor; NULL: the
      *  type does not keep them so.  next: APR_EOF at the end. */
@@ -101,50 +109,47 @@ struct hostmap_provider {
 
     /** Keep those out who change a file in place, while it is copied; as long
      *  as *lock is open.  NULL in *lock where the type has no such lock. */
-    apr_status_t (*hold)(apr_file_t **lock, const hostmap_file *file,
+    apr_status_t (*hold)(const hostmap_file *file, apr_file_t **lock,
                          apr_pool_t *pool, hostmap_reason *why);
 
-    /** Writers: begin an empty file under the name that a reader gives; an
-     *  empty file may be there already.  bytes: see hostmap_writer_open. */
-    apr_status_t (*create)(void **out, const hostmap_provider *provider,
-                           const char *path, apr_uint64_t bytes,
+    /** Writers: begin an empty file; an empty one may be there already.  The
+     *  path of the spec lives as long as pool. */
+    apr_status_t (*create)(void **out, const hostmap_spec *spec,
                            apr_pool_t *pool, hostmap_reason *why);
     /** The same with the file that is there, a copy of a map. */
-    apr_status_t (*change)(void **out, const hostmap_provider *provider,
-                           const char *path, apr_uint64_t bytes,
+    apr_status_t (*change)(void **out, const hostmap_spec *spec,
                            apr_pool_t *pool, hostmap_reason *why);
-    apr_status_t (*put)(void *out, const char *key, apr_size_t key_len,
-                        const char *value, apr_size_t value_len,
+    apr_status_t (*put)(void *out, hostmap_str key, hostmap_str value,
                         hostmap_reason *why);
     /** What the file holds now; the value is valid until the next call.
      *  APR_NOTFOUND. */
-    apr_status_t (*get)(void *out, const char *key, apr_size_t key_len,
-                        const char **value, apr_size_t *value_len,
+    apr_status_t (*get)(void *out, hostmap_str *value, hostmap_str key,
                         hostmap_reason *why);
     /** Visit keys: from this one on in their order, or, where the type has
      *  none (cursor_open is NULL), all. */
-    apr_status_t (*each_key)(void *out, const char *from, apr_size_t from_len,
-                             hostmap_key_fn *fn, void *baton,
-                             hostmap_reason *why);
+    apr_status_t (*each_key)(void *out, hostmap_str from, hostmap_key_fn *fn,
+                             void *baton, hostmap_reason *why);
     /** APR_NOTFOUND. */
-    apr_status_t (*remove)(void *out, const char *key, apr_size_t key_len,
-                           hostmap_reason *why);
+    apr_status_t (*remove)(void *out, hostmap_str key, hostmap_reason *why);
     /** Close it; keep: all entries have to be in the file then. */
     apr_status_t (*finish)(void *out, int keep, hostmap_reason *why);
 };
 
-/** The key of the mark: no host name, and behind all keys in their order. */
-#define HOSTMAP_MARK_KEY        "\xffmarks"
-#define HOSTMAP_MARK_KEY_LEN    6
+/** The key of the entry that holds the features: no host name, and sorted after
+ *  all of them, so that a writer who stores it last still appends. */
+#define HOSTMAP_FEATURES_KEY "\xffmarks"
 
-/** Is this the key of the mark? */
-int hostmap_mark_is(const char *key, apr_size_t len);
+/** The same as a hostmap_str. */
+hostmap_str hostmap_features_key(void);
 
-/** The mark's value for HOSTMAP_MARK_ bits: words, static. */
-const char *hostmap_mark_value(unsigned marks);
+/** Is this the key of the features? */
+int hostmap_features_is_key(hostmap_str key);
 
-/** The bits of a mark's value; words of later versions are passed over. */
-unsigned hostmap_mark_read(const char *value, apr_size_t len);
+/** The value of that entry for HOSTMAP_FEATURE_ bits: words, static. */
+hostmap_str hostmap_features_value(unsigned features);
+
+/** The bits of such a value; words of later versions are passed over. */
+unsigned hostmap_features_read(hostmap_str value);
 
 /** NULL at the end. */
 extern const hostmap_provider *const hostmap_providers[];
@@ -189,15 +194,10 @@ apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
 
 int hostmap_id_equal(const hostmap_id *a, const hostmap_id *b);
 
-/** Lengths and marks that can be checked without reading the file.  For the
- *  types that have a lock under it: a file that its writer is at is not cut
- *  short. */
-apr_status_t hostmap_marks_check(const hostmap_file *file, apr_pool_t *pool,
+/** Check the lengths and magic bytes that can be seen without reading the
+ *  file.  For types with a lock, call it under the lock: a file that its writer
+ *  is changing is not cut short. */
+apr_status_t hostmap_magic_check(const hostmap_file *file, apr_pool_t *pool,
                                  hostmap_reason *why);
-
-/** Set *why (may be NULL) and give back rv; rv of the system is explained. */
-apr_status_t hostmap_because(hostmap_reason *why, apr_status_t rv,
-                             const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 #endif /* HOSTMAP_PROVIDER_H */

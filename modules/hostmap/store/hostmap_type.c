@@ -34,8 +34,8 @@ const char *const hostmap_type_names[] = {
     "lmdb", "sdbm", "gdbm", "ndbm", "db", NULL
 };
 
-apr_status_t hostmap_because(hostmap_reason *why, apr_status_t rv,
-                             const char *format, ...)
+apr_status_t hostmap_fail(hostmap_reason *why, apr_status_t rv,
+                          const char *format, ...)
 {
     va_list ap;
     apr_size_t len;
@@ -88,10 +88,10 @@ apr_status_t hostmap_names_of(hostmap_names *names,
         rv = apr_dbm_get_usednames_ex(pool, provider->name, path,
                                       &first, &second);
         if (rv != APR_SUCCESS) {
-            return hostmap_because(why, HOSTMAP_ENODRIVER, "this system's "
-                                   "APR-util has no driver for type %s "
-                                   "(a package may hold it)",
-                                   provider->name);
+            return hostmap_fail(why, HOSTMAP_ENODRIVER, "this system's "
+                                "APR-util has no driver for type %s "
+                                "(a package may hold it)",
+                                provider->name);
         }
     }
     /* APR names the .dir first; it is the .pag that holds the entries. */
@@ -108,11 +108,11 @@ static apr_status_t stat_regular(apr_finfo_t *info, const char *name,
     rv = apr_stat(info, name, APR_FINFO_TYPE | APR_FINFO_IDENT
                   | APR_FINFO_MTIME | APR_FINFO_SIZE, pool);
     if (rv != APR_SUCCESS && rv != APR_INCOMPLETE) {
-        return hostmap_because(why, rv, "cannot open %s", name);
+        return hostmap_fail(why, rv, "cannot open %s", name);
     }
     if (info->filetype != APR_REG) {
-        return hostmap_because(why, HOSTMAP_EFORMAT,
-                               "%s is not a regular file", name);
+        return hostmap_fail(why, HOSTMAP_EFORMAT,
+                            "%s is not a regular file", name);
     }
     return APR_SUCCESS;
 }
@@ -153,7 +153,7 @@ int hostmap_id_equal(const hostmap_id *a, const hostmap_id *b)
            && a->size == b->size;
 }
 
-/* ---- marks ------------------------------------------------------------- */
+/* ---- magic bytes ------------------------------------------------------- */
 
 static apr_uint32_t u32_at(const unsigned char *bytes, apr_size_t at)
 {
@@ -171,12 +171,12 @@ static apr_uint32_t swap32(apr_uint32_t v)
 
 /* gdbm: the first word; Berkeley DB: the fourth; LMDB: the first of the meta
  * data, behind the page header of 16 bytes (12 on 32-bit systems). */
-static const hostmap_provider *provider_of_mark(const unsigned char *head)
+static const hostmap_provider *provider_of_magic(const unsigned char *head)
 {
-    static const apr_uint32_t gdbm_marks[] = {
+    static const apr_uint32_t gdbm_magic[] = {
         0x13579acd, 0x13579ace, 0x13579acf, 0x13579ad0, 0x13579ad1, 0
     };
-    static const apr_uint32_t db_marks[] = {
+    static const apr_uint32_t db_magic[] = {
         0x00061561 /* hash */, 0x00053162 /* btree */, 0x00042253, 0
     };
     apr_uint32_t word;
@@ -186,14 +186,14 @@ static const hostmap_provider *provider_of_mark(const unsigned char *head)
         return &hostmap_provider_lmdb;
     }
     word = u32_at(head, 0);
-    for (i = 0; gdbm_marks[i]; i++) {
-        if (word == gdbm_marks[i] || swap32(word) == gdbm_marks[i]) {
+    for (i = 0; gdbm_magic[i]; i++) {
+        if (word == gdbm_magic[i] || swap32(word) == gdbm_magic[i]) {
             return &hostmap_provider_gdbm;
         }
     }
     word = u32_at(head, 12);
-    for (i = 0; db_marks[i]; i++) {
-        if (word == db_marks[i] || swap32(word) == db_marks[i]) {
+    for (i = 0; db_magic[i]; i++) {
+        if (word == db_magic[i] || swap32(word) == db_magic[i]) {
             return &hostmap_provider_db;
         }
     }
@@ -212,12 +212,12 @@ static apr_status_t read_head(unsigned char head[64], apr_size_t *len,
     rv = apr_file_open(&file, name, APR_FOPEN_READ | APR_FOPEN_BINARY,
                        APR_OS_DEFAULT, pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "cannot open %s", name);
+        return hostmap_fail(why, rv, "cannot open %s", name);
     }
     rv = apr_file_read_full(file, head, 64, len);
     apr_file_close(file);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
-        return hostmap_because(why, rv, "cannot read %s", name);
+        return hostmap_fail(why, rv, "cannot read %s", name);
     }
     return APR_SUCCESS;
 }
@@ -253,11 +253,11 @@ static apr_status_t provider_seen(const hostmap_provider **provider,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *provider = provider_of_mark(head);
+    *provider = provider_of_magic(head);
     if (!*provider) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, len ? "not a map: no mark "
-                               "of lmdb, gdbm or db, no .pag and .dir of sdbm"
-                               : "not a map: an empty file");
+        return hostmap_fail(why, HOSTMAP_EFORMAT, len ? "not a map: no mark "
+                            "of lmdb, gdbm or db, no .pag and .dir of sdbm"
+                            : "not a map: an empty file");
     }
     return APR_SUCCESS;
 }
@@ -271,9 +271,9 @@ apr_status_t hostmap_provider_of(const hostmap_provider **provider,
     }
     *provider = provider_find(wanted);
     if (!*provider) {
-        return hostmap_because(why, HOSTMAP_ETYPE, "no map type `%.64s`: "
-                               "expected lmdb, sdbm, gdbm, ndbm, db or "
-                               "default", wanted);
+        return hostmap_fail(why, HOSTMAP_ETYPE, "no map type `%.64s`: "
+                            "expected lmdb, sdbm, gdbm, ndbm, db or "
+                            "default", wanted);
     }
     return APR_SUCCESS;
 }
@@ -308,8 +308,8 @@ static apr_status_t default_in(const hostmap_provider **provider,
     rv = apr_dbm_open_ex(&dbm, "default", path, APR_DBM_RWCREATE,
                          APR_FPROT_UREAD | APR_FPROT_UWRITE, pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv,
-                               "cannot make a map of APR's default type");
+        return hostmap_fail(why, rv,
+                            "cannot make a map of APR's default type");
     }
     apr_dbm_close(dbm);
     rv = provider_seen(provider, path, pool, why);
@@ -333,12 +333,12 @@ apr_status_t hostmap_type_default(const char **type, apr_pool_t *pool,
 
     rv = apr_temp_dir_get(&tmp, pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "no folder for temporary files");
+        return hostmap_fail(why, rv, "no folder for temporary files");
     }
     folder = apr_pstrcat(pool, tmp, "/hostmap-XXXXXX", NULL);
     if (!mkdtemp(folder)) {
-        return hostmap_because(why, apr_get_os_error(),
-                               "cannot make a folder in %s", tmp);
+        return hostmap_fail(why, apr_get_os_error(),
+                            "cannot make a folder in %s", tmp);
     }
     rv = default_in(&provider, folder, pool, why);
     apr_dir_remove(folder, pool);
@@ -431,31 +431,31 @@ static apr_status_t sdbm_check(const hostmap_names *names,
         return rv;
     }
     if (is_half_placed(names, pool)) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is not the half of "
-                               "%s: hostmap was killed as it replaced them, "
-                               "its next build or change ends that",
-                               names->main, names->second);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is not the half of "
+                            "%s: hostmap was killed as it replaced them, "
+                            "its next build or change ends that",
+                            names->main, names->second);
     }
     if (pag.size % SDBM_PAGE_SIZE != 0) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short or not "
-                               "sdbm: %" APR_OFF_T_FMT " bytes, expected a "
-                               "multiple of %d", names->main, pag.size,
-                               SDBM_PAGE_SIZE);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short or not "
+                            "sdbm: %" APR_OFF_T_FMT " bytes, expected a "
+                            "multiple of %d", names->main, pag.size,
+                            SDBM_PAGE_SIZE);
     }
     rv = apr_file_open(&file, names->second, APR_FOPEN_READ, APR_OS_DEFAULT,
                        pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_because(why, rv, "cannot open %s", names->second);
+        return hostmap_fail(why, rv, "cannot open %s", names->second);
     }
     bits = apr_palloc(pool, (apr_size_t)dir.size + 1);
     rv = apr_file_read_full(file, bits, (apr_size_t)dir.size, &len);
     apr_file_close(file);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
-        return hostmap_because(why, rv, "cannot read %s", names->second);
+        return hostmap_fail(why, rv, "cannot read %s", names->second);
     }
     if (sdbm_pages_of_dir(bits, len) * SDBM_PAGE_SIZE > pag.size) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short or not "
-                               "the half of %s", names->main, names->second);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short or not "
+                            "the half of %s", names->main, names->second);
     }
     return APR_SUCCESS;
 }
@@ -464,9 +464,9 @@ static apr_status_t length_check(const char *name, apr_off_t size,
                                  apr_uint64_t expected, hostmap_reason *why)
 {
     if ((apr_uint64_t)size < expected) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, "%s is cut short: %"
-                               APR_OFF_T_FMT " bytes, expected %"
-                               APR_UINT64_T_FMT, name, size, expected);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short: %"
+                            APR_OFF_T_FMT " bytes, expected %"
+                            APR_UINT64_T_FMT, name, size, expected);
     }
     return APR_SUCCESS;
 }
@@ -487,10 +487,10 @@ static apr_status_t head_check(const hostmap_provider *provider,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (provider_of_mark(head) != provider) {
-        return hostmap_because(why, HOSTMAP_EFORMAT, len ? "not of type %s"
-                               : "not of type %s: an empty file",
-                               provider->name);
+    if (provider_of_magic(head) != provider) {
+        return hostmap_fail(why, HOSTMAP_EFORMAT, len ? "not of type %s"
+                            : "not of type %s: an empty file",
+                            provider->name);
     }
     if (provider == &hostmap_provider_gdbm
         && u32_at(head, 0) == 0x13579acf) {
@@ -504,7 +504,7 @@ static apr_status_t head_check(const hostmap_provider *provider,
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_marks_check(const hostmap_file *file, apr_pool_t *pool,
+apr_status_t hostmap_magic_check(const hostmap_file *file, apr_pool_t *pool,
                                  hostmap_reason *why)
 {
     if (file->provider == &hostmap_provider_sdbm) {

@@ -13,6 +13,8 @@
 #include "hostmap_copy.h"
 #include "hostmap_provider.h"
 
+#include "hostmap/hostmap_key.h"
+
 #include "apr_file_io.h"
 #include "apr_hash.h"
 #include "apr_strings.h"
@@ -46,29 +48,29 @@ struct hostmap_writer {
     const char *work;           /* PATH.hostmap-new */
     hostmap_names work_names;
     unsigned flags;
-    unsigned marks;             /* of the keys so far */
+    unsigned features;          /* of the keys so far */
     apr_hash_t *gone;           /* host keys that were removed; values: any */
     int lock_fd;                /* the lock's, on work_names.main */
     void *out;                  /* the provider's, NULL when closed */
 };
 
-static apr_status_t system_because(hostmap_reason *why, const char *what,
+static apr_status_t system_fail(hostmap_reason *why, const char *what,
                                    const char *name)
 {
-    return hostmap_because(why, errno, "cannot %s %s", what, name);
+    return hostmap_fail(why, errno, "cannot %s %s", what, name);
 }
 
 /* The libraries do not say why they cannot write: not at all, or as an I/O
  * error. */
-static apr_status_t because_full(const hostmap_writer *writer,
+static apr_status_t fail_if_full(const hostmap_writer *writer,
                                  apr_status_t rv, hostmap_reason *why)
 {
     if (rv == APR_SUCCESS || rv == APR_EINVAL || APR_STATUS_IS_ENOSPC(rv)
         || !hostmap_disk_has_less(writer->folder, FULL_BELOW)) {
         return rv;
     }
-    return hostmap_because(why, ENOSPC, "cannot write %s",
-                           writer->work_names.main);
+    return hostmap_fail(why, ENOSPC, "cannot write %s",
+                        writer->work_names.main);
 }
 
 /* ---- one writer at a time ---------------------------------------------- */
@@ -104,7 +106,7 @@ static apr_status_t rename_over(const char *from, const char *to,
                                 hostmap_reason *why)
 {
     if (rename(from, to) != 0) {
-        return system_because(why, "replace", to);
+        return system_fail(why, "replace", to);
     }
     return APR_SUCCESS;
 }
@@ -124,7 +126,7 @@ static apr_status_t dir_lock(apr_file_t **lock, const char *name,
     if (rv != APR_SUCCESS) {
         apr_file_close(*lock);
         *lock = NULL;
-        return hostmap_because(why, rv, "cannot lock %s", name);
+        return hostmap_fail(why, rv, "cannot lock %s", name);
     }
     return APR_SUCCESS;
 }
@@ -155,10 +157,10 @@ static apr_status_t open_failed(hostmap_reason *why, const char *name)
     int error = errno;
 
     if (error == EACCES && access(name, F_OK) == 0) {
-        return hostmap_because(why, error, "%s is another user's, who is at "
-                               "work or was killed: cannot open it", name);
+        return hostmap_fail(why, error, "%s is another user's, who is at "
+                            "work or was killed: cannot open it", name);
     }
-    return hostmap_because(why, error, "cannot make %s", name);
+    return hostmap_fail(why, error, "cannot make %s", name);
 }
 
 static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
@@ -173,7 +175,7 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
             return open_failed(why, name);
         }
         if (lock_wait(fd) != 0) {
-            rv = system_because(why, "lock", name);
+            rv = system_fail(why, "lock", name);
             close(fd);
             return rv;
         }
@@ -193,11 +195,11 @@ static apr_status_t work_lock(hostmap_writer *writer, hostmap_reason *why)
     writer->lock_fd = fd;
     /* what a writer that died left */
     if (ftruncate(fd, 0) != 0) {
-        return system_because(why, "empty", name);
+        return system_fail(why, "empty", name);
     }
     if (writer->work_names.second && unlink(writer->work_names.second) != 0
         && errno != ENOENT) {
-        return system_because(why, "remove", writer->work_names.second);
+        return system_fail(why, "remove", writer->work_names.second);
     }
     return APR_SUCCESS;
 }
@@ -251,7 +253,7 @@ static apr_status_t path_resolve(hostmap_writer *writer, const char *path,
         found = behind_link(names.main, writer->pool);
     }
     else {
-        return system_because(why, "open", names.main);
+        return system_fail(why, "open", names.main);
     }
     len = strlen(found);
     cut = strlen(suffix);
@@ -286,14 +288,11 @@ static apr_status_t writer_names(hostmap_writer *writer, hostmap_reason *why)
 
 /* ---- the entries of the present map ------------------------------------ */
 
-static apr_status_t add_entry(void *baton, const char *key,
-                              apr_size_t key_len, const char *value,
-                              apr_size_t value_len)
+static apr_status_t add_entry(void *baton, hostmap_str key, hostmap_str value)
 {
     hostmap_writer *writer = baton;
 
-    return writer->provider->put(writer->out, key, key_len, value, value_len,
-                                 NULL);
+    return writer->provider->put(writer->out, key, value, NULL);
 }
 
 static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
@@ -305,7 +304,7 @@ static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
         return APR_SUCCESS;
     }
     why->text[0] = '\0';
-    rv = hostmap_file_marks(present, &writer->marks, writer->pool, why);
+    rv = hostmap_file_features(present, &writer->features, writer->pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -337,7 +336,7 @@ static apr_status_t copy_file(int to, const char *to_name,
     apr_status_t rv;
 
     if (from < 0) {
-        return system_because(why, "open", from_name);
+        return system_fail(why, "open", from_name);
     }
     rv = hostmap_copy_bytes(to, from, to_name, why);
     close(from);
@@ -352,7 +351,7 @@ static apr_status_t copy_second(hostmap_writer *writer, hostmap_reason *why)
 
     fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return system_because(why, "make", name);
+        return system_fail(why, "make", name);
     }
     rv = copy_file(fd, name, writer->names.second, why);
     close(fd);
@@ -369,7 +368,7 @@ static apr_status_t copy_present(hostmap_writer *writer,
     hostmap_id id;
     apr_status_t rv;
 
-    rv = writer->provider->hold(&lock, present, writer->pool, why);
+    rv = writer->provider->hold(present, &lock, writer->pool, why);
     if (rv == APR_SUCCESS && writer->work_names.second) {
         rv = copy_second(writer, why);
     }
@@ -381,8 +380,8 @@ static apr_status_t copy_present(hostmap_writer *writer,
         rv = hostmap_id_of(&id, &writer->names, writer->pool, why);
     }
     if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &present->id)) {
-        rv = hostmap_because(why, HOSTMAP_ESTALE, "it was changed by another "
-                             "program at the same time, try again");
+        rv = hostmap_fail(why, HOSTMAP_ESTALE, "it was changed by another "
+                          "program at the same time, try again");
     }
     if (lock) {
         apr_file_close(lock);
@@ -392,7 +391,8 @@ static apr_status_t copy_present(hostmap_writer *writer,
 
 /* ---- beginning --------------------------------------------------------- */
 
-static apr_status_t writer_change(hostmap_writer *writer, apr_uint64_t bytes,
+static apr_status_t writer_change(hostmap_writer *writer,
+                                  const hostmap_spec *spec,
                                   hostmap_reason *why)
 {
     hostmap_file *present;
@@ -403,14 +403,13 @@ static apr_status_t writer_change(hostmap_writer *writer, apr_uint64_t bytes,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = hostmap_file_marks(present, &writer->marks, writer->pool, why);
+    rv = hostmap_file_features(present, &writer->features, writer->pool, why);
     if (rv == APR_SUCCESS) {
         rv = copy_present(writer, present, why);
     }
     hostmap_file_close(present);
     if (rv == APR_SUCCESS) {
-        rv = writer->provider->change(&out, writer->provider, writer->work,
-                                      bytes, writer->pool, why);
+        rv = writer->provider->change(&out, spec, writer->pool, why);
     }
     if (rv == APR_SUCCESS) {
         writer->out = out;
@@ -419,16 +418,17 @@ static apr_status_t writer_change(hostmap_writer *writer, apr_uint64_t bytes,
 }
 
 static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
-                                 unsigned flags, hostmap_reason *why)
+                                 hostmap_reason *why)
 {
+    hostmap_spec spec = { writer->provider, writer->work, bytes };
     hostmap_file *present = NULL;
     apr_status_t rv = APR_SUCCESS;
     void *out;
 
-    if (flags & HOSTMAP_WRITER_CHANGE) {
-        return writer_change(writer, bytes, why);
+    if (writer->flags & HOSTMAP_WRITER_CHANGE) {
+        return writer_change(writer, &spec, why);
     }
-    if (flags & HOSTMAP_WRITER_ADD) {
+    if (writer->flags & HOSTMAP_WRITER_ADD) {
         rv = present_open(&present, writer, why);
         if (APR_STATUS_IS_ENOENT(rv)) {
             rv = APR_SUCCESS;
@@ -438,10 +438,9 @@ static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
         return rv;
     }
     if (present) {
-        bytes += present->id.size;
+        spec.bytes += present->id.size;
     }
-    rv = writer->provider->create(&out, writer->provider,
-                                  writer->work, bytes, writer->pool, why);
+    rv = writer->provider->create(&out, &spec, writer->pool, why);
     if (rv == APR_SUCCESS) {
         writer->out = out;
         rv = add_present(writer, present, why);
@@ -483,20 +482,20 @@ static apr_status_t writer_cleanup(void *data)
 }
 
 apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
-                                 const char *type, apr_uint64_t bytes,
-                                 unsigned flags, apr_pool_t *pool,
-                                 hostmap_reason *why)
+                                 const hostmap_writer_options *options,
+                                 apr_pool_t *pool, hostmap_reason *why)
 {
     hostmap_writer *writer = apr_pcalloc(pool, sizeof(*writer));
     apr_status_t rv;
 
     writer->pool = pool;
-    writer->flags = flags;
+    writer->flags = options->flags;
     writer->gone = apr_hash_make(pool);
     writer->lock_fd = -1;
     apr_pool_cleanup_register(pool, writer, writer_cleanup,
                               apr_pool_cleanup_null);
-    rv = hostmap_provider_of(&writer->provider, path, type, pool, why);
+    rv = hostmap_provider_of(&writer->provider, path, options->type, pool,
+                             why);
     if (rv == APR_SUCCESS) {
         rv = path_resolve(writer, path, why);
     }
@@ -507,7 +506,7 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
         rv = work_lock(writer, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = because_full(writer, writer_begin(writer, bytes, flags, why),
+        rv = fail_if_full(writer, writer_begin(writer, options->bytes, why),
                           why);
     }
     if (rv != APR_SUCCESS) {
@@ -518,77 +517,69 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
     return APR_SUCCESS;
 }
 
-apr_status_t hostmap_writer_put(hostmap_writer *writer,
-                                const char *key, apr_size_t key_len,
-                                const char *value, apr_size_t value_len,
-                                hostmap_reason *why)
+apr_status_t hostmap_writer_put(hostmap_writer *writer, hostmap_str key,
+                                hostmap_str value, hostmap_reason *why)
 {
     apr_size_t key_max = writer->provider->key_max;
     apr_size_t pair_max = writer->provider->pair_max;
     apr_status_t rv;
 
-    if (key_len == 0 || (key_max && key_len > key_max)) {
-        return hostmap_because(why, APR_EINVAL, "a key of %" APR_SIZE_T_FMT
-                               " bytes, type %s takes 1 to %" APR_SIZE_T_FMT,
-                               key_len, writer->provider->name, key_max);
+    if (key.len == 0 || (key_max && key.len > key_max)) {
+        return hostmap_fail(why, APR_EINVAL, "a key of %" APR_SIZE_T_FMT
+                            " bytes, type %s takes 1 to %" APR_SIZE_T_FMT,
+                            key.len, writer->provider->name, key_max);
     }
-    if (pair_max && key_len + value_len > pair_max) {
-        return hostmap_because(why, APR_EINVAL, "key and value of %"
-                               APR_SIZE_T_FMT " bytes, type %s takes %"
-                               APR_SIZE_T_FMT ": use lmdb",
-                               key_len + value_len, writer->provider->name,
-                               pair_max);
+    if (pair_max && key.len + value.len > pair_max) {
+        return hostmap_fail(why, APR_EINVAL, "key and value of %"
+                            APR_SIZE_T_FMT " bytes, type %s takes %"
+                            APR_SIZE_T_FMT ": use lmdb",
+                            key.len + value.len, writer->provider->name,
+                            pair_max);
     }
-    if (hostmap_mark_is(key, key_len)) {
-        return hostmap_because(why, APR_EINVAL, "this key is the map's own");
+    if (hostmap_features_is_key(key)) {
+        return hostmap_fail(why, APR_EINVAL, "this key is the map's own");
     }
     if (!(writer->flags & HOSTMAP_WRITER_ANY_KEY)) {
-        writer->marks |= hostmap_key_marks(key, key_len);
+        writer->features |= hostmap_key_features(key);
     }
     if (apr_hash_count(writer->gone) > 0) {
-        apr_hash_set(writer->gone, key, key_len, NULL);
+        apr_hash_set(writer->gone, key.ptr, key.len, NULL);
     }
-    rv = writer->provider->put(writer->out, key, key_len, value, value_len,
-                               why);
-    return because_full(writer, rv, why);
+    rv = writer->provider->put(writer->out, key, value, why);
+    return fail_if_full(writer, rv, why);
 }
 
-/* The mark is no entry. */
-static int can_be_there(const hostmap_writer *writer, const char *key,
-                        apr_size_t key_len)
+/* The entry of the features is not one for callers. */
+static int can_be_there(const hostmap_writer *writer, hostmap_str key)
 {
     apr_size_t key_max = writer->provider->key_max;
 
-    return key_len > 0 && (!key_max || key_len <= key_max)
-           && !hostmap_mark_is(key, key_len);
+    return key.len > 0 && (!key_max || key.len <= key_max)
+           && !hostmap_features_is_key(key);
 }
 
-apr_status_t hostmap_writer_get(hostmap_writer *writer,
-                                const char *key, apr_size_t key_len,
-                                const char **value, apr_size_t *value_len,
-                                hostmap_reason *why)
+apr_status_t hostmap_writer_get(hostmap_writer *writer, hostmap_str *value,
+                                hostmap_str key, hostmap_reason *why)
 {
-    if (!can_be_there(writer, key, key_len)) {
+    if (!can_be_there(writer, key)) {
         return APR_NOTFOUND;
     }
-    return writer->provider->get(writer->out, key, key_len, value, value_len,
-                                 why);
+    return writer->provider->get(writer->out, value, key, why);
 }
 
-apr_status_t hostmap_writer_remove(hostmap_writer *writer,
-                                   const char *key, apr_size_t key_len,
+apr_status_t hostmap_writer_remove(hostmap_writer *writer, hostmap_str key,
                                    hostmap_reason *why)
 {
     apr_status_t rv;
 
-    if (!can_be_there(writer, key, key_len)) {
+    if (!can_be_there(writer, key)) {
         return APR_NOTFOUND;
     }
-    rv = writer->provider->remove(writer->out, key, key_len, why);
-    if (rv == APR_SUCCESS && (writer->marks & HOSTMAP_MARK_PATH)
-        && hostmap_key_host_len(key, key_len) == key_len) {
-        apr_hash_set(writer->gone, apr_pmemdup(writer->pool, key, key_len),
-                     key_len, writer);
+    rv = writer->provider->remove(writer->out, key, why);
+    if (rv == APR_SUCCESS && (writer->features & HOSTMAP_FEATURE_PATH)
+        && hostmap_key_host_len(key) == key.len) {
+        apr_hash_set(writer->gone, apr_pmemdup(writer->pool, key.ptr, key.len),
+                     key.len, writer);
     }
     return rv;
 }
@@ -597,35 +588,33 @@ apr_status_t hostmap_writer_remove(hostmap_writer *writer,
 
 typedef struct orphan {
     hostmap_writer *writer;
-    /* that begin with these bytes; NULL: with any host that has gone */
-    const char *begin;
-    apr_size_t begin_len;
+    /* that begin with these bytes; empty: with any host that has gone */
+    hostmap_str begin;
     /* the key that was found */
-    const char *key;
-    apr_size_t key_len;
+    hostmap_str key;
 } orphan;
 
 /* hostmap_key_fn */
-static int orphan_look(void *baton, const char *key, apr_size_t key_len)
+static int orphan_look(void *baton, hostmap_str key)
 {
     orphan *o = baton;
-    apr_size_t host_len = hostmap_key_host_len(key, key_len);
+    apr_size_t host_len = hostmap_key_host_len(key);
     int found;
 
-    if (o->begin) {
-        found = key_len >= o->begin_len
-                && memcmp(key, o->begin, o->begin_len) == 0;
+    if (o->begin.len) {
+        found = key.len >= o->begin.len
+                && memcmp(key.ptr, o->begin.ptr, o->begin.len) == 0;
     }
     else {
-        found = host_len < key_len
-                && apr_hash_get(o->writer->gone, key, host_len);
+        found = host_len < key.len
+                && apr_hash_get(o->writer->gone, key.ptr, host_len);
     }
     if (found) {
-        o->key = apr_pstrmemdup(o->writer->pool, key, key_len);
-        o->key_len = key_len;
+        o->key.ptr = apr_pstrmemdup(o->writer->pool, key.ptr, key.len);
+        o->key.len = key.len;
     }
     /* in order, what does not begin so is behind all that does */
-    return found || o->begin;
+    return found || o->begin.len;
 }
 
 /* A type without an order is searched once, whatever has gone. */
@@ -636,29 +625,28 @@ static apr_status_t orphan_search(orphan *o, hostmap_reason *why)
     apr_status_t rv = APR_SUCCESS;
 
     if (!provider->cursor_open) {
-        return provider->each_key(o->writer->out, NULL, 0, orphan_look, o,
+        return provider->each_key(o->writer->out, o->begin, orphan_look, o,
                                   why);
     }
     for (at = apr_hash_first(o->writer->pool, o->writer->gone);
-         at && !o->key && rv == APR_SUCCESS; at = apr_hash_next(at)) {
+         at && !o->key.ptr && rv == APR_SUCCESS; at = apr_hash_next(at)) {
         const void *host;
         apr_ssize_t len;
 
         apr_hash_this(at, &host, &len, NULL);
-        o->begin = apr_pstrcat(o->writer->pool,
-                               apr_pstrmemdup(o->writer->pool, host, len),
-                               "/", NULL);
-        o->begin_len = len + 1;
-        rv = provider->each_key(o->writer->out, o->begin, o->begin_len,
-                                orphan_look, o, why);
+        o->begin.ptr = apr_pstrcat(o->writer->pool,
+                                   apr_pstrmemdup(o->writer->pool, host, len),
+                                   "/", NULL);
+        o->begin.len = len + 1;
+        rv = provider->each_key(o->writer->out, o->begin, orphan_look, o, why);
     }
     return rv;
 }
 
-apr_status_t hostmap_writer_orphan(hostmap_writer *writer, const char **key,
-                                   apr_size_t *key_len, hostmap_reason *why)
+apr_status_t hostmap_writer_orphan(hostmap_writer *writer, hostmap_str *key,
+                                   hostmap_reason *why)
 {
-    orphan o = { writer, NULL, 0, NULL, 0 };
+    orphan o = { writer, { NULL, 0 }, { NULL, 0 } };
     apr_status_t rv;
 
     if (apr_hash_count(writer->gone) == 0) {
@@ -669,8 +657,7 @@ apr_status_t hostmap_writer_orphan(hostmap_writer *writer, const char **key,
         return rv;
     }
     *key = o.key;
-    *key_len = o.key_len;
-    return o.key ? APR_SUCCESS : APR_NOTFOUND;
+    return o.key.ptr ? APR_SUCCESS : APR_NOTFOUND;
 }
 
 /* ---- putting it in place ----------------------------------------------- */
@@ -707,7 +694,7 @@ static apr_status_t folder_sync(hostmap_writer *writer, hostmap_reason *why)
     apr_status_t rv = APR_SUCCESS;
 
     if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL)) {
-        rv = system_because(why, "flush the folder", writer->folder);
+        rv = system_fail(why, "flush the folder", writer->folder);
     }
     if (fd >= 0) {
         close(fd);
@@ -715,16 +702,13 @@ static apr_status_t folder_sync(hostmap_writer *writer, hostmap_reason *why)
     return rv;
 }
 
-static apr_status_t put_mark(hostmap_writer *writer, hostmap_reason *why)
+static apr_status_t put_features(hostmap_writer *writer, hostmap_reason *why)
 {
-    const char *value;
-
-    if (!writer->marks) {
+    if (!writer->features) {
         return APR_SUCCESS;
     }
-    value = hostmap_mark_value(writer->marks);
-    return writer->provider->put(writer->out, HOSTMAP_MARK_KEY,
-                                 HOSTMAP_MARK_KEY_LEN, value, strlen(value),
+    return writer->provider->put(writer->out, hostmap_features_key(),
+                                 hostmap_features_value(writer->features),
                                  why);
 }
 
@@ -733,12 +717,12 @@ static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
     void *out = writer->out;
     apr_status_t rv;
 
-    rv = put_mark(writer, why);
+    rv = put_features(writer, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     writer->out = NULL;
-    rv = because_full(writer, writer->provider->finish(out, 1, why), why);
+    rv = fail_if_full(writer, writer->provider->finish(out, 1, why), why);
     if (rv == APR_SUCCESS) {
         rv = hostmap_copy_rights(writer->work_names.main, writer->names.main,
                                  why);

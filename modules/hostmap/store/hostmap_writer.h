@@ -13,63 +13,65 @@
 #ifndef HOSTMAP_WRITER_H
 #define HOSTMAP_WRITER_H
 
-#include "hostmap/hostmap.h"
+#include "hostmap_file.h"
 
 typedef struct hostmap_writer hostmap_writer;
 
 /** Begin with the entries of the map that is there, if one is. */
 #define HOSTMAP_WRITER_ADD  0x1
 /** Keys are any bytes (httxt2dbm's, of RewriteMaps): `*` and `/` in them mean
- *  nothing, and the map gets no mark that it has not. */
+ *  nothing, and the map gets no features that it has not. */
 #define HOSTMAP_WRITER_ANY_KEY  0x2
 /** Begin with a copy of the map that is there, which must be one. */
 #define HOSTMAP_WRITER_CHANGE   0x4
+
+typedef struct hostmap_writer_options {
+    /** a name of hostmap_type_names; NULL: that of the file there */
+    const char *type;
+    /** about how many bytes of keys and values will come (LMDB needs a bound on
+     *  the size of the file: it is made from this one generously) */
+    apr_uint64_t bytes;
+    /** HOSTMAP_WRITER_ bits or 0 */
+    unsigned flags;
+} hostmap_writer_options;
 
 /**
  * Begin a new file.  Waits while another writer is at work on the same map,
  * and at most ten seconds while a program changes it in place.
  * A symbolic link is followed: the file that it names is the one replaced.
  * @param path name of the map, as for readers
- * @param type a name of hostmap_type_names, or NULL: that of the file there
- * @param bytes about how many bytes of keys and values will come (LMDB needs a
- *        bound on the size of the file: it is made from this one generously)
- * @param flags HOSTMAP_WRITER_ bits or 0
+ * @param options read during the call only
  * @param pool the writer's; a writer that was not committed when it is cleared
  *        is aborted
  */
 apr_status_t hostmap_writer_open(hostmap_writer **writer, const char *path,
-                                 const char *type, apr_uint64_t bytes,
-                                 unsigned flags, apr_pool_t *pool,
-                                 hostmap_reason *why);
+                                 const hostmap_writer_options *options,
+                                 apr_pool_t *pool, hostmap_reason *why);
 
 /**
  * Store an entry; one of the same key is replaced.  Fastest for lmdb when keys
- * come sorted by bytes.  A key with a wildcard or a path marks the map
- * (hostmap_file_marks); the key of the mark itself is refused.
+ * come sorted by bytes.  A key with a wildcard or a path is noted among the
+ * features of the map (hostmap_file_features); the key of their own entry is
+ * refused.
  * @return APR_SUCCESS; APR_EINVAL when the pair does not fit the type (why
  *         names the limit); else what the system says
  */
-apr_status_t hostmap_writer_put(hostmap_writer *writer,
-                                const char *key, apr_size_t key_len,
-                                const char *value, apr_size_t value_len,
-                                hostmap_reason *why);
+apr_status_t hostmap_writer_put(hostmap_writer *writer, hostmap_str key,
+                                hostmap_str value, hostmap_reason *why);
 
 /**
  * What the new file holds by now.
  * @param value valid until the next call for this writer
  * @return APR_SUCCESS; APR_NOTFOUND; else what the system says
  */
-apr_status_t hostmap_writer_get(hostmap_writer *writer,
-                                const char *key, apr_size_t key_len,
-                                const char **value, apr_size_t *value_len,
-                                hostmap_reason *why);
+apr_status_t hostmap_writer_get(hostmap_writer *writer, hostmap_str *value,
+                                hostmap_str key, hostmap_reason *why);
 
 /**
- * Take an entry out.  The mark is none.
+ * Take an entry out.  That of the features is not there for this.
  * @return APR_SUCCESS; APR_NOTFOUND; else what the system says
  */
-apr_status_t hostmap_writer_remove(hostmap_writer *writer,
-                                   const char *key, apr_size_t key_len,
+apr_status_t hostmap_writer_remove(hostmap_writer *writer, hostmap_str key,
                                    hostmap_reason *why);
 
 /**
@@ -78,8 +80,8 @@ apr_status_t hostmap_writer_remove(hostmap_writer *writer,
  * @param key set to it, in the writer's pool; terminated with NUL
  * @return APR_SUCCESS; APR_NOTFOUND: there is none; else what the system says
  */
-apr_status_t hostmap_writer_orphan(hostmap_writer *writer, const char **key,
-                                   apr_size_t *key_len, hostmap_reason *why);
+apr_status_t hostmap_writer_orphan(hostmap_writer *writer, hostmap_str *key,
+                                   hostmap_reason *why);
 
 /**
  * Flush to the disk, give the file the owner, group, mode, ACL and SELinux

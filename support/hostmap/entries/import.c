@@ -265,14 +265,11 @@ typedef struct map_reader {
 } map_reader;
 
 /* hostmap_each_fn */
-static apr_status_t take_entry(void *baton, const char *key,
-                               apr_size_t key_len, const char *value,
-                               apr_size_t value_len)
+static apr_status_t take_entry(void *baton, hostmap_str key, hostmap_str value)
 {
     map_reader *r = baton;
-    hostmap_str k = { key, key_len }, v = { value, value_len };
 
-    source_push(r->s, 0, k, v);
+    source_push(r->s, 0, key, value);
     progress_row(&r->p, r->p.rows);
 
     return APR_SUCCESS;

@@ -85,7 +85,7 @@ struct source {
     apr_uint64_t bytes;
     apr_size_t bad;
     apr_size_t noted;           /* names said to be stored in punycode */
-    unsigned marks;             /* what kinds of keys there are */
+    unsigned features;          /* what kinds of keys there are */
     hostmap_key_order *order;   /* of what is given out; NULL: any will do */
     source_double doubles[SAID_MAX];
     apr_size_t doubled;
@@ -236,7 +236,7 @@ static void source_add(source *s, apr_size_t line, const hostmap_str *key,
     table_add(sort_table(s->sorted), &entry);
     s->count++;
     s->bytes += key->len + value->len;
-    s->marks |= hostmap_key_marks(key->ptr, key->len);
+    s->features |= hostmap_key_features(*key);
 }
 
 /* The same with bytes that do not stay where they are. */
@@ -300,8 +300,7 @@ static int source_check_value(source *s, apr_size_t line, char *text,
     hostmap_entry entry;
 
     if (!source_is_known(known, value)) {
-        if (hostmap_entry_parse(&entry, value->ptr, value->len, &bad)
-            != APR_SUCCESS) {
+        if (hostmap_entry_parse(&entry, *value, &bad) != APR_SUCCESS) {
             source_say_bad(s, line, key, &bad,
                            (value->ptr - text) + bad.pos + 1);
             return 0;
@@ -318,7 +317,7 @@ static int source_check(source *s, apr_size_t line, char *text,
 {
     hostmap_bad bad;
 
-    if (hostmap_key_check(key->ptr, key->len, &bad) != APR_SUCCESS) {
+    if (hostmap_key_check(*key, &bad) != APR_SUCCESS) {
         source_say_bad(s, line, key, &bad, (key->ptr - text) + bad.pos + 1);
         return 0;
     }
@@ -340,7 +339,7 @@ static void source_line_idn(source *s, apr_size_t line, char *text,
         source_fault(s, line, key, reason);
         return;
     }
-    if (hostmap_key_check(stored, converted.len, &bad) != APR_SUCCESS) {
+    if (hostmap_key_check(converted, &bad) != APR_SUCCESS) {
         source_fault(s, line, key, bad.reason);
         return;
     }
@@ -358,7 +357,7 @@ static void source_line(source *s, apr_size_t line, char *text,
     hostmap_bad bad;
     apr_status_t rv;
 
-    rv = hostmap_text_line(&key, &value, text, len, &bad);
+    rv = hostmap_text_line(&key, &value, hostmap_str_of(text, len), &bad);
     if (rv == APR_EOF) {
         return;
     }
@@ -367,7 +366,7 @@ static void source_line(source *s, apr_size_t line, char *text,
         source_say_bad(s, line, &key, &bad, bad.pos + 1);
         return;
     }
-    if (hostmap_key_check(key.ptr, key.len, &bad) != APR_SUCCESS) {
+    if (hostmap_key_check(key, &bad) != APR_SUCCESS) {
         if (idn_wanted(key.ptr, key.len)) {
             source_line_idn(s, line, text, key, value);
             return;
@@ -393,13 +392,14 @@ static void source_line_diff(source *s, apr_size_t line, char *text,
     if (len && (sign == '+' || sign == '-')) {
         /* as if the line began one byte later */
         text[0] = ' ';
-        rv = hostmap_text_line(&key, &value, text, len, &bad);
+        rv = hostmap_text_line(&key, &value, hostmap_str_of(text, len), &bad);
         if (rv == APR_EOF) {
             bad.reason = "expected a key and a value behind the sign";
             bad.pos = 1;
         }
     }
-    else if (hostmap_text_line(&key, &value, text, len, &bad) == APR_EOF) {
+    else if (hostmap_text_line(&key, &value, hostmap_str_of(text, len), &bad)
+             == APR_EOF) {
         return;
     }
     else {
@@ -426,7 +426,7 @@ static void source_line_httxt2dbm(source *s, apr_size_t line, char *text,
 {
     hostmap_str key, value;
 
-    if (hostmap_text_line_httxt2dbm(&key, &value, text, len)
+    if (hostmap_text_line_httxt2dbm(&key, &value, hostmap_str_of(text, len))
         != APR_SUCCESS) {
         return;
     }
@@ -682,13 +682,15 @@ static void source_unify(source *s)
 static int source_has_host(source *s, const char *key, apr_size_t len,
                            apr_size_t line)
 {
-    if (!s->order || hostmap_key_order_add(s->order, key, len)) {
+    if (!s->order
+        || hostmap_key_order_add(s->order, hostmap_str_of(key, len))) {
         return 1;
     }
     if (source_say(s, line)) {
         source_say_key(key, len);
         fputs("a path needs its host's own line, write `", stderr);
-        tool_write(stderr, key, hostmap_key_host_len(key, len), 1);
+        tool_write(stderr, key, hostmap_key_host_len(hostmap_str_of(key, len)),
+                   1);
         fputs(" !` if there is no backend for the rest\n", stderr);
     }
 
@@ -809,12 +811,11 @@ void source_push(source *s, apr_size_t line, hostmap_str key,
         /* source_finish() says so */
         return;
     }
-    if (hostmap_key_check(key.ptr, key.len, &bad) != APR_SUCCESS) {
+    if (hostmap_key_check(key, &bad) != APR_SUCCESS) {
         source_fault(s, line, key, bad.reason);
         return;
     }
-    if (hostmap_entry_parse(&entry, value.ptr, value.len, &bad)
-        != APR_SUCCESS) {
+    if (hostmap_entry_parse(&entry, value, &bad) != APR_SUCCESS) {
         if (source_say(s, line)) {
             source_say_key(key.ptr, key.len);
             tool_write(stderr, value.ptr,
@@ -844,7 +845,7 @@ apr_status_t source_finish(source *s)
     if (s->status != APR_SUCCESS) {
         return s->status;
     }
-    if ((s->marks & HOSTMAP_MARK_PATH) && !(s->flags & ANY_PATHS)) {
+    if ((s->features & HOSTMAP_FEATURE_PATH) && !(s->flags & ANY_PATHS)) {
         s->order = apr_pcalloc(s->pool, sizeof(*s->order));
     }
     if (sort_is_spilled(s->sorted)) {

@@ -19,7 +19,7 @@
 #include "apr_errno.h"
 #include "apr_pools.h"
 
-#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_file.h"
 #include "hostmap/hostmap_entry.h"
 
 /** With stock httxt2dbm's eyes: any key, the first word is the value, the

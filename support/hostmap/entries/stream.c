@@ -48,17 +48,16 @@ static apr_status_t stream_close(void *data)
 /* ---- maps -------------------------------------------------------------- */
 
 /* hostmap_each_fn */
-static apr_status_t collect(void *baton, const char *key, apr_size_t key_len,
-                            const char *value, apr_size_t value_len)
+static apr_status_t collect(void *baton, hostmap_str key, hostmap_str value)
 {
     stream *s = baton;
     table_entry e;
     apr_status_t rv;
 
-    if (key_len + value_len > ROOM_BYTES) {
+    if (key.len + value.len > ROOM_BYTES) {
         return APR_ENOMEM;
     }
-    if (s->used + key_len + value_len > ROOM_BYTES
+    if (s->used + key.len + value.len > ROOM_BYTES
         || sort_is_full(s->sorted)) {
         rv = sort_flush(s->sorted);
         if (rv != APR_SUCCESS) {
@@ -68,12 +67,12 @@ static apr_status_t collect(void *baton, const char *key, apr_size_t key_len,
     }
     memset(&e, 0, sizeof(e));
     e.key = s->room + s->used;
-    e.key_len = (apr_uint32_t)key_len;
+    e.key_len = (apr_uint32_t)key.len;
     e.value_at = e.key_len;
-    e.value_len = (apr_uint32_t)value_len;
-    memcpy(s->room + s->used, key, key_len);
-    memcpy(s->room + s->used + key_len, value, value_len);
-    s->used += key_len + value_len;
+    e.value_len = (apr_uint32_t)value.len;
+    memcpy(s->room + s->used, key.ptr, key.len);
+    memcpy(s->room + s->used + key.len, value.ptr, value.len);
+    s->used += key.len + value.len;
     s->count++;
     progress_row(&s->p, 0);
     table_add(sort_table(s->sorted), &e);
@@ -169,10 +168,8 @@ static apr_status_t next_sorted(stream *s, hostmap_pair *pair)
     apr_status_t rv = sort_next(s->sorted, &e);
 
     if (rv == APR_SUCCESS) {
-        pair->key = e.key;
-        pair->key_len = e.key_len;
-        pair->value = e.key + e.value_at;
-        pair->value_len = e.value_len;
+        pair->key = hostmap_str_of(e.key, e.key_len);
+        pair->value = hostmap_str_of(e.key + e.value_at, e.value_len);
     }
 
     return rv;
@@ -187,10 +184,8 @@ static apr_status_t next_of_text(stream *s, hostmap_pair *pair)
         rv = source_status(s->text);
         return rv == APR_SUCCESS ? APR_EOF : rv;
     }
-    pair->key = e.key;
-    pair->key_len = e.key_len;
-    pair->value = e.value;
-    pair->value_len = e.value_len;
+    pair->key = hostmap_str_of(e.key, e.key_len);
+    pair->value = hostmap_str_of(e.value, e.value_len);
 
     return APR_SUCCESS;
 }
@@ -243,13 +238,13 @@ static apr_status_t old_removed(comparison *c, hostmap_reason *why)
     return old_next(c, why);
 }
 
-static int key_order(const hostmap_pair *a, const hostmap_pair *b)
+static int key_order(hostmap_str a, hostmap_str b)
 {
-    apr_size_t shorter = a->key_len < b->key_len ? a->key_len : b->key_len;
-    int diff = memcmp(a->key, b->key, shorter);
+    apr_size_t shorter = a.len < b.len ? a.len : b.len;
+    int diff = memcmp(a.ptr, b.ptr, shorter);
 
-    if (diff == 0 && a->key_len != b->key_len) {
-        diff = a->key_len < b->key_len ? -1 : 1;
+    if (diff == 0 && a.len != b.len) {
+        diff = a.len < b.len ? -1 : 1;
     }
 
     return diff;
@@ -262,7 +257,7 @@ apr_status_t compare_new(comparison *c, const hostmap_pair *new,
     int order = 1;
 
     while (c->has && rv == APR_SUCCESS
-           && (order = key_order(&c->at, new)) < 0) {
+           && (order = key_order(c->at.key, new->key)) < 0) {
         rv = old_removed(c, why);
     }
     if (rv != APR_SUCCESS) {
@@ -273,8 +268,8 @@ apr_status_t compare_new(comparison *c, const hostmap_pair *new,
         say(c, NULL, new);
         return APR_SUCCESS;
     }
-    if (c->at.value_len == new->value_len
-        && memcmp(c->at.value, new->value, new->value_len) == 0) {
+    if (c->at.value.len == new->value.len
+        && memcmp(c->at.value.ptr, new->value.ptr, new->value.len) == 0) {
         c->same++;
     }
     else {

@@ -9,7 +9,7 @@
 #ifndef HOSTMAP_STREAM_H
 #define HOSTMAP_STREAM_H
 
-#include "hostmap/hostmap.h"
+#include "hostmap/store/hostmap_file.h"
 #include "source.h"
 
 typedef struct stream stream;

@@ -28,7 +28,7 @@ follow_kind follow_change_judge(hostmap_str key, hostmap_str value,
     if (key.ptr[0] == '\xff') {
         return bad(reason, "a key of the map's own");
     }
-    if (hostmap_key_check(key.ptr, key.len, &fault) != APR_SUCCESS) {
+    if (hostmap_key_check(key, &fault) != APR_SUCCESS) {
         return bad(reason, fault.reason);
     }
     if (value.len == 0) {
@@ -37,8 +37,7 @@ follow_kind follow_change_judge(hostmap_str key, hostmap_str value,
     if (value.len > HOSTMAP_VALUE_MAX) {
         return bad(reason, "a value longer than 4096 bytes");
     }
-    if (hostmap_entry_parse(&entry, value.ptr, value.len, &fault)
-        != APR_SUCCESS) {
+    if (hostmap_entry_parse(&entry, value, &fault) != APR_SUCCESS) {
         return bad(reason, fault.reason);
     }
 

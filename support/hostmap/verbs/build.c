@@ -129,7 +129,7 @@ static apr_status_t compare_with_present(building *b, hostmap_reason *why)
 
 static void compare_one(building *b, const source_entry *e)
 {
-    hostmap_pair pair = { e->key, e->key_len, e->value, e->value_len };
+    hostmap_pair pair = { { e->key, e->key_len }, { e->value, e->value_len } };
     hostmap_reason why;
 
     if (b->is_compared
@@ -148,8 +148,8 @@ static apr_status_t store_all(building *b, hostmap_reason *why)
                    source_count(b->s));
     while (source_next(b->s, &e)) {
         if (b->writer) {
-            rv = hostmap_writer_put(b->writer, e.key, e.key_len, e.value,
-                                    e.value_len, why);
+            rv = hostmap_writer_put(b->writer, hostmap_str_of(e.key, e.key_len),
+                                    hostmap_str_of(e.value, e.value_len), why);
         }
         if (rv == APR_EINVAL) {
             source_reject(b->s, &e, why->text);
@@ -267,14 +267,14 @@ static void say_done(const building *b)
 
 static int open_writer(building *b)
 {
+    hostmap_writer_options options = { b->type, source_bytes(b->s), 0 };
     hostmap_reason why = { "" };
     apr_status_t rv;
 
     if (b->t->flags & TOOL_DRY_RUN) {
         return TOOL_DONE;
     }
-    rv = hostmap_writer_open(&b->writer, b->path, b->type,
-                             source_bytes(b->s), 0, b->t->pool, &why);
+    rv = hostmap_writer_open(&b->writer, b->path, &options, b->t->pool, &why);
 
     return rv == APR_SUCCESS ? TOOL_DONE
                              : tool_file_error(b->path, rv, &why);

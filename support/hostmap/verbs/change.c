@@ -114,7 +114,8 @@ static apr_status_t leave(change *c, hostmap_reason *why)
     c->leaving_len = 0;
     c->removed++;
 
-    return hostmap_writer_remove(c->writer, c->leaving, len, why);
+    return hostmap_writer_remove(c->writer, hostmap_str_of(c->leaving, len),
+                                 why);
 }
 
 typedef apr_status_t change_fn(change *c, const source_entry *e,
@@ -162,11 +163,10 @@ static int commit(change *c)
 static int find_orphan(change *c)
 {
     hostmap_reason why = { "" };
-    const char *key;
-    apr_size_t len;
+    hostmap_str key;
     apr_status_t rv;
 
-    rv = hostmap_writer_orphan(c->writer, &key, &len, &why);
+    rv = hostmap_writer_orphan(c->writer, &key, &why);
     if (rv == APR_NOTFOUND) {
         return TOOL_DONE;
     }
@@ -175,7 +175,7 @@ static int find_orphan(change *c)
     }
     tool_error("%s: a path needs its host's own entry, and %.*s would be left "
                "without: take it out as well, or set the host to `!`",
-               c->path, (int)len, key);
+               c->path, (int)key.len, key.ptr);
 
     return refuse(c);
 }
@@ -192,12 +192,13 @@ static int judge(change *c)
 
 static int run(change *c, change_fn *fn)
 {
+    hostmap_writer_options options = { NULL, source_bytes(c->s),
+                                       HOSTMAP_WRITER_CHANGE };
     hostmap_reason why = { "" };
     apr_status_t rv;
     int status;
 
-    rv = hostmap_writer_open(&c->writer, c->path, NULL, source_bytes(c->s),
-                             HOSTMAP_WRITER_CHANGE, c->t->pool, &why);
+    rv = hostmap_writer_open(&c->writer, c->path, &options, c->t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(c->path, rv, &why);
     }
@@ -214,18 +215,22 @@ static int run(change *c, change_fn *fn)
 
 /* ---- set --------------------------------------------------------------- */
 
+static hostmap_str key_of(const source_entry *e)
+{
+    return hostmap_str_of(e->key, e->key_len);
+}
+
 /* Is the host key of a path in the map by now?  It comes first among the keys
  * that are set. */
 static apr_status_t has_host(change *c, const source_entry *e,
                              hostmap_reason *why)
 {
-    apr_size_t host_len = hostmap_key_host_len(e->key, e->key_len);
-    const char *value;
-    apr_size_t len;
+    hostmap_str host = key_of(e), value;
 
-    return host_len == e->key_len
-           ? APR_SUCCESS : hostmap_writer_get(c->writer, e->key, host_len,
-                                              &value, &len, why);
+    host.len = hostmap_key_host_len(host);
+
+    return host.len == e->key_len
+           ? APR_SUCCESS : hostmap_writer_get(c->writer, &value, host, why);
 }
 
 static apr_status_t put_or_reject(change *c, const source_entry *e,
@@ -242,8 +247,8 @@ static apr_status_t put_or_reject(change *c, const source_entry *e,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = hostmap_writer_put(c->writer, e->key, e->key_len, e->value,
-                            e->value_len, why);
+    rv = hostmap_writer_put(c->writer, key_of(e),
+                            hostmap_str_of(e->value, e->value_len), why);
     if (rv == APR_EINVAL) {
         source_reject(c->s, e, why->text);
         rv = APR_SUCCESS;
@@ -256,13 +261,12 @@ static apr_status_t put_or_reject(change *c, const source_entry *e,
 static apr_status_t set_one(change *c, const source_entry *e,
                             hostmap_reason *why)
 {
-    const char *value;
-    apr_size_t len;
+    hostmap_str value;
     apr_status_t rv;
 
-    rv = hostmap_writer_get(c->writer, e->key, e->key_len, &value, &len, why);
-    if (rv == APR_SUCCESS && len == e->value_len
-        && memcmp(value, e->value, len) == 0) {
+    rv = hostmap_writer_get(c->writer, &value, key_of(e), why);
+    if (rv == APR_SUCCESS && value.len == e->value_len
+        && memcmp(value.ptr, e->value, value.len) == 0) {
         c->same++;
         return APR_SUCCESS;
     }
@@ -326,7 +330,7 @@ static apr_status_t remove_idn(change *c, const source_entry *e,
         return APR_NOTFOUND;
     }
 
-    return hostmap_writer_remove(c->writer, stored, len, why);
+    return hostmap_writer_remove(c->writer, hostmap_str_of(stored, len), why);
 }
 
 /* change_fn */
@@ -335,7 +339,7 @@ static apr_status_t delete_one(change *c, const source_entry *e,
 {
     apr_status_t rv;
 
-    rv = hostmap_writer_remove(c->writer, e->key, e->key_len, why);
+    rv = hostmap_writer_remove(c->writer, key_of(e), why);
     if (rv == APR_NOTFOUND) {
         rv = remove_idn(c, e, why);
     }
@@ -385,24 +389,24 @@ static int is_leaving(const change *c, const source_entry *e)
 static apr_status_t apply_minus(change *c, const source_entry *e,
                                 hostmap_reason *why)
 {
-    const char *value = NULL;
-    apr_size_t len = 0;
+    hostmap_str value = { NULL, 0 };
     apr_status_t rv;
 
-    rv = hostmap_writer_get(c->writer, e->key, e->key_len, &value, &len, why);
+    rv = hostmap_writer_get(c->writer, &value, key_of(e), why);
     if (rv == APR_NOTFOUND) {
         source_reject(c->s, e, "the map has no entry of this key");
         return APR_SUCCESS;
     }
-    if (rv == APR_SUCCESS && (len != e->value_len - 1
-                              || memcmp(value, e->value + 1, len) != 0)) {
+    if (rv == APR_SUCCESS
+        && (value.len != e->value_len - 1
+            || memcmp(value.ptr, e->value + 1, value.len) != 0)) {
         source_reject(c->s, e, "the map has another value for this key");
         return APR_SUCCESS;
     }
     if (e->key_len > HOSTMAP_KEY_MAX) {
         /* of a map that others made: it cannot come back */
         c->removed++;
-        return hostmap_writer_remove(c->writer, e->key, e->key_len, why);
+        return hostmap_writer_remove(c->writer, key_of(e), why);
     }
     memcpy(c->leaving, e->key, e->key_len);
     c->leaving_len = e->key_len;
@@ -415,8 +419,7 @@ static apr_status_t apply_plus(change *c, const source_entry *e,
                                hostmap_reason *why)
 {
     source_entry entry = *e;
-    const char *value;
-    apr_size_t len;
+    hostmap_str value;
     apr_status_t rv = APR_NOTFOUND;
 
     if (c->leaving_len) {
@@ -424,8 +427,7 @@ static apr_status_t apply_plus(change *c, const source_entry *e,
         c->changed++;
     }
     else {
-        rv = hostmap_writer_get(c->writer, e->key, e->key_len, &value, &len,
-                                why);
+        rv = hostmap_writer_get(c->writer, &value, key_of(e), why);
         c->added++;
     }
     if (rv == APR_SUCCESS) {

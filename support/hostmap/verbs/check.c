@@ -67,41 +67,39 @@ typedef struct check_state {
     apr_pool_t *pool;
     apr_size_t count;
     apr_size_t bad;
-    /** what the keys ask for, to be compared with the map's mark */
-    unsigned marks;
+    /** what the keys ask for, to be compared with those of the map */
+    unsigned features;
     progress p;
     /** the keys with a path: their host keys are looked up at the end */
     table *paths;
 } check_state;
 
-static void check_say(check_state *c, const char *key, apr_size_t key_len,
-                      const hostmap_bad *bad, const char *part)
+static void check_say(check_state *c, hostmap_str key, const hostmap_bad *bad,
+                      const char *part)
 {
     if (++c->bad > SAID_MAX) {
         return;
     }
     progress_clear();
     fprintf(stderr, "%s: ", c->path);
-    tool_write(stderr, key, key_len, 1);
+    tool_write(stderr, key.ptr, key.len, 1);
     fprintf(stderr, ": %s, at column %" APR_SIZE_T_FMT " of the %s\n",
             bad->reason, bad->pos + 1, part);
 }
 
-static void check_keep_path(check_state *c, const char *key,
-                            apr_size_t key_len)
+static void check_keep_path(check_state *c, hostmap_str key)
 {
     table_entry entry;
 
     memset(&entry, 0, sizeof(entry));
-    entry.key = apr_pmemdup(c->pool, key, key_len);
-    entry.key_len = (apr_uint32_t)key_len;
+    entry.key = apr_pmemdup(c->pool, key.ptr, key.len);
+    entry.key_len = (apr_uint32_t)key.len;
     table_add(c->paths, &entry);
 }
 
 /* hostmap_each_fn */
-static apr_status_t check_entry(void *baton, const char *key,
-                                apr_size_t key_len, const char *value,
-                                apr_size_t value_len)
+static apr_status_t check_entry(void *baton, hostmap_str key,
+                                hostmap_str value)
 {
     check_state *c = baton;
     hostmap_entry entry;
@@ -109,17 +107,16 @@ static apr_status_t check_entry(void *baton, const char *key,
 
     c->count++;
     progress_row(&c->p, c->count);
-    if (hostmap_key_check(key, key_len, &bad) != APR_SUCCESS) {
-        check_say(c, key, key_len, &bad, "key");
+    if (hostmap_key_check(key, &bad) != APR_SUCCESS) {
+        check_say(c, key, &bad, "key");
     }
-    else if (hostmap_entry_parse(&entry, value, value_len, &bad)
-             != APR_SUCCESS) {
-        check_say(c, key, key_len, &bad, "value");
+    else if (hostmap_entry_parse(&entry, value, &bad) != APR_SUCCESS) {
+        check_say(c, key, &bad, "value");
     }
     else {
-        c->marks |= hostmap_key_marks(key, key_len);
-        if (hostmap_key_host_len(key, key_len) < key_len) {
-            check_keep_path(c, key, key_len);
+        c->features |= hostmap_key_features(key);
+        if (hostmap_key_host_len(key) < key.len) {
+            check_keep_path(c, key);
         }
     }
 
@@ -136,14 +133,12 @@ static apr_status_t check_paths(check_state *c, hostmap_file *file,
 
     for (i = 0; i < c->paths->count && rv == APR_SUCCESS; i++) {
         const table_entry *e = &c->paths->entries[i];
-        const char *value;
-        apr_size_t value_len;
+        hostmap_str key = { e->key, e->key_len }, host = key, value;
 
-        rv = hostmap_file_fetch(file, e->key,
-                                hostmap_key_host_len(e->key, e->key_len),
-                                &value, &value_len, c->pool, why);
+        host.len = hostmap_key_host_len(key);
+        rv = hostmap_file_fetch(file, &value, host, c->pool, why);
         if (rv == APR_NOTFOUND) {
-            check_say(c, e->key, e->key_len, &bad, "key");
+            check_say(c, key, &bad, "key");
             rv = APR_SUCCESS;
         }
     }
@@ -153,14 +148,14 @@ static apr_status_t check_paths(check_state *c, hostmap_file *file,
 
 /* A map that was not written by this tool may hold `*` as a key like others:
  * it is not matched as one. */
-static apr_status_t check_mark(check_state *c, hostmap_file *file,
-                               hostmap_reason *why)
+static apr_status_t check_features(check_state *c, hostmap_file *file,
+                                   hostmap_reason *why)
 {
-    unsigned marks;
+    unsigned features;
     apr_status_t rv;
 
-    rv = hostmap_file_marks(file, &marks, c->pool, why);
-    if (rv == APR_SUCCESS && (c->marks & ~marks)) {
+    rv = hostmap_file_features(file, &features, c->pool, why);
+    if (rv == APR_SUCCESS && (c->features & ~features)) {
         tool_error("%s: wildcards or paths, but the map is not marked as "
                    "having them: they match nothing; list it and build it "
                    "anew", c->path);
@@ -182,7 +177,7 @@ static apr_status_t check_all(void *baton, hostmap_file *file,
     c->type = stat.type;
     c->count = 0;
     c->bad = 0;
-    c->marks = 0;
+    c->features = 0;
     table_clear(c->paths);
     progress_begin(&c->p, c->path, stat.entries > 0 ? stat.entries : 0);
     rv = hostmap_file_each(file, check_entry, c, c->pool, why);
@@ -191,7 +186,7 @@ static apr_status_t check_all(void *baton, hostmap_file *file,
         rv = check_paths(c, file, why);
     }
 
-    return rv == APR_SUCCESS ? check_mark(c, file, why) : rv;
+    return rv == APR_SUCCESS ? check_features(c, file, why) : rv;
 }
 
 static int check_map(tool *t, const char *path, const char *type)

@@ -28,8 +28,8 @@ typedef struct difference {
 static void print_line(difference *d, char sign, const hostmap_pair *pair)
 {
     putchar(sign);
-    d->replaced += tool_write_entry(pair->key, pair->key_len, pair->value,
-                                    pair->value_len);
+    d->replaced += tool_write_entry(pair->key.ptr, pair->key.len,
+                                    pair->value.ptr, pair->value.len);
 }
 
 /* compare_fn */
@@ -55,9 +55,9 @@ static void print_json(void *baton, const hostmap_pair *old,
 
     (void)baton;
     json_begin(&j);
-    json_text(&j, "key", one->key, one->key_len);
-    json_text(&j, "old", old ? old->value : NULL, old ? old->value_len : 0);
-    json_text(&j, "new", new ? new->value : NULL, new ? new->value_len : 0);
+    json_text(&j, "key", one->key.ptr, one->key.len);
+    json_text(&j, "old", old ? old->value.ptr : NULL, old ? old->value.len : 0);
+    json_text(&j, "new", new ? new->value.ptr : NULL, new ? new->value.len : 0);
     json_end(&j);
 }
 

@@ -33,8 +33,8 @@ static int read_path(question *q, const char *path)
     hostmap_bad bad;
 
     q->path = apr_palloc(q->t->pool, len + 1);
-    if (hostmap_path_normalise(q->path, &q->path_len, path, len, &bad)
-        != APR_SUCCESS) {
+    if (hostmap_path_normalise(q->path, &q->path_len, hostmap_str_of(path, len),
+                               &bad) != APR_SUCCESS) {
         return tool_error("%s: not a path: %s, at column %" APR_SIZE_T_FMT,
                           path, bad.reason, bad.pos + 1);
     }
@@ -44,28 +44,27 @@ static int read_path(question *q, const char *path)
 }
 
 /* hostmap_match_fn */
-static apr_status_t look_up(void *baton, const char *key, apr_size_t key_len,
-                            const char **value, apr_size_t *value_len)
+static apr_status_t look_up(void *baton, hostmap_str *value, hostmap_str key)
 {
     question *q = baton;
 
-    return hostmap_file_fetch(q->file, key, key_len, value, value_len,
-                              q->t->pool, q->why);
+    return hostmap_file_fetch(q->file, value, key, q->t->pool, q->why);
 }
 
 /* tool_read_fn */
 static apr_status_t ask(void *baton, hostmap_file *file, hostmap_reason *why)
 {
     question *q = baton;
-    unsigned marks;
+    hostmap_matcher map = { 0, look_up, q };
     apr_status_t rv;
 
     q->file = file;
     q->why = why;
-    rv = hostmap_file_marks(q->file, &marks, q->t->pool, why);
+    rv = hostmap_file_features(q->file, &map.features, q->t->pool, why);
     if (rv == APR_SUCCESS) {
-        rv = hostmap_match(&q->found, marks, q->host, q->host_len, q->path,
-                           q->path_len, look_up, q);
+        rv = hostmap_match(&q->found, &map,
+                           hostmap_str_of(q->host, q->host_len),
+                           hostmap_str_of(q->path, q->path_len));
     }
 
     return rv;
@@ -89,8 +88,8 @@ static void print_text(const question *q)
 {
     const hostmap_matched *found = &q->found;
 
-    tool_write_entry(found->key, found->key_len, found->value,
-                     found->value_len);
+    tool_write_entry(found->key, found->key_len, found->value.ptr,
+                     found->value.len);
     printf("# %s match", kind_of(found));
     if (found->kind != HOSTMAP_MATCH_EXACT) {
         printf(", no entry for %s", q->host);
@@ -117,8 +116,8 @@ static void print_json(const question *q, const hostmap_matched *found,
     json_string(&j, "match", found ? kind_of(found) : NULL);
     json_string(&j, "matched_path", found ? path_of(found) : NULL);
     json_string(&j, "key", found ? found->key : NULL);
-    json_text(&j, "value", found ? found->value : NULL,
-              found ? found->value_len : 0);
+    json_text(&j, "value", found ? found->value.ptr : NULL,
+              found ? found->value.len : 0);
     json_string(&j, "error", wrong);
     json_end(&j);
 }
@@ -130,7 +129,7 @@ static int answer(const question *q)
     hostmap_bad bad;
     int wrong;
 
-    wrong = hostmap_entry_parse(&entry, found->value, found->value_len, &bad)
+    wrong = hostmap_entry_parse(&entry, found->value, &bad)
             != APR_SUCCESS;
     if (q->t->flags & TOOL_JSON) {
         print_json(q, found, wrong ? bad.reason : NULL);

@@ -149,8 +149,8 @@ static apr_status_t store_all(hostmap_writer *writer, source *s,
     apr_status_t rv = APR_SUCCESS;
 
     while (rv == APR_SUCCESS && source_next(s, &e)) {
-        rv = hostmap_writer_put(writer, e.key, e.key_len, e.value,
-                                e.value_len, why);
+        rv = hostmap_writer_put(writer, hostmap_str_of(e.key, e.key_len),
+                                hostmap_str_of(e.value, e.value_len), why);
         if (rv == APR_EINVAL) {
             source_reject(s, &e, why->text);
             rv = APR_SUCCESS;
@@ -171,13 +171,14 @@ static int refuse(const conversion *c, const source *s)
 
 static int write_map(const conversion *c, source *s, const char *type)
 {
+    hostmap_writer_options options = { type, source_bytes(s),
+                                       HOSTMAP_WRITER_ADD
+                                       | HOSTMAP_WRITER_ANY_KEY };
     hostmap_reason why = { "" };
     hostmap_writer *writer;
     apr_status_t rv;
 
-    rv = hostmap_writer_open(&writer, c->output, type, source_bytes(s),
-                             HOSTMAP_WRITER_ADD | HOSTMAP_WRITER_ANY_KEY,
-                             c->t->pool, &why);
+    rv = hostmap_writer_open(&writer, c->output, &options, c->t->pool, &why);
     if (rv != APR_SUCCESS) {
         return output_error(c, rv, &why);
     }

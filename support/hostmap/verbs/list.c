@@ -29,14 +29,14 @@ typedef struct listing {
 static void list_print(listing *l, const hostmap_pair *pair)
 {
     l->count++;
-    l->replaced += tool_write_entry(pair->key, pair->key_len, pair->value,
-                                    pair->value_len);
+    l->replaced += tool_write_entry(pair->key.ptr, pair->key.len,
+                                    pair->value.ptr, pair->value.len);
 }
 
 /* Does the host of a key match what was asked for? */
-static int list_wants(const listing *l, const char *key, apr_size_t key_len)
+static int list_wants(const listing *l, hostmap_str key)
 {
-    apr_size_t len = hostmap_key_host_len(key, key_len);
+    apr_size_t len = hostmap_key_host_len(key);
 
     if (!l->suffix_len) {
         return 1;
@@ -45,7 +45,8 @@ static int list_wants(const listing *l, const char *key, apr_size_t key_len)
         return 0;
     }
 
-    return memcmp(key + len - l->suffix_len, l->suffix, l->suffix_len) == 0;
+    return memcmp(key.ptr + len - l->suffix_len, l->suffix, l->suffix_len)
+           == 0;
 }
 
 /* Ends when nobody reads any more. */
@@ -63,7 +64,7 @@ static int list_matching(tool *t, listing *l)
     progress_begin(&p, path, rv == APR_SUCCESS ? stream_count(entries) : 0);
     while (rv == APR_SUCCESS && !ferror(stdout)) {
         rv = stream_next(entries, &pair, &why);
-        if (rv == APR_SUCCESS && list_wants(l, pair.key, pair.key_len)) {
+        if (rv == APR_SUCCESS && list_wants(l, pair.key)) {
             list_print(l, &pair);
         }
         progress_row(&p, p.rows);
@@ -87,7 +88,7 @@ static int list_matching(tool *t, listing *l)
 typedef struct one_host {
     tool *t;
     hostmap_pair pair;
-    unsigned marks;
+    unsigned features;
 } one_host;
 
 /* tool_read_fn; the entry of a host, which has no others in a map without
@@ -99,10 +100,10 @@ static apr_status_t find_host(void *baton, hostmap_file *file,
     hostmap_pair *pair = &one->pair;
     apr_status_t rv;
 
-    rv = hostmap_file_marks(file, &one->marks, one->t->pool, why);
-    if (rv == APR_SUCCESS && !(one->marks & HOSTMAP_MARK_PATH)) {
-        rv = hostmap_file_fetch(file, pair->key, pair->key_len, &pair->value,
-                                &pair->value_len, one->t->pool, why);
+    rv = hostmap_file_features(file, &one->features, one->t->pool, why);
+    if (rv == APR_SUCCESS && !(one->features & HOSTMAP_FEATURE_PATH)) {
+        rv = hostmap_file_fetch(file, &pair->value, pair->key, one->t->pool,
+                                why);
     }
 
     return rv;
@@ -110,7 +111,7 @@ static apr_status_t find_host(void *baton, hostmap_file *file,
 
 static int list_host(tool *t, listing *l)
 {
-    one_host one = { t, { l->suffix, l->suffix_len, NULL, 0 }, 0 };
+    one_host one = { t, { { l->suffix, l->suffix_len }, { NULL, 0 } }, 0 };
     hostmap_reason why = { "" };
     apr_status_t rv;
 
@@ -123,7 +124,7 @@ static int list_host(tool *t, listing *l)
     if (rv != APR_SUCCESS) {
         return tool_file_error(t->operands[0], rv, &why);
     }
-    if (one.marks & HOSTMAP_MARK_PATH) {
+    if (one.features & HOSTMAP_FEATURE_PATH) {
         return list_matching(t, l);
     }
     list_print(l, &one.pair);

@@ -16,7 +16,7 @@
 typedef struct summary {
     tool *t;
     hostmap_stat stat;
-    unsigned marks;
+    unsigned features;
     apr_int64_t entries;
     apr_uint64_t bytes;         /* of keys and values, where they were read */
     double fill;
@@ -25,14 +25,12 @@ typedef struct summary {
 } summary;
 
 /* hostmap_each_fn */
-static apr_status_t count_one(void *baton, const char *key,
-                              apr_size_t key_len, const char *value,
-                              apr_size_t value_len)
+static apr_status_t count_one(void *baton, hostmap_str key, hostmap_str value)
 {
     summary *s = baton;
 
     s->entries++;
-    s->bytes += key_len + value_len;
+    s->bytes += key.len + value.len;
     progress_row(&s->p, 0);
 
     return APR_SUCCESS;
@@ -49,7 +47,7 @@ static apr_status_t collect(void *baton, hostmap_file *file,
 
     s->entries = 0;
     s->bytes = 0;
-    rv = hostmap_file_marks(file, &s->marks, t->pool, why);
+    rv = hostmap_file_features(file, &s->features, t->pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -74,15 +72,15 @@ static apr_status_t collect(void *baton, hostmap_file *file,
     return rv;
 }
 
-/* The marks as words, NULL at the end. */
-static void marks_of(const char *words[3], unsigned marks)
+/* The features as words, NULL at the end; both outputs call them marks. */
+static void marks_of(const char *words[3], unsigned features)
 {
     int count = 0;
 
-    if (marks & HOSTMAP_MARK_WILDCARD) {
+    if (features & HOSTMAP_FEATURE_WILDCARD) {
         words[count++] = "wildcards";
     }
-    if (marks & HOSTMAP_MARK_PATH) {
+    if (features & HOSTMAP_FEATURE_PATH) {
         words[count++] = "paths";
     }
     words[count] = NULL;
@@ -113,7 +111,7 @@ static void print_text(const summary *s, const char *path)
 {
     const char *words[3];
 
-    marks_of(words, s->marks);
+    marks_of(words, s->features);
     printf("map      %s\n", path);
     printf("type     %s\n", s->stat.type);
     printf("entries  %" APR_INT64_T_FMT "\n", s->entries);
@@ -139,7 +137,7 @@ static void print_json(const summary *s, const char *path)
     const char *words[3];
     json j;
 
-    marks_of(words, s->marks);
+    marks_of(words, s->features);
     json_begin(&j);
     json_string(&j, "map", path);
     json_string(&j, "type", s->stat.type);
