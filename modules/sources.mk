@@ -269,6 +269,7 @@ guard_scripts = \
 	test/check-fuzz \
 	test/check-imports \
 	test/check-layers \
+	test/check-links \
 	test/check-messages \
 	test/check-names \
 	test/check-packages \

@@ -39,6 +39,38 @@ guard_c_files()
     (cd "$top" && find include modules support test -name '*.[ch]' | sort)
 }
 
+# The C files that modules and the tool are made of, one a line.
+guard_built_files()
+{
+    for list in base_sources hostmap_sources tool_core tool_sources \
+        certmap_core certmap_crypto $(guard_list switchboard_modules \
+            | sed 's/\(.*\)/\1_core \1_sources/')
+    do
+        guard_list "$list"
+    done | grep '\.c$' | sort -u
+}
+
+# Prints the object of a C file ($1) in the build folder ($2): libtool puts
+# some into .libs/ and the name of the program or module in front of some.
+# Nothing, and a note, for a file of a part that configure may leave out; ends
+# the check for all others.
+guard_object()
+{
+    found=$(find "$2/$(dirname "$1")" "$2/$(dirname "$1")/.libs" -maxdepth 1 \
+        -type f \( -name "$(basename "$1" .c).o" -o \
+            -name "*-$(basename "$1" .c).o" \) 2> /dev/null | head -n 1)
+    if test -n "$found"; then
+        echo "$found"
+        return
+    fi
+    case $1 in
+    modules/certmap/* | support/hostmap/follow/*)
+        echo "$guard: $1 is not built here" >&2
+        ;;
+    *) guard_stop "no object of $1 in $2: run make first" ;;
+    esac
+}
+
 # Says how much was looked at, and ends the check.
 guard_end()
 {
