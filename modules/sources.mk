@@ -20,6 +20,8 @@ base_sources = \
 	modules/base/histogram.h \
 	modules/base/limit.c \
 	modules/base/limit.h \
+	modules/base/loop.c \
+	modules/base/loop.h \
 	modules/base/option.c \
 	modules/base/option.h \
 	modules/base/own_pool.c \
@@ -65,8 +67,6 @@ hostmap_sources = \
 
 # mod_proxy_express: the pure part, and the part that knows httpd.
 mod_proxy_express_core = \
-	modules/express/loop_core.c \
-	modules/express/loop_core.h \
 	modules/express/loop_memory_core.c \
 	modules/express/loop_memory_core.h \
 	modules/express/reverse_core.c \

@@ -26,7 +26,7 @@
 #include "mod_proxy.h"
 #include "scoreboard.h"
 
-#include "loop_core.h"
+#include "base/loop.h"
 
 #define STATUS_HEADER "Proxy-Status"
 #define STATUS_REASON "; error=proxy_loop_detected"
@@ -91,8 +91,9 @@ apr_status_t express_loop_start(apr_pool_t *process)
 int express_loop_is(request_rec *r)
 {
     if (!apr_table_get(r->headers_in, EXPRESS_LOOP_HEADER)
-        || !loop_field_has(apr_table_getm(r->pool, r->headers_in,
-                                          EXPRESS_LOOP_HEADER), kept->id)) {
+        || !hostmap_loop_count(apr_table_getm(r->pool, r->headers_in,
+                                              EXPRESS_LOOP_HEADER),
+                               kept->id)) {
         return 0;
     }
     apr_table_mergen(r->err_headers_out, STATUS_HEADER, kept->status);
@@ -178,7 +179,7 @@ static void add_if_proved(request_rec *r, const express_request *state)
 {
     const char *field = apr_table_getm(r->pool, r->headers_out, STATUS_HEADER);
 
-    if (field && loop_field_has(field, kept->id)) {
+    if (field && hostmap_loop_count(field, kept->id)) {
         memory_add(kept->memory, mark_of(r, state->map, state->key),
                    apr_time_now());
         /* it proves nothing of an entry whose backend has asked us and

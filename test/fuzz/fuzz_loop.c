@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "express/loop_core.h"
+#include "base/loop.h"
 
 #define ID "sb-1"
 
@@ -24,11 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(field, data, size);
     field[size] = '\0';
     if (memchr(data, '\0', size) == NULL) {
-        if (loop_field_has(field, ID) && strcasestr(field, ID) == NULL) {
+        if (hostmap_loop_count(field, ID) && strcasestr(field, ID) == NULL) {
             abort();
         }
         memcpy(field + size, behind, sizeof(behind));
-        if (!loop_field_has(field, ID)) {
+        if (!hostmap_loop_count(field, ID)) {
             abort();
         }
     }

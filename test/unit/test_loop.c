@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "guard.h"
-#include "express/loop_core.h"
+#include "base/loop.h"
 #include "suites.h"
 #include "vectors.h"
 
@@ -20,7 +20,8 @@ static void answer_field(char *answer, const char *input, size_t len)
     ck_assert_uint_eq(strlen(string), len);
     field = guard_string(string);
     id = guard_string("sb-1");
-    vector_add(answer, loop_field_has(field.bytes, id.bytes) ? "yes" : "no");
+    vector_add(answer, hostmap_loop_count(field.bytes, id.bytes) ? "yes"
+                                                                  : "no");
     guard_free(&field);
     guard_free(&id);
     free(string);
@@ -48,10 +49,18 @@ START_TEST(an_id_behind_any_client_text_is_found)
             rest /= letters;
         }
         strcpy(field + 5, ", sb-1");
-        ck_assert_msg(loop_field_has(field, "sb-1"), "%s", field);
+        ck_assert_msg(hostmap_loop_count(field, "sb-1"), "%s", field);
         strcpy(field + 5, ", sb-1, sb-1; a=\"b\"");
-        ck_assert_msg(loop_field_has(field, "sb-1"), "%s", field);
+        ck_assert_msg(hostmap_loop_count(field, "sb-1"), "%s", field);
     }
+}
+END_TEST
+
+START_TEST(each_time_counts)
+{
+    ck_assert_int_eq(hostmap_loop_count("", "sb-1"), 0);
+    ck_assert_int_eq(hostmap_loop_count("a, SB-1, b; sb-1=1", "sb-1"), 1);
+    ck_assert_int_eq(hostmap_loop_count("sb-1,sb-1;a=b , sb-1", "sb-1"), 3);
 }
 END_TEST
 
@@ -62,6 +71,7 @@ Suite *loop_suite(void)
 
     tcase_add_test(tcase, loop_vectors);
     tcase_add_test(tcase, an_id_behind_any_client_text_is_found);
+    tcase_add_test(tcase, each_time_counts);
     suite_add_tcase(suite, tcase);
     return suite;
 }

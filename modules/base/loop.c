@@ -16,7 +16,7 @@
 
 #include "apr_cstr.h"
 
-#include "loop_core.h"
+#include "loop.h"
 
 static const char *loop_blanks(const char *s)
 {
@@ -77,10 +77,11 @@ static const char *loop_parameters(const char *s)
     return (*s == ',' || *s == '\0') ? s : NULL;
 }
 
-int loop_field_has(const char *field, const char *id)
+int hostmap_loop_count(const char *field, const char *id)
 {
     apr_size_t id_len = strlen(id);
     const char *s = field;
+    int count = 0;
 
     for (;;) {
         const char *member = loop_blanks(s);
@@ -91,13 +92,13 @@ int loop_field_has(const char *field, const char *id)
         if (end != NULL && id_end > member
             && (apr_size_t)(id_end - member) == id_len
             && apr_cstr_casecmpn(member, id, id_len) == 0) {
-            return 1;
+            count++;
         }
         if (end == NULL) {
             end = member + strcspn(member, ",");
         }
         if (*end == '\0') {
-            return 0;
+            return count;
         }
         s = end + 1;
     }
