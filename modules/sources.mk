@@ -60,6 +60,8 @@ hostmap_sources = \
 	modules/hostmap/store/hostmap_guard.c \
 	modules/hostmap/store/hostmap_guard.h \
 	modules/hostmap/store/hostmap_lmdb.c \
+	modules/hostmap/store/hostmap_place.c \
+	modules/hostmap/store/hostmap_place.h \
 	modules/hostmap/store/hostmap_provider.h \
 	modules/hostmap/store/hostmap_type.c \
 	modules/hostmap/store/hostmap_writer.c \

@@ -40,6 +40,13 @@ int tool_file_error(const char *path, apr_status_t rv,
     return tool_error("%s: %s", path, apr_strerror(rv, text, sizeof(text)));
 }
 
+void tool_file_warn(const char *path, const hostmap_reason *warning)
+{
+    if (warning->text[0]) {
+        tool_error("%s: warning: %s", path, warning->text);
+    }
+}
+
 /* A byte of U+0080 to U+009F: terminals take some for the beginning of a
  * control sequence. */
 static int message_is_c1(const char *bytes, apr_size_t at, apr_size_t len)

@@ -36,6 +36,10 @@ int tool_error(const char *format, ...)
 int tool_file_error(const char *path, apr_status_t rv,
                     const hostmap_reason *why);
 
+/** Print `hostmap: PATH: warning: ...` if there is a text: the warning of a
+ *  writer whose map is in place. */
+void tool_file_warn(const char *path, const hostmap_reason *warning);
+
 /**
  * Write bytes so that they stay on their line: control bytes, and blanks in a
  * key, become \xHH.  In messages also the bytes that only terminals take for

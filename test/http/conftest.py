@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 
 from backend import Backends, self_signed  # noqa: E402
 import hostmap_tool  # noqa: E402
+import hostmap_writers  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
 import reproxy  # noqa: E402
@@ -176,6 +177,11 @@ def maps(settings):
 def tool(maps, tmp_path):
     """Runs hostmap in a folder of the test's own."""
     return hostmap_tool.Tool(maps.hostmap, tmp_path)
+
+
+@pytest.fixture
+def shared(maps, folder):
+    return hostmap_writers.shared_tool(maps, folder)
 
 
 @pytest.fixture

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What a test changes under a httpd while it runs, preloaded into it: the
- * addresses of names, and the clock.  Two files say which, and are read with
- * each call:
+ * What a test changes under a program while it runs, preloaded into it: the
+ * addresses of names, the clock, and what a file system does.  Two files say
+ * which names and times, and are read with each call:
  *
  *     PRELOAD_HOSTS   lines of name and address.  Each question for such a
  *                     name adds a line to the file of that name and ".asked"
  *     PRELOAD_CLOCK   how many seconds the clock is ahead
+ *
+ * Of the file system two calls fail when the variable is set:
+ *
+ *     PRELOAD_FSYNC   that of a folder, with an I/O error
+ *     PRELOAD_RENAME  one to a name that ends with this: not permitted
  */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,4 +105,37 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
     tv->tv_sec = now.tv_sec + (clock ? seconds_ahead(clock) : 0);
     tv->tv_usec = now.tv_nsec / 1000;
     return 0;
+}
+
+int fsync(int fd)
+{
+    int (*flush)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    struct stat st;
+
+    if (getenv("PRELOAD_FSYNC") && fstat(fd, &st) == 0
+        && S_ISDIR(st.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
+    return flush(fd);
+}
+
+static int ends_with(const char *name, const char *end)
+{
+    size_t len = strlen(name), end_len = strlen(end);
+
+    return len >= end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+int rename(const char *from, const char *to)
+{
+    int (*move)(const char *, const char *) =
+        (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename");
+    const char *refused = getenv("PRELOAD_RENAME");
+
+    if (refused && ends_with(to, refused)) {
+        errno = EPERM;
+        return -1;
+    }
+    return move(from, to);
 }

@@ -5,33 +5,15 @@ that do not let it be replaced."""
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import struct
 import subprocess
 
 import pytest
 
-from hostmap_tool import SORTED, Tool
+from hostmap_tool import SORTED
+from hostmap_writers import NOBODY, WRITERS, as_nobody, names, run
 from maps import ALL_TYPES, files_of
-
-NOBODY = 65534
-
-WRITERS = [["build", "-", "map"], ["set", "map", "-"], ["apply", "map", "-"],
-           ["delete", "map", "-"], ["httxt2dbm", "-i", "-", "-o", "map"]]
-"""Each with an input that changes a map of SORTED."""
-
-INPUTS = {"build": "new !\n", "set": "new !\n", "apply": "+new !\n",
-          "delete": "gone.example.com\n", "httxt2dbm": "new !\n"}
-
-
-def run(tool, arguments, **more):
-    return tool(*arguments, text=INPUTS[arguments[0]], **more)
-
-
-def names(arguments):
-    return arguments[0]
-
 
 def acl(*entries):
     """The value of system.posix_acl_access (linux/posix_acl_xattr.h)."""
@@ -54,25 +36,6 @@ def set_attribute(path, name, value):
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give "
                                 "files to others")
-
-
-@pytest.fixture
-def shared(maps, folder):
-    """A tool that other users can run, in a folder that is theirs."""
-    shutil.copy(maps.hostmap, folder + "/hostmap")
-    os.chmod(folder + "/hostmap", 0o755)
-    os.mkdir(folder + "/work")
-    if os.getuid() == 0:
-        os.chown(folder + "/work", NOBODY, NOBODY)
-    return Tool(folder + "/hostmap", folder + "/work")
-
-
-def as_nobody():
-    """For preexec_fn; who is not root is that already."""
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
 
 
 # ---- kept ------------------------------------------------------------------
@@ -177,7 +140,7 @@ def test_what_another_user_left_is_said(shared, map_type):
     shared.write(left, "")
     os.chmod(shared.path(left), 0o600)
     run(shared, WRITERS[1], preexec_fn=as_nobody).fails(
-        left + " is another user's", "Permission denied")
+        left + " belongs to another user's writer", "Permission denied")
 
 
 @pytest.mark.parametrize("arguments", WRITERS, ids=names)

@@ -624,6 +624,46 @@ START_TEST(what_a_dead_writer_left_is_taken_over)
 }
 END_TEST
 
+/* An administrator may remove the file of a writer that is at work, and another
+ * writer may then begin one of the same name. */
+START_TEST(the_file_of_another_writer_is_left_alone)
+{
+    const char *type = types[_i];
+    const char *work = strcmp(type, "sdbm") ? "map.hostmap-new"
+                                            : "map.hostmap-new.pag";
+    hostmap_writer *writer;
+    hostmap_file *file;
+    int end, seen;
+
+    if (folder_lacks(type)) {
+        return;
+    }
+    folder_map("map", type, 10, "a");
+    for (end = 0; end < 2; end++) {
+        writer = open_writer(type, HOSTMAP_WRITER_CHANGE);
+        ck_assert_int_eq(put(writer, "new", "!"), APR_SUCCESS);
+        ck_assert_int_eq(unlink(folder_file(work)), 0);
+        folder_write(work, "another's", 9);
+        if (end == 0) {
+            ck_assert_int_ne(hostmap_writer_commit(writer, &why),
+                             APR_SUCCESS);
+        }
+        else {
+            hostmap_writer_abort(writer);
+        }
+        ck_assert_int_eq(access(folder_file(work), F_OK), 0);
+        ck_assert_int_eq(unlink(folder_file(work)), 0);
+        unlink(folder_file("map.hostmap-new.dir"));
+        file = open_map("map", type);
+        seen = 0;
+        ck_assert_int_eq(hostmap_file_each(file, count, &seen, folder_pool,
+                                           &why), APR_SUCCESS);
+        ck_assert_int_eq(seen, 10);
+        hostmap_file_close(file);
+    }
+}
+END_TEST
+
 START_TEST(a_link_stays_a_link)
 {
     const char *type = types[_i];
@@ -707,6 +747,8 @@ Suite *file_suite(void)
     tcase_add_loop_test(writing, the_mode_is_kept_and_a_new_map_is_readable,
                         0, TYPES);
     tcase_add_loop_test(writing, what_a_dead_writer_left_is_taken_over, 0,
+                        TYPES);
+    tcase_add_loop_test(writing, the_file_of_another_writer_is_left_alone, 0,
                         TYPES);
     tcase_add_loop_test(writing, a_link_stays_a_link, 0, TYPES);
     tcase_add_test(writing, who_can_write_is_seen);

@@ -30,7 +30,7 @@
 
 /** Why something failed: one line, lower case, without the map's name. */
 typedef struct hostmap_reason {
-    char text[256];
+    char text[512];
 } hostmap_reason;
 
 /** Set *why and return rv; the text of a status of the system is appended.

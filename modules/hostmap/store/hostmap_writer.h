@@ -89,8 +89,13 @@ apr_status_t hostmap_writer_orphan(hostmap_writer *writer, hostmap_str *key,
  * folder.  Fails when it cannot keep the owner or the group, and who could read
  * the old file could not read the new one.  sdbm and ndbm
  * are two renames, under the lock that readers of sdbm take.
- * The writer is gone afterwards, also when this fails: the old map is then
- * untouched.
+ * The writer is gone afterwards, also when this fails.
+ * @param why the reason of a failure; after APR_SUCCESS empty, or a warning:
+ *        the map is in place, but may be the old one again if the system stops
+ *        now
+ * @return APR_SUCCESS when the new map is in place.  Else the old map is
+ *         untouched, unless the second rename of sdbm or ndbm has failed: why
+ *         says so, and the next writer completes it
  */
 apr_status_t hostmap_writer_commit(hostmap_writer *writer,
                                    hostmap_reason *why);

@@ -188,8 +188,14 @@ static int write_map(const conversion *c, source *s, const char *type)
         return rv != APR_SUCCESS ? output_error(c, rv, &why) : refuse(c, s);
     }
     rv = hostmap_writer_commit(writer, &why);
+    if (rv != APR_SUCCESS) {
+        return output_error(c, rv, &why);
+    }
+    if (why.text[0]) {
+        fprintf(stderr, "Warning: output DBM '%s': %s\n", c->output, why.text);
+    }
 
-    return rv == APR_SUCCESS ? TOOL_DONE : output_error(c, rv, &why);
+    return TOOL_DONE;
 }
 
 static int convert(const conversion *c)
