@@ -158,6 +158,13 @@ certmap_crypto = \
 tool_core = \
 	support/hostmap/entries/import_core.c \
 	support/hostmap/entries/import_core.h \
+	support/hostmap/entries/import_csv_core.c \
+	support/hostmap/entries/import_csv_core.h \
+	support/hostmap/entries/import_haproxy_core.c \
+	support/hostmap/entries/import_haproxy_core.h \
+	support/hostmap/entries/import_nginx_core.c \
+	support/hostmap/entries/import_nginx_core.h \
+	support/hostmap/entries/import_text.h \
 	support/hostmap/follow/change_core.c \
 	support/hostmap/follow/change_core.h \
 	support/hostmap/follow/digest_core.c \

@@ -110,6 +110,12 @@ static void take_option(tool *t, int option, const char *value)
     case TOOL_OPT_VALUE_FORMAT:
         t->value_format = value;
         break;
+    case TOOL_OPT_SEPARATOR:
+        t->separator = value;
+        break;
+    case TOOL_OPT_VARIABLE:
+        t->variable = value;
+        break;
     case TOOL_OPT_MAX_REMOVED:
         t->max_removed = value;
         break;

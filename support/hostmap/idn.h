@@ -2,7 +2,8 @@
 
 /**
  * @file idn.h
- * @brief Names as people write them, in the spelling that is stored.
+ * @brief Names as people write them, in the spelling that is stored.  One
+ *        thread: a reason is valid until the next call.
  */
 
 #ifndef HOSTMAP_IDN_H
@@ -14,8 +15,9 @@
 int idn_wanted(const char *key, apr_size_t len);
 
 /**
- * Write the host part of a key in punycode: UTS 46, non-transitional, as
- * browsers do.  `*.` in front and a path behind stay as they are.
+ * Write the host part of a key in punycode: UTS 46, non-transitional, within
+ * what IDNA 2008 allows.  Browsers allow more: symbols, emoji, hyphens at the
+ * ends of a label.  `*.` before the name and a path after it stay as they are.
  * @param out room for HOSTMAP_KEY_MAX + 1 bytes; terminated with NUL
  * @param reason set on failure
  * @return APR_SUCCESS, APR_EINVAL
@@ -25,7 +27,7 @@ apr_status_t idn_key(char *out, apr_size_t *out_len,
 
 /**
  * The same for any key, and more: lower case, without port, trailing dot and
- * brackets.  For lists that were not written for us.
+ * brackets.  For lists that were not written for hostmap.
  */
 apr_status_t idn_any_key(char *out, apr_size_t *out_len,
                          const char *key, apr_size_t len,

@@ -58,7 +58,9 @@ static const apr_getopt_option_t convert_options[] = {
     { "from", TOOL_OPT_FROM, 1, NULL },
     { "key", TOOL_OPT_KEY, 1, NULL },
     { "value", TOOL_OPT_VALUE, 1, NULL },
+    { "separator", TOOL_OPT_SEPARATOR, 1, NULL },
     { "value-format", TOOL_OPT_VALUE_FORMAT, 1, NULL },
+    { "variable", TOOL_OPT_VARIABLE, 1, NULL },
     { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
     OPTION_MAX_REMOVED, OPTION_QUIET,
     OPTIONS_END
@@ -161,8 +163,8 @@ static const tool_verb verbs[] = {
       "  --quiet      no progress on the terminal\n" },
     { "convert", tool_convert, convert_options, 2, 2,
       "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
-      "      [--value-format TEXT] [--max-removed PERCENT] [--skip-bad]\n"
-      "      [--quiet] SOURCE DEST",
+      "      [--separator CHAR] [--variable NAME] [--value-format TEXT]\n"
+      "      [--max-removed PERCENT] [--skip-bad] [--quiet] SOURCE DEST",
       "make a map or a text of a map, a text or somebody else's list",
       "SOURCE is a map or a text, or what --from says; `-` is standard input.\n"
       "DEST is a map, written as build does, or with -t text a text; `-` is a\n"
@@ -175,6 +177,13 @@ static const tool_verb verbs[] = {
       "  --key NAME, --value NAME\n"
       "               csv, tsv: which columns, by their names in the first\n"
       "               line, or by number without such a line; 1 and 2\n"
+      "  --separator CHAR\n"
+      "               csv: what is between the fields, a character, or comma,\n"
+      "               semicolon, tab or pipe; not given: found out from the\n"
+      "               first line, else a comma\n"
+      "  --variable NAME\n"
+      "               nginx: read the map block that sets $NAME; not given:\n"
+      "               the only one that maps $host or $http_host\n"
       "  --value-format TEXT\n"
       "               the list's values become TEXT, with the value for %s:\n"
       "               http://%s\n"

@@ -27,6 +27,8 @@
 #define TOOL_OPT_VALUE      262
 #define TOOL_OPT_VALUE_FORMAT 263
 #define TOOL_OPT_MAX_REMOVED 264
+#define TOOL_OPT_SEPARATOR  265
+#define TOOL_OPT_VARIABLE   266
 
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
@@ -44,7 +46,7 @@ typedef struct tool {
     int percent;
     unsigned flags;
     /** convert's; NULL: not given */
-    const char *from, *key, *value, *value_format;
+    const char *from, *key, *value, *value_format, *separator, *variable;
     /** the words that are not options */
     int count;
     const char **operands;

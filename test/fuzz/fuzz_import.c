@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "entries/import_core.h"
+#include "entries/import_csv_core.h"
+#include "entries/import_haproxy_core.h"
+#include "entries/import_nginx_core.h"
 
 static void require(int holds)
 {
@@ -43,7 +46,7 @@ static apr_size_t lines_of(const char *text, size_t len)
     return lines;
 }
 
-/** Each entry lies behind the one before it and within its bounds. */
+/** Each entry lies after the one before it and within its bounds. */
 static void read_all(import_text *in, const char *text, size_t len)
 {
     static import_item item;
@@ -67,6 +70,29 @@ static void read_all(import_text *in, const char *text, size_t len)
     require(in->at == in->end);
 }
 
+/** What is found out before the first entry is read. */
+static void look_ahead(import_text *in, size_t len)
+{
+    static const char *const names[] = { "domain", NULL };
+    char value[IMPORT_FIELD_MAX];
+    const char *begin = in->at;
+    import_map map;
+
+    require(import_unix(value, sizeof(value), in->at,
+                        (apr_size_t)(in->end - in->at)) <= sizeof(value));
+    require(import_port(in->at, (apr_size_t)(in->end - in->at)) < 100000);
+    if (in->format == IMPORT_NGINX) {
+        import_find_map(in, NULL, &map);
+    }
+    else if (in->format == IMPORT_HAPROXY) {
+        require(import_haproxy_section(in) <= len + 1);
+    }
+    else {
+        import_guess_separator(in, names);
+    }
+    require(in->at >= begin && in->at <= in->end);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     import_text in;
@@ -83,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(text != NULL);
     memcpy(text, data + 1, len);
     import_begin(&in, format_of(data[0]), text, len);
+    look_ahead(&in, len);
     column = import_column(&in, "backend", 7);
     require(column >= -1 && column <= (int)len);
     if (column > 0) {

@@ -282,7 +282,7 @@ def test_haproxy_map_file(tool):
         "hosts.map:5: .end.example.com: a suffix (map_end, map_dom)",
         "hosts.map:6: ^api[0-9]+\\.example\\.com$: a regular expression",
         "hosts.map:7: www.example.com/static: a path (map_beg, map_dir)",
-        "hosts.map:8: broken: expected a value behind the key",
+        "hosts.map:8: broken: expected a value after the key",
         "hostmap: hosts.map: 4 wrong lines, map was not written")
     assert tool.files() == ["hosts.map"]
     done = tool(*arguments, "--skip-bad", "-")
@@ -314,7 +314,7 @@ def test_nginx_map_block(tool):
     tool(*arguments, "map").fails(
         "map.conf:8: mail.*: a mask at the end of a name",
         "map.conf:9: ~^(?<n>.+)\\.x$: a regular expression",
-        "map.conf:10: include: an include: convert that file by itself",
+        "map.conf:10: include: convert the included file by itself",
         "map.conf:11: v.example.com: a variable",
         "hostmap: map.conf: 4 wrong lines, map was not written")
     done = tool(*arguments, "--skip-bad", "map")
@@ -356,6 +356,8 @@ def test_names_become_punycode_with_a_note(tool):
         "xn--r8jz45g.xn--zckzah !\n")
     assert tool("get", "map", "BÜCHER.example:80").ok() == (
         "xn--bcher-kva.example http://10.0.0.1\n# exact match\n")
+    assert tool("get", "map", "例え.テスト:8080").ok() == (
+        "xn--r8jz45g.xn--zckzah !\n# exact match\n")
     assert tool("list", "map", "*.テスト").ok() \
         == "xn--r8jz45g.xn--zckzah !\n"
 
@@ -368,6 +370,49 @@ def test_names_that_are_none_are_wrong_lines(tool, name):
         "stdin:1: ", "1 wrong line,")
     assert done.err.count("\n") == 2
     assert tool.files() == []
+
+
+XN_FORM = ("if the name is registered all the same, write it in its xn-- "
+           "form\n")
+
+
+@pytest.mark.parametrize("name, code", [
+    ("i\u2764.ws", "U+2764"), ("i\u2764\ufe0f.ws", "U+2764"),
+    ("\U0001f600.ws", "U+1F600"), ("B\xfc\xa9.example", "U+00A9"),
+    ("*.\u2603.net", "U+2603"), ("a\u2044b.example", "U+2044")])
+def test_symbols_are_refused_with_what_to_write(tool, name, code):
+    """Browsers take them, IDNA 2008 and libidn2 do not."""
+    said = "%s: %s is not allowed by IDNA 2008, as symbols and emoji are " \
+           "not: %s" % (name, code, XN_FORM)
+    tool("build", "-", "map", text=name + " !\n").fails("stdin:1: " + said)
+    tool("convert", "--from", "csv", "-", "-", text=name + ",!\n").fails(
+        "stdin:1: " + said)
+    # as it is registered: in the map, and by `get`
+    assert tool("build", "-", "map", text="xn--i-7iq.ws !\n").ok()
+    assert tool("get", "map", "xn--i-7iq.ws").ok().startswith("xn--i-7iq.ws")
+    if not name.startswith("*"):
+        tool("get", "map", name).fails("not a host name: " + code, XN_FORM)
+
+
+@pytest.mark.parametrize("name", ["-\xfc.example", "\xfc-.example",
+                                  "ab--\xfc.example", "1\u05d0.example",
+                                  "\U0001f469\u200d\U0001f4bb.ws"])
+def test_what_else_libidn2_refuses_has_the_same_advice(tool, name):
+    tool("build", "-", "map", text=name + " !\n").fails(
+        "stdin:1: %s: " % name, XN_FORM)
+
+
+@pytest.mark.parametrize("name", ["\u2100.example", "\uff0a.example",
+                                  "\uff0f.example", "a\uff1a80.example"])
+def test_no_character_becomes_a_path_or_a_wildcard(tool, name):
+    tool("build", "-", "map", text="a !\n" + name + " !\n").fails(
+        "stdin:2: %s: a character stands for one that no host name has\n"
+        % name)
+
+
+def test_bytes_that_are_not_utf_8_are_called_so(tool):
+    tool("build", "-", "map", text=b"a\xff.example !\n").fails(
+        ": not UTF-8\n")
 
 
 def test_a_name_and_its_punycode_are_duplicates(tool):

@@ -17,7 +17,7 @@ OWN_PAGE = {"httxt2dbm": TOP + "/support/hostmap/hostmap-httxt2dbm.1"}
 
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 TAKES_WORD = {"-t", "--type", "--from", "--key", "--value", "--value-format",
-              "--max-removed"}
+              "--max-removed", "--separator", "--variable"}
 
 
 def one_line(text):

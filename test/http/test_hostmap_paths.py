@@ -172,6 +172,7 @@ def test_a_text_that_is_sorted_on_disk_is_checked_like_others(tool):
     assert tool("list", "map").ok() == listed
     done = tool("convert", "--skip-bad", "text", "-")
     assert (done.status, done.out) == (0, right)
-    assert done.err == (said[1] + said[0]
-                        + "hostmap: text: 2 wrong lines skipped\n")
+    assert done.err == said[1] + said[0] + (
+        "hostmap: text: duplicate keys: 1 with another value than the first, "
+        "0 with the same\nhostmap: text: 2 wrong lines skipped\n")
     assert tool.files() == ["map", "text"]

@@ -172,7 +172,9 @@ def test_build_names_both_lines_of_a_duplicate(tool):
     assert tool.files() == []
     done = tool("build", "--skip-bad", "-", "map", text=text)
     assert (done.status, done.out) == (0, "map: lmdb, 3 entries\n")
-    assert done.err == said + "hostmap: stdin: 3 wrong lines skipped\n"
+    assert done.err == said + (
+        "hostmap: stdin: duplicate keys: 3 with another value than the first, "
+        "0 with the same\nhostmap: stdin: 3 wrong lines skipped\n")
     assert tool("list", "map").ok() == ("a.example.com http://10.0.0.3\n"
                                         "b.example.com http://10.0.0.1\n"
                                         "www.example.com http://10.0.0.2\n")

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "entries/import_core.h"
+#include "entries/import_csv_core.h"
+#include "entries/import_haproxy_core.h"
+#include "entries/import_nginx_core.h"
 #include "suites.h"
 #include "vectors.h"
 
@@ -63,6 +66,145 @@ static void answer_nginx(char *answer, const char *input, size_t len)
     import_begin(&in, IMPORT_NGINX, input, len);
     answer_text(answer, &in);
 }
+
+/** What import_find_map() says, and the entries that are read then. */
+static void answer_map(char *answer, const char *variable, const char *input,
+                       size_t len)
+{
+    static const char *const results[] = {
+        "found", "missing", "several", "outside", "other"
+    };
+    import_map_result result;
+    import_text in;
+    import_map map;
+
+    import_begin(&in, IMPORT_NGINX, input, len);
+    result = import_find_map(&in, variable, &map);
+    vector_add(answer, "%s", results[result]);
+    if (map.first.line) {
+        vector_add(answer, " %lu %s", (unsigned long)map.first.line,
+                   map.first.name);
+    }
+    if (map.second.line) {
+        vector_add(answer, ", %lu %s", (unsigned long)map.second.line,
+                   map.second.name);
+    }
+    if (result == IMPORT_MAP_FOUND) {
+        answer_text(answer, &in);
+    }
+}
+
+static void answer_found(char *answer, const char *input, size_t len)
+{
+    answer_map(answer, NULL, input, len);
+}
+
+/** The block that sets $backend. */
+static void answer_named(char *answer, const char *input, size_t len)
+{
+    answer_map(answer, "backend", input, len);
+}
+
+static void answer_unix(char *answer, const char *input, size_t len)
+{
+    char value[64];
+    apr_size_t value_len = import_unix(value, sizeof(value), input, len);
+
+    ck_assert_uint_le(value_len, sizeof(value));
+    vector_add(answer, "%.*s", (int)value_len, value);
+}
+
+static void answer_port(char *answer, const char *input, size_t len)
+{
+    vector_add(answer, "%u", import_port(input, len));
+}
+
+/** The character that separates fields, when the columns are a and b. */
+static void answer_separator(char *answer, const char *input, size_t len)
+{
+    static const char *const names[] = { "a", "b" };
+    import_text in;
+
+    import_begin(&in, IMPORT_CSV, input, len);
+    import_guess_separator(&in, names);
+    vector_add(answer, in.separator == '\t' ? "tab" : "%c", in.separator);
+}
+
+/** The same when nothing is known of the columns. */
+static void answer_separator_unnamed(char *answer, const char *input,
+                                     size_t len)
+{
+    static const char *const names[] = { NULL, NULL };
+    import_text in;
+
+    import_begin(&in, IMPORT_CSV, input, len);
+    import_guess_separator(&in, names);
+    vector_add(answer, in.separator == '\t' ? "tab" : "%c", in.separator);
+}
+
+static void answer_section(char *answer, const char *input, size_t len)
+{
+    import_text in;
+
+    import_begin(&in, IMPORT_HAPROXY, input, len);
+    vector_add(answer, "%lu", (unsigned long)import_haproxy_section(&in));
+}
+
+START_TEST(map_vectors)
+{
+    vectors_run("import_map.tsv", answer_found);
+    vectors_run("import_map_named.tsv", answer_named);
+}
+END_TEST
+
+START_TEST(unix_vectors)
+{
+    vectors_run("import_unix.tsv", answer_unix);
+}
+END_TEST
+
+START_TEST(port_vectors)
+{
+    vectors_run("import_port.tsv", answer_port);
+}
+END_TEST
+
+START_TEST(separator_vectors)
+{
+    vectors_run("import_separator.tsv", answer_separator);
+    vectors_run("import_separator_unnamed.tsv", answer_separator_unnamed);
+}
+END_TEST
+
+START_TEST(section_vectors)
+{
+    vectors_run("import_section.tsv", answer_section);
+}
+END_TEST
+
+START_TEST(a_header_is_one_record)
+{
+    static const char text[] =
+        "\"the\ndomain\",\"Backend\n URL\"\na,b\n";
+    char answer[VECTOR_ANSWER] = "";
+    import_text in;
+
+    import_begin(&in, IMPORT_CSV, text, sizeof(text) - 1);
+    ck_assert_int_eq(import_column(&in, "The Domain", 10), 0);
+    ck_assert_int_eq(import_column(&in, "backend url", 11), 1);
+    ck_assert_int_eq(import_column(&in, "backend\n url", 12), 1);
+    import_skip_header(&in);
+    answer_text(answer, &in);
+    ck_assert_str_eq(answer, "4 a|b");
+
+    /* a quote that is not closed takes its line only */
+    import_begin(&in, IMPORT_CSV, "\"x,y\na,b\n", 9);
+    import_skip_header(&in);
+    answer[0] = '\0';
+    answer_text(answer, &in);
+    ck_assert_str_eq(answer, "2 a|b");
+}
+END_TEST
 
 START_TEST(csv_vectors)
 {
@@ -168,6 +310,12 @@ Suite *import_suite(void)
     tcase_add_test(tcase, csv_vectors);
     tcase_add_test(tcase, haproxy_vectors);
     tcase_add_test(tcase, nginx_vectors);
+    tcase_add_test(tcase, map_vectors);
+    tcase_add_test(tcase, unix_vectors);
+    tcase_add_test(tcase, port_vectors);
+    tcase_add_test(tcase, separator_vectors);
+    tcase_add_test(tcase, section_vectors);
+    tcase_add_test(tcase, a_header_is_one_record);
     tcase_add_test(tcase, columns_are_found_by_name);
     tcase_add_test(tcase, tabs_separate_tsv);
     tcase_add_test(tcase, the_longest_field_is_4096_bytes);

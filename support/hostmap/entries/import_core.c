@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * import_core.c: what others write in their lists of hosts.
+ * import_core.c: a list of any format, entry by entry, and what is wrong with a
+ * value in all of them.
  */
 
 #include "import_core.h"
@@ -9,7 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define TOO_LONG "longer than 4096 bytes"
+#include "import_csv_core.h"
+#include "import_haproxy_core.h"
+#include "import_nginx_core.h"
+
+/* Longest word that is looked at for a placeholder. */
+#define WORD_MAX 16
 
 void import_begin(import_text *in, import_format format,
                   const char *text, apr_size_t len)
@@ -19,556 +25,199 @@ void import_begin(import_text *in, import_format format,
     in->at = text;
     in->end = text + len;
     in->line = 1;
+    in->separator = format == IMPORT_TSV ? '\t' : ',';
     in->value_column = 1;
+    in->is_first = 1;
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         in->at += 3;
     }
 }
 
-static int is_blank(char c)
+/* ---- keys -------------------------------------------------------------- */
+
+unsigned import_port(const char *key, apr_size_t len)
 {
-    return c == ' ' || c == '\t';
-}
+    apr_size_t digits = 0;
+    unsigned port = 0;
+    const char *colon;
 
-/** Is the byte that is next this one? */
-static int next_is(const import_text *in, char c)
-{
-    return in->at < in->end && *in->at == c;
-}
-
-/** Go behind the newline of this line. */
-static void skip_line(import_text *in)
-{
-    const char *newline = in->at < in->end
-                          ? memchr(in->at, '\n', (size_t)(in->end - in->at))
-                          : NULL;
-
-    in->at = newline ? newline + 1 : in->end;
-    in->line += newline != NULL;
-}
-
-static apr_status_t wrong(import_item *item, const char *reason)
-{
-    item->reason = reason;
-    return APR_EINVAL;
-}
-
-/** A buffer of an item that is being filled. */
-typedef struct field {
-    char *bytes;
-    apr_size_t len;
-    int overflow;
-} field;
-
-static void field_add(field *f, char c)
-{
-    if (f->len == IMPORT_FIELD_MAX) {
-        f->overflow = 1;
-        return;
-    }
-    if (f->bytes) {
-        f->bytes[f->len] = c;
-    }
-    f->len++;
-}
-
-/** Cut blanks off both ends of a buffer. */
-static void trim(char *bytes, apr_size_t *len)
-{
-    apr_size_t from = 0;
-
-    while (*len > 0 && is_blank(bytes[*len - 1])) {
-        --*len;
-    }
-    while (from < *len && is_blank(bytes[from])) {
-        from++;
-    }
-    *len -= from;
-    memmove(bytes, bytes + from, *len);
-}
-
-/* ---- CSV and TSV ------------------------------------------------------- */
-
-static char separator_of(const import_text *in)
-{
-    return in->format == IMPORT_CSV ? ',' : '\t';
-}
-
-/** At the end of a record: its newline, or the end of the text. */
-static int at_record_end(const import_text *in)
-{
-    return in->at == in->end || *in->at == '\n'
-           || (*in->at == '\r'
-               && (in->at + 1 == in->end || in->at[1] == '\n'));
-}
-
-/** Behind the opening quote, up to behind the closing one. */
-static const char *csv_quoted(import_text *in, field *f)
-{
-    while (in->at < in->end) {
-        char c = *in->at++;
-
-        if (c == '"' && !next_is(in, '"')) {
-            break;
-        }
-        if (c == '"') {
-            in->at++;
-        }
-        in->line += c == '\n';
-        field_add(f, c);
-        if (in->at == in->end) {
-            return "a quote that is not closed";
-        }
-    }
-    while (next_is(in, ' ')) {
-        in->at++;
-    }
-    if (!at_record_end(in) && *in->at != separator_of(in)) {
-        return "expected a separator behind the closing quote";
-    }
-    return NULL;
-}
-
-/** One field, up to its separator or the end of the record.
- *  @return what is wrong, or NULL */
-static const char *csv_field(import_text *in, field *f)
-{
-    char separator = separator_of(in);
-    const char *reason = NULL;
-
-    while (next_is(in, ' ')) {
-        in->at++;
-    }
-    if (next_is(in, '"')) {
-        in->at++;
-        if (in->at == in->end) {
-            return "a quote that is not closed";
-        }
-        reason = csv_quoted(in, f);
-    }
-    else {
-        while (!at_record_end(in) && *in->at != separator) {
-            field_add(f, *in->at++);
-        }
-    }
-    return reason ? reason : f->overflow ? TOO_LONG : NULL;
-}
-
-/** The fields of a record: two of them are kept. */
-static const char *csv_fields(import_text *in, import_item *item)
-{
-    unsigned column = 0;
-    int found = 0;
-
-    for (;; column++) {
-        int is_key = column == in->key_column;
-        int is_value = column == in->value_column;
-        field f = { is_key ? item->key : is_value ? item->value : NULL, 0, 0 };
-        const char *reason = csv_field(in, &f);
-
-        if (is_key) {
-            item->key_len = f.len;
-        }
-        else if (is_value) {
-            item->value_len = f.len;
-        }
-        found += is_key || is_value;
-        if (reason) {
-            return reason;
-        }
-        if (at_record_end(in)) {
-            break;
-        }
-        in->at++;
-    }
-    return found == 2 ? NULL : "too few columns";
-}
-
-static apr_status_t csv_next(import_text *in, import_item *item)
-{
-    const char *begin, *reason;
-
-    /* blank lines and comments */
-    while (in->at < in->end && (at_record_end(in) || *in->at == '#')) {
-        skip_line(in);
-    }
-    if (in->at == in->end) {
-        return APR_EOF;
-    }
-    begin = in->at;
-    item->line = in->line;
-    reason = csv_fields(in, item);
-    if (reason) {
-        /* a quote too many would take all that follows with it */
-        in->at = begin;
-        in->line = item->line;
-    }
-    skip_line(in);
-    trim(item->key, &item->key_len);
-    trim(item->value, &item->value_len);
-    if (reason) {
-        return wrong(item, reason);
-    }
-    if (item->key_len == 0) {
-        return wrong(item, "no key in its column");
-    }
-    return item->value_len > 0 ? APR_SUCCESS
-                               : wrong(item, "no value in its column");
-}
-
-int import_column(const import_text *in, const char *name, apr_size_t len)
-{
-    import_text header = *in;
-    char bytes[IMPORT_FIELD_MAX];
-    int column;
-
-    for (column = 0;; column++) {
-        field f = { bytes, 0, 0 };
-        const char *reason = csv_field(&header, &f);
-
-        trim(bytes, &f.len);
-        if (!reason && f.len == len && strncasecmp(bytes, name, len) == 0) {
-            return column;
-        }
-        if (reason || at_record_end(&header)) {
-            return -1;
-        }
-        header.at++;
-    }
-}
-
-void import_skip_header(import_text *in)
-{
-    skip_line(in);
-}
-
-/* ---- HAProxy ----------------------------------------------------------- */
-
-/** Why a key of a HAProxy map cannot be one of ours.  The file does not say how
- *  it is matched (map_str, map_end, map_reg ...): a key that no request's host
- *  can be was not written for map_str. */
-static const char *haproxy_reason(const import_item *item)
-{
-    const char *key = item->key;
-    apr_size_t len = item->key_len;
-    apr_size_t i;
-
-    if (key[0] == '.') {
-        return "a suffix (map_end, map_dom) cannot be carried over: write "
-               "*.NAME if all names below it are meant";
-    }
     if (memchr(key, '/', len)) {
-        return "a path (map_beg, map_dir) cannot be carried over: it may end "
-               "within a segment, write HOST/PATH if a whole one is meant";
+        len = (apr_size_t)((const char *)memchr(key, '/', len) - key);
     }
-    for (i = len > 1 && memcmp(key, "*.", 2) == 0; i < len; i++) {
-        if (strchr("^$\\()|*+?{}", key[i]) && key[i] != '\0') {
-            return "a regular expression (map_reg) cannot be carried over";
-        }
+    while (digits < len && digits < 5 && key[len - 1 - digits] >= '0'
+           && key[len - 1 - digits] <= '9') {
+        digits++;
     }
-    return NULL;
+    if (digits == 0 || digits + 1 >= len || key[len - 1 - digits] != ':') {
+        return 0;
+    }
+    colon = key + len - 1 - digits;
+    if (colon[-1] != ']' && memchr(key, ':', (apr_size_t)(colon - key))) {
+        /* an IPv6 address without brackets */
+        return 0;
+    }
+    while (digits > 0) {
+        port = port * 10 + (unsigned)(key[len - digits] - '0');
+        digits--;
+    }
+    return port;
 }
 
-/** From `at` to the first blank, or to end. */
-static const char *word_end(const char *at, const char *end)
+/* ---- values ------------------------------------------------------------ */
+
+/** Is it a word that stands where a value is missing?  Databases, spreadsheets
+ *  and scripts write them. */
+static int import_is_placeholder(const char *text, apr_size_t len)
 {
-    while (at < end && !is_blank(*at)) {
+    static const char *const words[] = {
+        "null", "(null)", "<null>", "\\n", "none", "(none)", "nil", "<nil>",
+        "undefined", "nan", "n/a", "#n/a", "na", "-", "--", "---", "?", "empty",
+        "unset", "unknown", "tbd", "todo"
+    };
+    char word[WORD_MAX];
+    unsigned i;
+
+    if (len == 0 || len >= sizeof(word)) {
+        return 0;
+    }
+    memcpy(word, text, len);
+    word[len] = '\0';
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(word, words[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** The same of the host of a URL. */
+static int import_names_placeholder(const char *value, apr_size_t len)
+{
+    const char *end = value + len;
+    const char *at = value;
+
+    if (import_is_placeholder(value, len)) {
+        return 1;
+    }
+    while (at < end && *at != ':' && *at != '/') {
         at++;
     }
-    return at;
+    if (end - at < 3 || memcmp(at, "://", 3) != 0) {
+        return 0;
+    }
+    value = at += 3;
+    if (import_is_placeholder(value, (apr_size_t)(end - value))) {
+        return 1;
+    }
+    while (at < end && !strchr("/ \t?#", *at)) {
+        at++;
+    }
+    return import_is_placeholder(value, (apr_size_t)(at - value));
 }
 
-static const char *haproxy_line(import_item *item, const char *at,
-                                const char *end)
+static int import_is_word(char c)
 {
-    const char *key_end = word_end(at, end);
-    const char *value = key_end;
-
-    while (value < end && is_blank(*value)) {
-        value++;
-    }
-    if (key_end - at > IMPORT_FIELD_MAX || end - value > IMPORT_FIELD_MAX) {
-        return TOO_LONG;
-    }
-    item->key_len = (apr_size_t)(key_end - at);
-    memcpy(item->key, at, item->key_len);
-    item->value_len = (apr_size_t)(end - value);
-    memcpy(item->value, value, item->value_len);
-    return item->value_len > 0 ? haproxy_reason(item)
-                               : "expected a value behind the key";
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9') || c == '_';
 }
 
-static apr_status_t haproxy_next(import_text *in, import_item *item)
+/** Does the value hold something that another program replaces?  `$1`, `$name`
+ *  and `${name}`, `\1`, `%[...]` and `{{...}}`. */
+static int import_has_variable(const char *value, apr_size_t len)
 {
-    while (in->at < in->end) {
-        const char *at = in->at, *end;
-        const char *reason;
+    apr_size_t i;
 
-        item->line = in->line;
-        skip_line(in);
-        end = in->at;
-        while (end > at && (is_blank(end[-1]) || end[-1] == '\n'
-                            || end[-1] == '\r')) {
-            end--;
+    for (i = 0; i + 1 < len; i++) {
+        char next = value[i + 1];
+
+        if ((value[i] == '$' && (import_is_word(next) || next == '{'))
+            || (value[i] == '\\' && next >= '0' && next <= '9')
+            || (value[i] == '%' && (next == '[' || next == '{'))
+            || (value[i] == '{' && next == '{')) {
+            return 1;
         }
-        while (at < end && is_blank(*at)) {
-            at++;
-        }
-        if (at == end || *at == '#') {
-            continue;
-        }
-        reason = haproxy_line(item, at, end);
-        return reason ? wrong(item, reason) : APR_SUCCESS;
     }
-    return APR_EOF;
+    return 0;
 }
 
-/* ---- nginx ------------------------------------------------------------- */
-
-static int is_space(char c)
+apr_size_t import_unix(char *out, apr_size_t size, const char *value,
+                       apr_size_t len)
 {
-    return is_blank(c) || c == '\r' || c == '\n';
-}
+    static const char host[] = "://localhost";
+    const char *end = value + len, *at = value, *path, *uri;
+    const char *scheme = "http";
+    apr_size_t scheme_len = 4, path_len, uri_len;
 
-/** Go to the next word, `;`, brace, or the end. */
-static void nginx_skip(import_text *in)
-{
-    while (in->at < in->end) {
-        if (*in->at == '#') {
-            skip_line(in);
-        }
-        else if (is_space(*in->at)) {
-            in->line += *in->at == '\n';
-            in->at++;
-        }
-        else {
-            return;
-        }
+    while (at < end && *at != ':') {
+        at++;
     }
-}
-
-/** A byte behind a backslash: nginx knows three that stand for themselves and
- *  three that stand for others; before all else the backslash stays. */
-static void nginx_escaped(field *f, char c)
-{
-    switch (c) {
-    case 't':
-        field_add(f, '\t');
-        break;
-    case 'r':
-        field_add(f, '\r');
-        break;
-    case 'n':
-        field_add(f, '\n');
-        break;
-    case '"':
-    case '\'':
-    case '\\':
-        field_add(f, c);
-        break;
-    default:
-        field_add(f, '\\');
-        field_add(f, c);
+    if (end - at >= 3 && memcmp(at, "://", 3) == 0) {
+        scheme = value;
+        scheme_len = (apr_size_t)(at - value);
+        at += 3;
     }
-}
-
-static const char *nginx_word(import_text *in, field *f)
-{
-    char quote = *in->at == '"' || *in->at == '\'' ? *in->at++ : '\0';
-
-    for (;;) {
-        char c;
-
-        if (in->at == in->end) {
-            return quote ? "a quote that is not closed"
-                         : f->overflow ? TOO_LONG : NULL;
-        }
-        c = *in->at;
-        if (quote ? c == quote
-                  : is_space(c) || c == ';' || c == '{' || c == '}') {
-            in->at += quote != '\0';
-            return f->overflow ? TOO_LONG : NULL;
-        }
-        in->at++;
-        in->line += c == '\n';
-        if (c == '\\' && in->at < in->end) {
-            in->line += *in->at == '\n';
-            nginx_escaped(f, *in->at++);
-        }
-        else {
-            field_add(f, c);
-        }
+    else {
+        at = value;
     }
-}
-
-/** The words up to `;` or a brace, which is not taken: the first two are kept,
- *  the others counted. */
-static const char *nginx_words(import_text *in, import_item *item,
-                               unsigned *count)
-{
-    const char *reason = NULL;
-
-    for (*count = 0; !reason; ++*count) {
-        field f = { NULL, 0, 0 };
-
-        nginx_skip(in);
-        if (in->at == in->end || memchr(";{}", *in->at, 3)) {
-            break;
-        }
-        if (*count == 0) {
-            item->line = in->line;
-        }
-        f.bytes = *count == 0 ? item->key : *count == 1 ? item->value : NULL;
-        reason = nginx_word(in, &f);
-        if (*count == 0) {
-            item->key_len = f.len;
-        }
-        else if (*count == 1) {
-            item->value_len = f.len;
-        }
+    if (end - at < 6 || memcmp(at, "unix:/", 6) != 0
+        || memchr(at, '|', (apr_size_t)(end - at))) {
+        return 0;
     }
-    return reason;
-}
-
-static int key_is(const import_item *item, const char *text)
-{
-    return item->key_len == strlen(text)
-           && memcmp(item->key, text, item->key_len) == 0;
-}
-
-/** Cut bytes off the front of the key. */
-static void key_cut(import_item *item, apr_size_t len)
-{
-    item->key_len -= len;
-    memmove(item->key, item->key + len, item->key_len);
-}
-
-/** A key and a value as nginx means them. */
-static const char *nginx_pair(import_item *item)
-{
-    const char *key = item->key;
-    apr_size_t len = item->key_len;
-
-    if (key_is(item, "include")) {
-        return "an include: convert that file by itself";
+    path = at + 5;
+    uri = memchr(path, ':', (apr_size_t)(end - path));
+    path_len = (apr_size_t)((uri ? uri : end) - path);
+    uri_len = uri ? (apr_size_t)(end - uri) - 1 : 0;
+    if (5 + path_len + 1 + scheme_len + sizeof(host) - 1 + uri_len > size) {
+        return 0;
     }
-    if (len > 0 && key[0] == '~') {
-        return "a regular expression cannot be carried over";
-    }
-    if (len > 2 && memcmp(key + len - 2, ".*", 2) == 0) {
-        return "a mask at the end of a name cannot be carried over";
-    }
-    if (memchr(item->value, '$', item->value_len)) {
-        return "a variable cannot be carried over";
-    }
-    if (item->value_len == 0) {
-        return "the value is empty";
-    }
-    if (key_is(item, "default")) {
-        item->key[0] = '*';
-        item->key_len = 1;
-    }
-    else if (len > 0 && key[0] == '\\') {
-        /* a host that is called like a word of nginx's own */
-        key_cut(item, 1);
-    }
-    else if (len > 0 && key[0] == '.') {
-        item->below = 1;
-        key_cut(item, 1);
-    }
-    return item->key_len > 0 ? NULL : "the key is empty";
-}
-
-/** `map $host $backend {` begins a block. */
-static const char *nginx_block(import_text *in, const import_item *item,
-                               unsigned count)
-{
-    in->at++;
-    if (!key_is(item, "map") || count != 3 || in->in_block) {
-        return "expected `key value;`, found a block";
-    }
-    in->in_block = 1;
-    return NULL;
-}
-
-/** What ended the words.  `used` is set when there is nothing more to do. */
-static const char *nginx_end(import_text *in, import_item *item,
-                             unsigned count, int *used)
-{
-    *used = 1;
-    if (next_is(in, '{')) {
-        return nginx_block(in, item, count);
-    }
-    if (count == 0 && next_is(in, '}')) {
-        in->at++;
-        if (!in->in_block) {
-            return "a `}` without its `{`";
-        }
-        in->in_block = 0;
-        return NULL;
-    }
-    if (!next_is(in, ';')) {
-        return "expected `;` behind the value";
-    }
-    in->at++;
-    if (count == 0 || (count == 1 && (key_is(item, "hostnames")
-                                      || key_is(item, "volatile")))) {
-        return NULL;
-    }
-    *used = 0;
-    return count == 2 ? nginx_pair(item)
-                      : "expected a key, a value and `;`";
-}
-
-static apr_status_t nginx_next(import_text *in, import_item *item)
-{
-    for (;;) {
-        const char *reason, *begin;
-        unsigned count;
-        int used;
-
-        nginx_skip(in);
-        begin = in->at;
-        item->line = in->line;
-        item->key_len = 0;
-        item->value_len = 0;
-        if (in->at == in->end) {
-            /* a file that was cut short may end behind an entry */
-            reason = in->in_block ? "a `{` that is not closed" : NULL;
-            in->in_block = 0;
-            return reason ? wrong(item, reason) : APR_EOF;
-        }
-        reason = nginx_words(in, item, &count);
-        if (reason) {
-            in->at = begin;
-            in->line = item->line;
-            skip_line(in);
-            return wrong(item, reason);
-        }
-        reason = nginx_end(in, item, count, &used);
-        if (reason) {
-            return wrong(item, reason);
-        }
-        if (!used) {
-            return APR_SUCCESS;
-        }
-    }
+    len = 0;
+    memcpy(out, "unix:", 5);
+    memcpy(out + (len += 5), path, path_len);
+    out[len += path_len] = '|';
+    memcpy(out + (len += 1), scheme, scheme_len);
+    memcpy(out + (len += scheme_len), host, sizeof(host) - 1);
+    memcpy(out + (len += sizeof(host) - 1), uri ? uri + 1 : "", uri_len);
+    return len + uri_len;
 }
 
 /* ---- all --------------------------------------------------------------- */
 
+/** What is wrong with an entry whatever the format. */
+static const char *import_reason(const import_item *item)
+{
+    if (import_is_placeholder(item->key, item->key_len)) {
+        return "a placeholder where a host is expected";
+    }
+    if (import_names_placeholder(item->value, item->value_len)) {
+        return "a placeholder where a backend is expected";
+    }
+    if (import_has_variable(item->value, item->value_len)) {
+        return "a variable cannot be carried over";
+    }
+    return NULL;
+}
+
 apr_status_t import_next(import_text *in, import_item *item)
 {
+    apr_status_t rv;
+
     item->key_len = 0;
     item->value_len = 0;
     item->below = 0;
     item->reason = NULL;
     switch (in->format) {
     case IMPORT_HAPROXY:
-        return haproxy_next(in, item);
+        rv = import_haproxy_next(in, item);
+        break;
     case IMPORT_NGINX:
-        return nginx_next(in, item);
+        rv = import_nginx_next(in, item);
+        break;
     default:
-        return csv_next(in, item);
+        rv = import_csv_next(in, item);
     }
+    if (rv == APR_SUCCESS) {
+        item->reason = import_reason(item);
+        rv = item->reason ? APR_EINVAL : APR_SUCCESS;
+    }
+    return rv;
 }

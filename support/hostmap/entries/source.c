@@ -89,6 +89,7 @@ struct source {
     hostmap_key_order *order;   /* of what is given out; NULL: any will do */
     source_double doubles[SAID_MAX];
     apr_size_t doubled;
+    apr_size_t equal, contrary; /* of all doubles: by their values */
     hostmap_str known[KNOWN_VALUES];
     apr_pool_t *pool;
 };
@@ -180,8 +181,8 @@ void source_reject(source *s, const source_entry *entry, const char *reason)
     source_fault(s, entry->line, key, reason);
 }
 
-void source_note_idn(source *s, apr_size_t line, hostmap_str written,
-                     const char *stored)
+void source_note(source *s, apr_size_t line, hostmap_str written,
+                 const char *stored, const char *more)
 {
     if ((s->flags & SOURCE_QUIET) || ++s->noted > SAID_MAX) {
         return;
@@ -189,7 +190,7 @@ void source_note_idn(source *s, apr_size_t line, hostmap_str written,
     source_say_place(s, line);
     fputs("note: ", stderr);
     source_say_key(written.ptr, written.len);
-    fprintf(stderr, "stored as %s\n", stored);
+    fprintf(stderr, "stored as %s%s\n", stored, more);
 }
 
 void source_summary(const source *s)
@@ -343,7 +344,7 @@ static void source_line_idn(source *s, apr_size_t line, char *text,
         source_fault(s, line, key, bad.reason);
         return;
     }
-    source_note_idn(s, line, key, stored);
+    source_note(s, line, key, stored, "");
     if (source_check_value(s, line, text, &converted, &value)) {
         source_add_copy(s, line, &converted, &value);
     }
@@ -598,10 +599,18 @@ static apr_status_t source_load(source *s, apr_file_t *file)
 
 /* Remember a double: of more than are said, those of the first lines. */
 static void source_add_double(source *s, const table_entry *e,
-                              apr_size_t first)
+                              const source_entry *first)
 {
     source_double *d = s->doubles;
     apr_size_t i;
+
+    if (e->value_len == first->value_len
+        && memcmp(e->key + e->value_at, first->value, e->value_len) == 0) {
+        s->equal++;
+    }
+    else {
+        s->contrary++;
+    }
 
     if (s->doubled < SAID_MAX) {
         d += s->doubled;
@@ -618,7 +627,7 @@ static void source_add_double(source *s, const table_entry *e,
     memcpy(d->key, e->key, e->key_len);
     d->key_len = e->key_len;
     d->line = e->line;
-    d->first = first;
+    d->first = first->line;
 }
 
 static int source_by_line(const void *va, const void *vb)
@@ -651,6 +660,15 @@ static void source_say_doubles(source *s)
     s->doubled = 0;
 }
 
+static void source_entry_of(source_entry *entry, const table_entry *e)
+{
+    entry->key = e->key;
+    entry->key_len = e->key_len;
+    entry->value = e->key + e->value_at;
+    entry->value_len = e->value_len;
+    entry->line = e->line;
+}
+
 /* Keep one entry a key: the first, and say the others; for httxt2dbm the
  * last. */
 static void source_unify(source *s)
@@ -669,7 +687,10 @@ static void source_unify(source *s)
             entries[kept - 1] = entries[i];
         }
         else {
-            source_add_double(s, &entries[i], entries[kept - 1].line);
+            source_entry first;
+
+            source_entry_of(&first, &entries[kept - 1]);
+            source_add_double(s, &entries[i], &first);
         }
     }
     t->count = kept;
@@ -759,7 +780,7 @@ static int source_merge_one(source *s, source_entry *entry)
             source_hold(s, entry);
         }
         else {
-            source_add_double(s, &s->ahead, entry->line);
+            source_add_double(s, &s->ahead, entry);
         }
         source_fetch_ahead(s);
     }
@@ -946,11 +967,7 @@ int source_next(source *s, source_entry *entry)
     if (s->next + AHEAD < t->count) {
         __builtin_prefetch(e[AHEAD].key);
     }
-    entry->key = e->key;
-    entry->key_len = e->key_len;
-    entry->value = e->key + e->value_at;
-    entry->value_len = e->value_len;
-    entry->line = e->line;
+    source_entry_of(entry, e);
 
     return 1;
 }
@@ -983,4 +1000,11 @@ apr_uint64_t source_bytes(const source *s)
 apr_size_t source_bad(const source *s)
 {
     return s->bad;
+}
+
+void source_duplicates(const source *s, apr_size_t *equal,
+                       apr_size_t *contrary)
+{
+    *equal = s->equal;
+    *contrary = s->contrary;
 }

@@ -85,9 +85,10 @@ void source_push(source *s, apr_size_t line, hostmap_str key,
 void source_fault(source *s, apr_size_t line, hostmap_str key,
                   const char *reason);
 
-/** Say that a name is stored in punycode. */
-void source_note_idn(source *s, apr_size_t line, hostmap_str written,
-                     const char *stored);
+/** Print that a key is stored in another spelling, unless SOURCE_QUIET.
+ *  @param more added to the note */
+void source_note(source *s, apr_size_t line, hostmap_str written,
+                 const char *stored, const char *more);
 
 /**
  * All entries are there: sort them, find those that are there twice.
@@ -122,6 +123,14 @@ apr_uint64_t source_bytes(const source *s);
 /** How many lines were wrong, source_reject()'s included; duplicate keys may
  *  be missing until all entries were given out. */
 apr_size_t source_bad(const source *s);
+
+/**
+ * How many of the wrong lines were duplicate keys; known when source_bad() is.
+ * @param equal set to those with the value of the first line of the key
+ * @param contrary set to those with another value
+ */
+void source_duplicates(const source *s, apr_size_t *equal,
+                       apr_size_t *contrary);
 
 /** The entry, given out by source_next(), does not do after all: say it as a
  *  wrong line. */

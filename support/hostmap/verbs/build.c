@@ -211,10 +211,16 @@ static int removes_too_much(const building *b)
 
 void build_report_skipped(const source *s)
 {
-    apr_size_t bad = source_bad(s);
+    apr_size_t bad = source_bad(s), equal, contrary;
 
     if (bad) {
         source_summary(s);
+        source_duplicates(s, &equal, &contrary);
+        if (equal || contrary) {
+            tool_error("%s: duplicate keys: %" APR_SIZE_T_FMT " with another "
+                       "value than the first, %" APR_SIZE_T_FMT " with the "
+                       "same", source_name(s), contrary, equal);
+        }
         tool_error("%s: %" APR_SIZE_T_FMT " wrong line%s skipped",
                    source_name(s), bad, bad == 1 ? "" : "s");
     }
