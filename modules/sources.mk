@@ -227,6 +227,7 @@ unit_sources = \
 	test/unit/test_import.c \
 	test/unit/test_key.c \
 	test/unit/test_known.c \
+	test/unit/test_limit.c \
 	test/unit/test_loop.c \
 	test/unit/test_match.c \
 	test/unit/test_memory.c \

@@ -30,6 +30,7 @@ Suite *certmap_core_suite(void);
 Suite *certmap_pair_suite(void);
 Suite *file_suite(void);
 Suite *serve_suite(void);
+Suite *limit_suite(void);
 Suite *follow_suite(void);
 Suite *pool_suite(void);
 Suite *pool_options_suite(void);

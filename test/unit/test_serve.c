@@ -17,7 +17,6 @@
 #include "apr_thread_proc.h"
 
 #include "folder.h"
-#include "base/limit.h"
 #include "hostmap/hostmap.h"
 #include "suites.h"
 
@@ -542,30 +541,6 @@ START_TEST(nobody_is_answered_from_a_file_long_replaced)
 }
 END_TEST
 
-/* ---- messages ---------------------------------------------------------- */
-
-START_TEST(a_message_is_said_once_a_minute)
-{
-    hostmap_limit limit = { 0, 0 };
-    apr_time_t now = apr_time_from_sec(1000000000);
-    apr_uint32_t suppressed = 77;
-    int i;
-
-    ck_assert(hostmap_limit_pass(&limit, &suppressed, now));
-    ck_assert_uint_eq(suppressed, 0);
-    for (i = 0; i < 59; i++) {
-        ck_assert(!hostmap_limit_pass(&limit, &suppressed,
-                                      now + apr_time_from_sec(i)));
-    }
-    ck_assert(hostmap_limit_pass(&limit, &suppressed,
-                                 now + apr_time_from_sec(60)));
-    ck_assert_uint_eq(suppressed, 59);
-    /* a clock that was set back by a year does not silence it */
-    ck_assert(hostmap_limit_pass(&limit, &suppressed,
-                                 now - apr_time_from_sec(31536000)));
-}
-END_TEST
-
 Suite *serve_suite(void)
 {
     Suite *suite = suite_create("serve");
@@ -589,7 +564,6 @@ Suite *serve_suite(void)
     tcase_add_loop_test(tcase, a_map_gets_and_loses_its_features, 0, 2);
     tcase_add_loop_test(tcase, a_question_is_answered_by_one_file, 0, TYPES);
     tcase_add_test(tcase, nobody_is_answered_from_a_file_long_replaced);
-    tcase_add_test(tcase, a_message_is_said_once_a_minute);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -37,6 +37,7 @@ int main(void)
     srunner_add_suite(runner, certmap_core_suite());
     srunner_add_suite(runner, file_suite());
     srunner_add_suite(runner, serve_suite());
+    srunner_add_suite(runner, limit_suite());
     srunner_add_suite(runner, follow_suite());
     srunner_add_suite(runner, pool_suite());
     srunner_add_suite(runner, pool_options_suite());
