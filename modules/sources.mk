@@ -74,9 +74,7 @@ mod_proxy_express_core = \
 	modules/express/reverse_core.c \
 	modules/express/reverse_core.h \
 	modules/express/target_core.c \
-	modules/express/target_core.h \
-	modules/express/value_cache_core.c \
-	modules/express/value_cache_core.h
+	modules/express/target_core.h
 mod_proxy_express_sources = \
 	modules/express/express_canon.c \
 	modules/express/express_canon.h \
@@ -226,11 +224,10 @@ unit_sources = \
 	test/unit/test_hitters.c \
 	test/unit/test_import.c \
 	test/unit/test_key.c \
-	test/unit/test_known.c \
 	test/unit/test_limit.c \
 	test/unit/test_loop.c \
+	test/unit/test_loop_memory.c \
 	test/unit/test_match.c \
-	test/unit/test_memory.c \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_options.c \
@@ -275,6 +272,7 @@ fuzz_programs = \
 # Small scripts that `make check` runs over the sources and what was built.
 guard_scripts = \
 	test/check-compatibility \
+	test/check-config \
 	test/check-directives \
 	test/check-fuzz \
 	test/check-imports \

@@ -7,9 +7,9 @@
  * A member of Proxy-Status is the same but for parameters without a value and
  * names in quotes, which are not well-formed here.
  *
- * The first part of CDN-Loop comes from the client, who may want to hide our
- * id behind it: a member that is not well-formed ends at its first comma, even
- * one between quotes, so an open quote cannot swallow what we add behind it.
+ * The first part of CDN-Loop comes from the client, which may want to hide our
+ * id: a member that is not well-formed ends at its first comma, even one
+ * between quotes, so an open quote cannot swallow what we append.
  */
 
 #include <string.h>
@@ -23,7 +23,8 @@ static const char *loop_blanks(const char *s)
     return s + strspn(s, " \t");
 }
 
-/** Behind the token at s; s itself when there is none (RFC 9110, 5.6.2). */
+/** Returns the end of the token at s, or s if there is none (RFC 9110,
+ *  5.6.2). */
 static const char *loop_token(const char *s)
 {
     return s + strspn(s, "!#$%&'*+-.^_`|~0123456789"
@@ -31,7 +32,7 @@ static const char *loop_token(const char *s)
                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
-/** Behind the quoted-string that s begins; NULL when it does not end. */
+/** Returns the end of the quoted-string at s; NULL if it has none. */
 static const char *loop_quoted(const char *s)
 {
     for (s++; *s != '"'; s++) {
@@ -45,7 +46,7 @@ static const char *loop_quoted(const char *s)
     return s + 1;
 }
 
-/** Behind `name=value`; NULL when s does not begin one. */
+/** Returns the end of the `name=value` at s; NULL if there is none. */
 static const char *loop_parameter(const char *s)
 {
     const char *name_end = loop_token(s);
@@ -62,8 +63,8 @@ static const char *loop_parameter(const char *s)
     return end == s ? NULL : end;
 }
 
-/** The comma or the end behind the member whose cdn-id ends at s; NULL when
- *  the member is not well-formed. */
+/** Returns the comma or NUL that ends the member whose cdn-id ends at s; NULL
+ *  if the member is not well-formed. */
 static const char *loop_parameters(const char *s)
 {
     s = loop_blanks(s);

@@ -38,9 +38,13 @@ apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
 #define HOSTMAP_SCAN_SLASH   0x20
 #define HOSTMAP_SCAN_QUERY   0x40   /**< `?` and `#` */
 #define HOSTMAP_SCAN_ESCAPE  0x80   /**< backslash */
+/** Bytes that a canonical URL holds as they are: in its host, in lower case;
+ *  and in its path, those that RFC 3986 calls unreserved, and the slash. */
+#define HOSTMAP_SCAN_PLAIN_HOST 0x100
+#define HOSTMAP_SCAN_PLAIN_PATH 0x200
 
 /** One look a byte: keys and values are read once a request. */
-extern const unsigned char hostmap_scan_class[256];
+extern const apr_uint16_t hostmap_scan_class[256];
 
 static inline int hostmap_scan_is(char c, int class_bits)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * mod_proxy has the URL of each request taken apart, encoded and put together
- * again, before it is sent.  Of a mapped request we know what went into it:
- * where nothing would change, nothing is done.  That saves as many instructions
- * as the look-up costs.
+ * mod_proxy parses the URL of each request, encodes it and puts it together
+ * again before it is sent.  Where a mapped request's URL would not change, that
+ * is left out, which saves as many instructions as the look-up costs.
  */
 
 #include "base/option.h"
@@ -18,8 +17,8 @@
 #include "express_request.h"
 #include "target_core.h"
 
-/* mod_proxy's hook, before those of the schemes: whatever is not plain is left
- * to them, and so are bytes in a query that a request line cannot hold. */
+/* mod_proxy's hook, before those of the schemes, which do all URLs that are not
+ * plain, and queries with bytes that a request line cannot hold. */
 static int express_canon(request_rec *r, char *url)
 {
     const express_request *state = express_request_mapped(r);

@@ -2,7 +2,7 @@
 
 /**
  * @file express_canon.h
- * @brief Backend URLs that are canonical as they are: most.
+ * @brief Most backend URLs are canonical as they are.
  */
 
 #ifndef EXPRESS_CANON_H

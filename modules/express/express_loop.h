@@ -3,8 +3,9 @@
 /**
  * @file express_loop.h
  * @brief CDN-Loop (RFC 8586): this server's name in requests to backends, by
- *        which one that comes back is known; and the entries that were seen
- *        to lead back here, which are refused while workers are short.
+ *        which a request that comes back is recognized; and the entries that
+ *        were seen to lead back here, which are refused while workers are
+ *        short.
  */
 
 #ifndef EXPRESS_LOOP_H
@@ -22,26 +23,25 @@
 void express_loop_register(void);
 
 /**
- * In post_config: make this server's name and the memory of loops, or find
+ * In post_config: create this server's name and the memory of loops, or find
  * them again after a restart.
  * @param process lives as long as the server, over restarts
- * @return what the system says when there are no random bytes or there is no
- *         shared memory
+ * @return the system's error if it gives no random bytes or no shared memory
  */
 apr_status_t express_loop_start(apr_pool_t *process);
 
 /**
- * Has this request been through this server?  Then its answer is made to say
- * so to the request that it is part of.
+ * Has this request been through this server?  Then its answer gets a header
+ * that says so, for the request of this server that waits for it.
  */
 int express_loop_is(request_rec *r);
 
-/** What is to become of a request for this entry, which may have been seen to
- *  be a loop? */
-memory_verdict express_loop_ask(request_rec *r, const express_map *map,
-                                const hostmap_matched *found);
+/** What is to be done with a request for this entry, which may be remembered
+ *  as a loop? */
+loop_memory_verdict express_loop_ask(request_rec *r, const express_map *map,
+                                     const hostmap_matched *found);
 
-/** The backend's answer is there: what does it say of the entry? */
+/** The backend has answered: remember the entry as a loop, or free it. */
 void express_loop_answered(request_rec *r, const express_request *state);
 
 #endif /* EXPRESS_LOOP_H */

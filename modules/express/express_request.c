@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What became of a request, kept with it; and messages that repeat.
+ * What is kept with a request; and the limit of messages about entries.
  */
 
 #include "base/limit.h"
@@ -48,16 +48,16 @@ int express_was_refused(request_rec *r)
     return state && state->refused;
 }
 
-int express_may_say(express_map *map, express_said kind,
-                    const hostmap_matched *found, request_rec *r,
-                    const char **more)
+int express_log_allowed(express_map *map, express_message kind,
+                        const hostmap_matched *found, request_rec *r,
+                        const char **more)
 {
     apr_ssize_t len = found->key_len;
     unsigned slot = apr_hashfunc_default(found->key, &len)
-                    % EXPRESS_SAID_SLOTS;
+                    % EXPRESS_MESSAGE_SLOTS;
     apr_uint32_t suppressed;
 
-    if (!hostmap_limit_pass(&map->said[kind][slot], &suppressed,
+    if (!hostmap_limit_pass(&map->limits[kind][slot], &suppressed,
                             r->request_time)) {
         return 0;
     }

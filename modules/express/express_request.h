@@ -3,7 +3,7 @@
 /**
  * @file express_request.h
  * @brief What the parts of mod_proxy_express share: a map in a child, and what
- *        became of a request.
+ *        is kept with a request.
  */
 
 #ifndef EXPRESS_REQUEST_H
@@ -15,59 +15,59 @@
 #include "hostmap/hostmap.h"
 #include "hostmap/hostmap_entry.h"
 
-/** Messages about entries are held back by kind and by what their key hashes
- *  to: one entry that is asked for a thousand times a second says one line a
- *  minute, and the memory for that is bounded. */
-#define EXPRESS_SAID_SLOTS 64
+/** Messages about entries are limited by kind and by the hash of the key: an
+ *  entry that is asked for a thousand times a second logs one line a minute,
+ *  and the memory for that is bounded. */
+#define EXPRESS_MESSAGE_SLOTS 64
 
 typedef enum {
-    EXPRESS_SAID_BAD,
-    EXPRESS_SAID_OPTION,
-    EXPRESS_SAID_LOOP,
-    EXPRESS_SAID_BALANCER,
-    EXPRESS_SAID_KINDS
-} express_said;
+    EXPRESS_MESSAGE_BAD,
+    EXPRESS_MESSAGE_OPTION,
+    EXPRESS_MESSAGE_LOOP,
+    EXPRESS_MESSAGE_BALANCER,
+    EXPRESS_MESSAGE_KINDS
+} express_message;
 
 /** A map as a child process uses it. */
 typedef struct express_map {
     hostmap *map;
     const char *path;
-    hostmap_limit said[EXPRESS_SAID_KINDS][EXPRESS_SAID_SLOTS];
+    hostmap_limit limits[EXPRESS_MESSAGE_KINDS][EXPRESS_MESSAGE_SLOTS];
 } express_map;
 
-/** What became of a request, in its request_config. */
+/** What is kept with a request, in its request_config and pool. */
 typedef struct express_request {
-    /** answered by us: its ErrorDocument is local content */
+    /** this module answered it: its ErrorDocument is local content */
     int refused;
-    /** a mapped request: what serves it */
+    /** a request for a backend: the entry that serves it */
     hostmap_entry entry;
-    /** the entry's key, and the map it stands in */
+    /** the entry's key, and the map that holds it */
     const char *key;
     const express_map *map;
-    /** its answer decides whether the entry is a loop still */
+    /** its answer decides whether the entry is still a loop */
     int probe;
     /** path of the entry's key, "" for all of its host; no slash at the end */
     const char *prefix;
 } express_request;
 
-/** This request's, made when there is none; in r->pool. */
+/** This request's, created if there is none. */
 express_request *express_request_make(request_rec *r);
 
 /** This request's when a backend of the map serves it, else NULL. */
 const express_request *express_request_mapped(request_rec *r);
 
-/** Answer with this status ourselves; its ErrorDocument is not looked up. */
+/** Answer with this status; its ErrorDocument is not looked up in the map. */
 int express_refuse(request_rec *r, int status);
 
 /** Was this request answered by express_refuse()? */
 int express_was_refused(request_rec *r);
 
 /**
- * May a message about this entry be said now?
- * @param more set when it may: what to end the message with, in r->pool
+ * May a message about this entry be logged now?
+ * @param more set if it may: what to end the message with, in r->pool
  */
-int express_may_say(express_map *map, express_said kind,
-                    const hostmap_matched *found, request_rec *r,
-                    const char **more);
+int express_log_allowed(express_map *map, express_message kind,
+                        const hostmap_matched *found, request_rec *r,
+                        const char **more);
 
 #endif /* EXPRESS_REQUEST_H */

@@ -12,8 +12,9 @@
 
 /**
  * Is this a request to look up?  Not one that is a proxy request already, not
- * one that ProxyPass or `no-proxy` excludes, not one that speaks to this server
- * (`OPTIONS *`), not the ErrorDocument of what we answered ourselves.
+ * one that ProxyPass or `no-proxy` excludes, not one addressed to this server
+ * itself (`OPTIONS *`), not the ErrorDocument of a status that this module
+ * returned.
  */
 int express_route_wants(request_rec *r);
 

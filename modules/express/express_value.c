@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What the value of an entry does with a request, and what others are told of
- * it in the request's environment.
+ * What the value of an entry does with a request, and the variables that tell
+ * other modules about it.
  */
 
 #include "base/option.h"
@@ -16,34 +16,30 @@
 #include "mod_proxy.h"
 
 #include "express_loop.h"
-#include "value_cache_core.h"
 #include "mod_proxy_pool.h"
 #include "target_core.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_express_module;
 APLOG_USE_MODULE(proxy_express);
 
-#define ENV_BACKEND "PROXY_EXPRESS_BACKEND"
-#define ENV_KEY     "PROXY_EXPRESS_KEY"
-#define ENV_MATCH   "PROXY_EXPRESS_MATCH"
+#define EXPRESS_BACKEND_ENV "PROXY_EXPRESS_BACKEND"
+#define EXPRESS_KEY_ENV     "PROXY_EXPRESS_KEY"
+#define EXPRESS_MATCH_ENV   "PROXY_EXPRESS_MATCH"
 
-/* Of mod_proxy_pool, NULL when it is not loaded. */
-static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *pool_set_options;
-
-/* This child's. */
-static known_values known;
+/* Of mod_proxy_pool; NULL if it is not loaded. */
+static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *express_pool_options;
 
 void express_value_start(void)
 {
-    pool_set_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
+    express_pool_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
 }
 
 /* ---- environment ------------------------------------------------------- */
 
-/* A subrequest has a copy of the environment of its request, which may have
- * been mapped by another entry.  Any other has none of these, and a table that
- * need not be searched costs a third. */
-static void set_env(request_rec *r, const char *name, const char *value)
+/* A subrequest has a copy of the environment of its request, which another
+ * entry may have answered.  All other requests have none of these variables,
+ * and adding to a table without searching it costs a third. */
+static void express_set_env(request_rec *r, const char *name, const char *value)
 {
     if (r->main) {
         apr_table_setn(r->subprocess_env, name, value);
@@ -53,51 +49,53 @@ static void set_env(request_rec *r, const char *name, const char *value)
     }
 }
 
-static const char *match_name(const hostmap_matched *found)
+static const char *express_match_name(const hostmap_matched *found)
 {
     static const char *const kinds[] = { "exact", "wildcard", "default" };
 
     return found->key_len > found->host_len ? "path" : kinds[found->kind];
 }
 
-/* The key, in r->pool. */
-static const char *tell_match(request_rec *r, const hostmap_matched *found)
+/* Returns the key, in r->pool. */
+static const char *express_set_match(request_rec *r,
+                                     const hostmap_matched *found)
 {
     const char *key = apr_pstrmemdup(r->pool, found->key, found->key_len);
 
-    set_env(r, ENV_KEY, key);
-    set_env(r, ENV_MATCH, match_name(found));
+    express_set_env(r, EXPRESS_KEY_ENV, key);
+    express_set_env(r, EXPRESS_MATCH_ENV, express_match_name(found));
     return key;
 }
 
 /* ---- a request for a backend ------------------------------------------- */
 
-/* The options of an entry are those of the pool that serves it. */
-static void hand_options(request_rec *r, express_map *map,
+/* The options of an entry are for the pool that serves it. */
+static void express_give_options(request_rec *r, express_map *map,
                          const hostmap_matched *found,
                          const hostmap_entry *entry)
 {
     const char *more;
 
-    if (pool_set_options) {
-        pool_set_options(r, entry->words.ptr, entry->words.len,
+    if (express_pool_options) {
+        express_pool_options(r, entry->words.ptr, entry->words.len,
                          apr_pstrcat(r->pool, "map ", map->path, ": entry ",
                                      found->key, NULL));
         return;
     }
-    if (express_may_say(map, EXPRESS_SAID_OPTION, found, r, &more)) {
+    if (express_log_allowed(map, EXPRESS_MESSAGE_OPTION, found, r, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: map %s: entry "
-                      "%s: options have no effect without mod_proxy_pool%s",
+                      "%s: its options have no effect without mod_proxy_pool; "
+                      "the request is served without them%s",
                       map->path, found->key, more);
     }
 }
 
-/* What nocanon sends: the client's own bytes behind the prefix.  NULL where
- * they are not those that were matched: mod_proxy passes over nocanon then. */
-static const char *raw_rest(request_rec *r, const char *prefix,
-                            apr_size_t taken)
+/* With nocanon: the client's raw path after the matched prefix.  NULL if the
+ * raw path does not start with that prefix: the canonical path is sent then. */
+static const char *express_raw_rest(request_rec *r, const char *prefix,
+                                    apr_size_t taken)
 {
-    /* An absolute-form request line has no raw path to pass on. */
+    /* an absolute-form request line has no raw path to pass on */
     if (r->unparsed_uri[0] != '/') {
         return NULL;
     }
@@ -109,12 +107,12 @@ static const char *raw_rest(request_rec *r, const char *prefix,
                                                 : NULL;
 }
 
-/* The entry's URL and the rest of the path, with one slash between; and the
- * URL by itself, with a slash at its end, as ProxyPass and ProxyHTMLURLMap want
- * it. */
-static char *backend_url(request_rec *r, const hostmap_entry *entry,
-                         const char *rest, apr_size_t rest_len,
-                         const char **backend)
+/* The entry's URL and the rest of the path, with one slash between; and in
+ * backend the URL by itself, with a slash at its end, as ProxyPass and
+ * ProxyHTMLURLMap expect it. */
+static char *express_backend_url(request_rec *r, const hostmap_entry *entry,
+                                 const char *rest, apr_size_t rest_len,
+                                 const char **backend)
 {
     static const char proxy[] = "proxy:";
     apr_size_t len = entry->url.len;
@@ -143,9 +141,9 @@ static char *backend_url(request_rec *r, const hostmap_entry *entry,
     return url;
 }
 
-/* mod_proxy would say that it has no handler for the scheme. */
-static int lacks_balancer(request_rec *r, const hostmap_entry *entry,
-                          const char *url)
+/* Without this, mod_proxy would log that it has no handler for the scheme. */
+static int express_lacks_balancer(request_rec *r, const hostmap_entry *entry,
+                                  const char *url)
 {
     static const char name[] = "balancer";
     proxy_server_conf *conf;
@@ -158,73 +156,76 @@ static int lacks_balancer(request_rec *r, const hostmap_entry *entry,
     return ap_proxy_get_balancer(r->pool, conf, url, 0) == NULL;
 }
 
-static int refuse_balancer(request_rec *r, express_map *map,
-                           const hostmap_matched *found,
-                           const hostmap_entry *entry)
+static int express_refuse_balancer(request_rec *r, express_map *map,
+                                   const hostmap_matched *found,
+                                   const hostmap_entry *entry)
 {
     const char *more;
 
-    if (express_may_say(map, EXPRESS_SAID_BALANCER, found, r, &more)) {
+    if (express_log_allowed(map, EXPRESS_MESSAGE_BALANCER, found, r, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0015: map %s: entry "
                       "%s: the configuration of this virtual host has no "
-                      "<Proxy \"balancer://%.*s\">%s", map->path, found->key,
-                      (int)entry->host.len, entry->host.ptr, more);
+                      "<Proxy \"balancer://%.*s\">; answered with 500%s",
+                      map->path, found->key, (int)entry->host.len,
+                      entry->host.ptr, more);
     }
     return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
 }
 
-static int refuse_loop(request_rec *r, express_map *map,
-                       const hostmap_matched *found, const char *how)
+static int express_refuse_loop(request_rec *r, express_map *map,
+                               const hostmap_matched *found, const char *how)
 {
     const char *more;
 
-    if (express_may_say(map, EXPRESS_SAID_LOOP, found, r, &more)) {
+    if (express_log_allowed(map, EXPRESS_MESSAGE_LOOP, found, r, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
-                      "%s: loop: its backend sends requests back "
-                      "here%s%s", map->path, found->key, how, more);
+                      "%s: loop: its backend sends requests back to this "
+                      "server%s; answered with 508%s", map->path, found->key,
+                      how, more);
     }
     return express_refuse(r, HTTP_LOOP_DETECTED);
 }
 
-static int serve_backend(request_rec *r, express_map *map,
-                         const hostmap_matched *found,
-                         const hostmap_entry *entry, const char *key)
+static int express_serve_backend(request_rec *r, express_map *map,
+                                 const hostmap_matched *found,
+                                 const hostmap_entry *entry, const char *key)
 {
     const char *prefix = key + found->host_len;
     apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
     int noquery = entry->flags & HOSTMAP_FLAG_NOQUERY;
     const char *raw = NULL;
     const char *rest, *backend;
-    memory_verdict verdict;
+    loop_memory_verdict verdict;
     express_request *state;
     char *url;
     int rc;
 
     if (express_loop_is(r)) {
-        return refuse_loop(r, map, found, "");
+        return express_refuse_loop(r, map, found, "");
     }
     verdict = express_loop_ask(r, map, found);
-    if (verdict == MEMORY_REFUSE) {
-        return refuse_loop(r, map, found, " (remembered)");
+    if (verdict == LOOP_MEMORY_REFUSE) {
+        return express_refuse_loop(r, map, found, " (remembered)");
     }
     if (entry->words.len > 0) {
-        hand_options(r, map, found, entry);
+        express_give_options(r, map, found, entry);
     }
     if (entry->flags & HOSTMAP_FLAG_NOCANON) {
-        raw = raw_rest(r, prefix, taken);
+        raw = express_raw_rest(r, prefix, taken);
     }
     rest = raw ? raw : r->uri + taken;
-    url = backend_url(r, entry, rest, noquery && raw ? strcspn(rest, "?")
-                                                     : strlen(rest), &backend);
-    if (lacks_balancer(r, entry, url + strlen("proxy:"))) {
-        return refuse_balancer(r, map, found, entry);
+    url = express_backend_url(r, entry, rest,
+                              noquery && raw ? strcspn(rest, "?")
+                                             : strlen(rest), &backend);
+    if (express_lacks_balancer(r, entry, url + strlen("proxy:"))) {
+        return express_refuse_balancer(r, map, found, entry);
     }
-    /* as ProxyPass does: a ws:// backend wants upgrade requests only */
+    /* as ProxyPass does: a ws:// backend may accept upgrade requests only */
     rc = proxy_run_check_trans(r, url + strlen("proxy:"));
     if (rc != OK && rc != DECLINED) {
         return DECLINED;
     }
-    set_env(r, ENV_BACKEND, backend);
+    express_set_env(r, EXPRESS_BACKEND_ENV, backend);
     r->filename = url;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
@@ -232,14 +233,15 @@ static int serve_backend(request_rec *r, express_map *map,
         apr_table_setn(r->notes, "proxy-nocanon", "1");
     }
     if (noquery) {
-        /* mod_proxy has a note for it that none of its modules reads */
+        /* for the whole request: ProxyPass sets the note proxy-noquery
+         * instead, which none of mod_proxy's modules reads */
         r->args = NULL;
     }
     state = express_request_make(r);
     state->entry = *entry;
     state->key = key;
     state->map = map;
-    state->probe = verdict == MEMORY_PROBE;
+    state->probe = verdict == LOOP_MEMORY_PROBE;
     state->prefix = prefix;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
                   "SB0006: entry %s: %s is served by %s", found->key, r->uri,
@@ -247,32 +249,34 @@ static int serve_backend(request_rec *r, express_map *map,
     return OK;
 }
 
-/* ---- all else ---------------------------------------------------------- */
+/* ---- other values ------------------------------------------------------- */
 
-static int refuse_bad(request_rec *r, express_map *map,
-                      const hostmap_matched *found, const hostmap_bad *bad)
+static int express_refuse_bad(request_rec *r, express_map *map,
+                              const hostmap_matched *found,
+                              const hostmap_bad *bad)
 {
     const char *more;
 
-    if (express_may_say(map, EXPRESS_SAID_BAD, found, r, &more)) {
+    if (express_log_allowed(map, EXPRESS_MESSAGE_BAD, found, r, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0002: map %s: entry "
-                      "%s: %s at column %" APR_SIZE_T_FMT " of its value%s",
+                      "%s: %s at column %" APR_SIZE_T_FMT " of its value; "
+                      "answered with 500%s",
                       map->path, found->key, bad->reason, bad->pos + 1, more);
     }
     return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
 }
 
-static int answer_status(request_rec *r, const hostmap_matched *found,
-                         int status)
+static int express_answer_status(request_rec *r,
+                                 const hostmap_matched *found, int status)
 {
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
-                  "SB0003: entry %s: %s is answered %d", found->key, r->uri,
-                  status);
+                  "SB0003: entry %s: %s is answered with %d", found->key,
+                  r->uri, status);
     return express_refuse(r, status);
 }
 
-static int redirect(request_rec *r, const hostmap_matched *found,
-                    const hostmap_entry *entry, const char *prefix)
+static int express_redirect(request_rec *r, const hostmap_matched *found,
+                            const hostmap_entry *entry, const char *prefix)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     int keep_slashes = core->allow_encoded_slashes
@@ -282,29 +286,29 @@ static int redirect(request_rec *r, const hostmap_matched *found,
     apr_table_setn(r->headers_out, "Location",
                    target_redirect(entry->url, r->uri + taken, r->args,
                                    keep_slashes, r->pool));
-    return answer_status(r, found, entry->status);
+    return express_answer_status(r, found, entry->status);
 }
 
 int express_value_apply(request_rec *r, express_map *map,
                         const hostmap_matched *found)
 {
-    const char *key = tell_match(r, found);
+    const char *key = express_set_match(r, found);
     hostmap_entry entry;
     hostmap_bad bad;
 
     if (r->main) {
-        apr_table_unset(r->subprocess_env, ENV_BACKEND);
+        apr_table_unset(r->subprocess_env, EXPRESS_BACKEND_ENV);
     }
-    if (known_parse(&known, &entry, found->value, &bad) != APR_SUCCESS) {
-        return refuse_bad(r, map, found, &bad);
+    if (hostmap_entry_parse(&entry, found->value, &bad) != APR_SUCCESS) {
+        return express_refuse_bad(r, map, found, &bad);
     }
     switch (entry.kind) {
     case HOSTMAP_ENTRY_PROXY:
-        return serve_backend(r, map, found, &entry, key);
+        return express_serve_backend(r, map, found, &entry, key);
     case HOSTMAP_ENTRY_REDIRECT:
-        return redirect(r, found, &entry, key + found->host_len);
+        return express_redirect(r, found, &entry, key + found->host_len);
     case HOSTMAP_ENTRY_STATUS:
-        return answer_status(r, found, entry.status);
+        return express_answer_status(r, found, entry.status);
     default:
         return DECLINED;
     }

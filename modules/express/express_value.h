@@ -17,7 +17,7 @@
 void express_value_start(void);
 
 /**
- * Do what the entry says.
+ * Do what the value of the entry says.
  * @param found as hostmap_find() sets it
  * @return what translate_name returns
  */

@@ -5,31 +5,31 @@
  * @brief Entries that were seen to be loops, remembered by all processes of a
  *        server.
  *
- * An entry that is remembered is to be refused, but for one request in each
- * MEMORY_INTERVAL: the probe.  (The caller may let more through, as probes.)
- * A probe that is answered by a backend frees the entry, one that comes back
- * has it added again.  One that is not heard of does neither: it may be a loop
- * that waits for a worker.  What was not added again within MEMORY_FORGET is
- * forgotten in any case.
+ * Requests for an entry that is remembered are to be refused, except one in
+ * each LOOP_MEMORY_INTERVAL: the probe.  (The caller may let more through, as
+ * probes.)  A probe that its backend answers frees the entry; one that comes
+ * back has it added again.  A probe that never returns changes nothing: it may
+ * be in the loop itself, waiting for a worker.  An entry that is not added
+ * again within LOOP_MEMORY_FORGET is forgotten in any case.
  *
  * Pure: no allocation, no I/O; any thread of any process that shares the
  * memory.
  */
 
-#ifndef MEMORY_CORE_H
-#define MEMORY_CORE_H
+#ifndef LOOP_MEMORY_CORE_H
+#define LOOP_MEMORY_CORE_H
 
 #include "apr.h"
 #include "apr_time.h"
 
-#define MEMORY_INTERVAL  apr_time_from_sec(5)
-#define MEMORY_FORGET    apr_time_from_sec(60)
+#define LOOP_MEMORY_INTERVAL  apr_time_from_sec(5)
+#define LOOP_MEMORY_FORGET    apr_time_from_sec(60)
 
-/** Two entries whose marks fall on the same slot: the later one is remembered.
- */
-#define MEMORY_SLOTS     256
+/** Of two entries whose fingerprints fall on the same slot the later one is
+ *  remembered. */
+#define LOOP_MEMORY_SLOTS     256
 
-/** Members are memory_core.c's.  All bytes zero: remembers nothing. */
+/** For loop_memory_core.c only.  All bytes zero: remembers nothing. */
 typedef struct loop_memory {
     apr_uint32_t last;
     struct {
@@ -37,36 +37,37 @@ typedef struct loop_memory {
         apr_uint32_t low;
         apr_uint32_t next;
         apr_uint32_t added;
-    } slots[MEMORY_SLOTS];
+    } slots[LOOP_MEMORY_SLOTS];
 } loop_memory;
 
-/** What is to become of a request. */
+/** What is to be done with a request. */
 typedef enum {
-    MEMORY_SERVE,
-    MEMORY_REFUSE,
+    LOOP_MEMORY_SERVE,
+    LOOP_MEMORY_REFUSE,
     /** serve it, and free the entry when its backend answers */
-    MEMORY_PROBE
-} memory_verdict;
+    LOOP_MEMORY_PROBE
+} loop_memory_verdict;
 
 /**
- * May the memory hold anything at all?  The one thing to ask before the mark
- * of an entry is computed.
+ * May the memory hold anything at all?  Ask this before the fingerprint of an
+ * entry is computed.
  * @param now may be a while ago: when the request came
  */
-int memory_any(loop_memory *memory, apr_time_t now);
+int loop_memory_any(loop_memory *memory, apr_time_t now);
 
 /**
- * What is to become of a request for this entry?
- * @param mark of the entry; other entries have others
+ * What is to be done with a request for this entry?
+ * @param print the fingerprint of the entry: different entries have different
+ *        ones
  * @param now as exactly as the caller can: apr_time_now()
  */
-memory_verdict memory_ask(loop_memory *memory, apr_uint64_t mark,
-                          apr_time_t now);
+loop_memory_verdict loop_memory_ask(loop_memory *memory, apr_uint64_t print,
+                                    apr_time_t now);
 
 /** This entry is a loop. */
-void memory_add(loop_memory *memory, apr_uint64_t mark, apr_time_t now);
+void loop_memory_add(loop_memory *memory, apr_uint64_t print, apr_time_t now);
 
-/** This entry is none any more. */
-void memory_free(loop_memory *memory, apr_uint64_t mark);
+/** This entry is no loop any more. */
+void loop_memory_free(loop_memory *memory, apr_uint64_t print);
 
-#endif /* MEMORY_CORE_H */
+#endif /* LOOP_MEMORY_CORE_H */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * mod_proxy_express.c: the Host header is looked up in a map, and mod_proxy
- * serves the backend that is found.
+ * mod_proxy_express.c: looks the Host header up in a map; mod_proxy serves the
+ * backend that it finds.
  *
  * Owns the directives, the start, and the order in which a request goes
  * through the module: which requests are looked up (express_route.h), what
- * the value that is found does (express_value.h), what becomes of the
- * backend's answer (express_response.h), loops (express_loop.h).  Transport
- * is mod_proxy's, reading maps is the map library's (hostmap.h).  Writes no
- * shared state while it serves: what a request needs lies in its
- * request_config (express_request.h).
+ * the value that is found does (express_value.h), how the backend's answer is
+ * rewritten (express_response.h), loops (express_loop.h).  Transport is
+ * mod_proxy's, reading maps is the map library's (hostmap.h).  Writes no shared
+ * state while it serves: what a request needs is in its request_config
+ * (express_request.h).
  */
 
 #include "apr_lib.h"
@@ -35,16 +35,17 @@
 
 module AP_MODULE_DECLARE_DATA proxy_express_module;
 
-#define CHECK_INTERVAL_DEFAULT apr_time_from_msec(100)
-#define CHECK_INTERVAL_MIN     apr_time_from_msec(10)
+#define EXPRESS_INTERVAL_DEFAULT apr_time_from_msec(100)
+#define EXPRESS_INTERVAL_MIN     apr_time_from_msec(10)
 
 typedef struct express_server_conf {
-    int enabled;                    /* -1: not said */
-    const char *file;               /* NULL: not said */
-    const char *type;               /* NULL: not said */
-    int unknown_status;             /* 0: decline; -1: not said */
-    apr_interval_time_t interval;   /* -1: not said */
-    express_map *map;               /* set in child_init */
+    int enabled;                    /* -1: unset */
+    const char *file;               /* NULL: unset */
+    const char *type;               /* NULL: unset */
+    int unknown_status;             /* 0: decline; -1: unset */
+    apr_interval_time_t interval;   /* -1: unset */
+    /* set in child_init, so never merged */
+    express_map *map;
 } express_server_conf;
 
 /* ---- configuration ----------------------------------------------------- */
@@ -75,21 +76,22 @@ static void *express_server_merge(apr_pool_t *p, void *basev, void *addv)
     return conf;
 }
 
-static express_server_conf *server_conf(server_rec *s)
+static express_server_conf *express_conf_get(server_rec *s)
 {
     return ap_get_module_config(s->module_config, &proxy_express_module);
 }
 
-static const char *set_enable(cmd_parms *cmd, void *dconf, int flag)
+static const char *express_set_enable(cmd_parms *cmd, void *dconf, int flag)
 {
     (void)dconf;
-    server_conf(cmd->server)->enabled = flag;
+    express_conf_get(cmd->server)->enabled = flag;
     return NULL;
 }
 
-static const char *set_file(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *express_set_file(cmd_parms *cmd, void *dconf,
+                                    const char *arg)
 {
-    express_server_conf *conf = server_conf(cmd->server);
+    express_server_conf *conf = express_conf_get(cmd->server);
 
     (void)dconf;
     conf->file = *arg ? ap_server_root_relative(cmd->pool, arg) : NULL;
@@ -100,32 +102,34 @@ static const char *set_file(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
-static const char *set_type(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *express_set_type(cmd_parms *cmd, void *dconf,
+                                    const char *arg)
 {
     int i;
 
     (void)dconf;
     for (i = 0; hostmap_type_names[i]; i++) {
         if (ap_cstr_casecmp(arg, hostmap_type_names[i]) == 0) {
-            server_conf(cmd->server)->type = hostmap_type_names[i];
+            express_conf_get(cmd->server)->type = hostmap_type_names[i];
             return NULL;
         }
     }
     if (ap_cstr_casecmp(arg, "default") == 0) {
-        server_conf(cmd->server)->type = "default";
+        express_conf_get(cmd->server)->type = "default";
         return NULL;
     }
     return apr_pstrcat(cmd->pool, "ProxyExpressDBMType: `", arg, "` is not "
                        "one of default, lmdb, sdbm, gdbm, ndbm, db", NULL);
 }
 
-static const char *set_unknown(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *express_set_unknown(cmd_parms *cmd, void *dconf,
+                                       const char *arg)
 {
     int status;
 
     (void)dconf;
     if (ap_cstr_casecmp(arg, "decline") == 0) {
-        server_conf(cmd->server)->unknown_status = 0;
+        express_conf_get(cmd->server)->unknown_status = 0;
         return NULL;
     }
     status = strlen(arg) == 3 && apr_isdigit(arg[0]) && apr_isdigit(arg[1])
@@ -135,43 +139,48 @@ static const char *set_unknown(cmd_parms *cmd, void *dconf, const char *arg)
                            "` is neither decline nor a status of 400 to 599",
                            NULL);
     }
-    server_conf(cmd->server)->unknown_status = status;
+    express_conf_get(cmd->server)->unknown_status = status;
     return NULL;
 }
 
-static const char *set_interval(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *express_set_interval(cmd_parms *cmd, void *dconf,
+                                        const char *arg)
 {
     apr_interval_time_t interval;
 
     (void)dconf;
     if (ap_timeout_parameter_parse(arg, &interval, "s") != APR_SUCCESS
-        || interval < CHECK_INTERVAL_MIN) {
+        || interval < EXPRESS_INTERVAL_MIN) {
         return apr_pstrcat(cmd->pool, "ProxyExpressCheckInterval: `", arg,
                            "` is not a time of at least 10ms", NULL);
     }
-    server_conf(cmd->server)->interval = interval;
+    express_conf_get(cmd->server)->interval = interval;
     return NULL;
 }
 
 static const command_rec express_directives[] = {
-    AP_INIT_FLAG("ProxyExpressEnable", set_enable, NULL, RSRC_CONF,
-                 "On: hosts are looked up in the map"),
-    AP_INIT_TAKE1("ProxyExpressDBMFile", set_file, NULL, RSRC_CONF,
+    AP_INIT_FLAG("ProxyExpressEnable", express_set_enable, NULL, RSRC_CONF,
+                 "On: look hosts up in the map"),
+    AP_INIT_TAKE1("ProxyExpressDBMFile", express_set_file, NULL, RSRC_CONF,
                   "path of the map"),
-    AP_INIT_TAKE1("ProxyExpressDBMType", set_type, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("ProxyExpressDBMType", express_set_type, NULL, RSRC_CONF,
                   "type of the map: default, lmdb, sdbm, gdbm, ndbm or db"),
-    AP_INIT_TAKE1("ProxyExpressUnknownHost", set_unknown, NULL, RSRC_CONF,
-                  "what a host gets that is not in the map: decline, or a "
+    AP_INIT_TAKE1("ProxyExpressUnknownHost", express_set_unknown, NULL,
+                  RSRC_CONF,
+                  "answer to hosts that are not in the map: decline, or a "
                   "status of 400 to 599"),
-    AP_INIT_TAKE1("ProxyExpressCheckInterval", set_interval, NULL, RSRC_CONF,
-                  "how often the map is looked at for a replacement"),
+    AP_INIT_TAKE1("ProxyExpressCheckInterval", express_set_interval, NULL,
+                  RSRC_CONF,
+                  "minimum time between two checks whether the map was "
+                  "replaced"),
     { NULL }
 };
 
 /* ---- a request --------------------------------------------------------- */
 
-static int answer_unknown(request_rec *r, const express_server_conf *conf,
-                          const char *name)
+static int express_answer_unknown(request_rec *r,
+                                  const express_server_conf *conf,
+                                  const char *name)
 {
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
                   "SB0001: host %s is not in the map", name);
@@ -183,7 +192,7 @@ static int answer_unknown(request_rec *r, const express_server_conf *conf,
 
 static int express_translate(request_rec *r)
 {
-    const express_server_conf *conf = server_conf(r->server);
+    const express_server_conf *conf = express_conf_get(r->server);
     char host[HOSTMAP_KEY_MAX + 1];
     apr_size_t host_len;
     hostmap_matched found;
@@ -199,15 +208,15 @@ static int express_translate(request_rec *r)
     name = ap_get_server_name(r);
     if (hostmap_key_host(host, &host_len, hostmap_str_text(name), NULL)
         != APR_SUCCESS) {
-        return answer_unknown(r, conf, name);
+        return express_answer_unknown(r, conf, name);
     }
     rv = hostmap_find(conf->map->map, &found, hostmap_str_of(host, host_len),
                       r->uri, r->pool);
     if (rv == APR_NOTFOUND) {
-        return answer_unknown(r, conf, host);
+        return express_answer_unknown(r, conf, host);
     }
     if (rv != APR_SUCCESS) {
-        /* why was said by the map */
+        /* the map library has already logged the reason */
         return express_refuse(r, HTTP_SERVICE_UNAVAILABLE);
     }
     return express_value_apply(r, conf->map, &found);
@@ -215,38 +224,40 @@ static int express_translate(request_rec *r)
 
 /* ---- start ------------------------------------------------------------- */
 
-static const char *conf_type(const express_server_conf *conf)
+static const char *express_conf_type(const express_server_conf *conf)
 {
     return conf->type ? conf->type : "default";
 }
 
-static apr_interval_time_t conf_interval(const express_server_conf *conf)
+static apr_interval_time_t
+express_conf_interval(const express_server_conf *conf)
 {
-    return conf->interval != -1 ? conf->interval : CHECK_INTERVAL_DEFAULT;
+    return conf->interval != -1 ? conf->interval : EXPRESS_INTERVAL_DEFAULT;
 }
 
-static void warn_exposed(void *baton, const char *finding)
+static void express_warn_exposed(void *baton, const char *finding)
 {
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)baton, "SB0007: "
-                 "%s: whoever writes there leads requests to any "
-                 "backend, unix sockets included", finding);
+                 "%s: anyone who can write to it can send requests to any "
+                 "backend, including unix sockets", finding);
 }
 
-/* What a map is, for the administrator who starts the server.  It is opened
- * again in each child, after fork. */
-static void announce(server_rec *s, const express_server_conf *conf,
+/* Log what the map is, for the administrator who starts the server.  Each child
+ * opens it again, after fork. */
+static void express_announce(server_rec *s, const express_server_conf *conf,
                      apr_pool_t *ptemp)
 {
     int root = geteuid() == 0;
-    hostmap_guard guard = { 0, 0, warn_exposed, s };
+    hostmap_guard guard = { 0, 0, express_warn_exposed, s };
     hostmap_file *file;
     hostmap_reason why;
     hostmap_stat st;
 
     if (hostmap_file_open(&file, conf->file, conf->type, ptemp, &why)
         != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "SB0008: map %s: %s; its "
-                     "hosts are answered 503 until that is mended",
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "SB0008: map %s: %s; "
+                     "requests for its hosts are answered with 503 until this "
+                     "is fixed",
                      conf->file, why.text);
         return;
     }
@@ -261,7 +272,7 @@ static void announce(server_rec *s, const express_server_conf *conf,
                      APR_OFF_T_FMT " bytes", conf->file, st.type, st.size);
     }
     hostmap_file_close(file);
-    /* a server that was not started by root serves as who started it */
+    /* a server that was not started by root runs as the user who started it */
     if (root) {
         guard.user = ap_unixd_config.user_id;
         guard.group = ap_unixd_config.group_id;
@@ -286,12 +297,12 @@ static int express_post_config(apr_pool_t *p, apr_pool_t *plog,
     rv = express_loop_start(main_server->process->pool);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,
-                     "SB0011: no random bytes or no shared memory for "
-                     EXPRESS_LOOP_HEADER);
+                     "SB0011: cannot get random bytes or shared memory for "
+                     EXPRESS_LOOP_HEADER": httpd does not start");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (s = main_server; s; s = s->next) {
-        const express_server_conf *conf = server_conf(s);
+        const express_server_conf *conf = express_conf_get(s);
         const char *name;
 
         if (conf->enabled != 1) {
@@ -300,21 +311,23 @@ static int express_post_config(apr_pool_t *p, apr_pool_t *plog,
         if (!conf->file) {
             if (!warned++) {
                 ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "SB0012: "
-                             "ProxyExpressEnable is On without a "
-                             "ProxyExpressDBMFile: nothing is mapped");
+                             "ProxyExpressEnable is On without "
+                             "ProxyExpressDBMFile: no host is looked up");
             }
             continue;
         }
-        name = apr_pstrcat(ptemp, conf_type(conf), ":", conf->file, NULL);
+        name = apr_pstrcat(ptemp, express_conf_type(conf), ":", conf->file,
+                           NULL);
         if (!apr_hash_get(seen, name, APR_HASH_KEY_STRING)) {
             apr_hash_set(seen, name, APR_HASH_KEY_STRING, conf);
-            announce(s, conf, ptemp);
+            express_announce(s, conf, ptemp);
         }
     }
     return OK;
 }
 
-static void log_map(void *baton, hostmap_log_level level, const char *line)
+static void express_log_map(void *baton, hostmap_log_level level,
+                            const char *line)
 {
     static const int levels[] = {
         APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG
@@ -324,10 +337,9 @@ static void log_map(void *baton, hostmap_log_level level, const char *line)
                  "SB0013: %s", line);
 }
 
-/* The messages' limits belong to the map, as its handle does: virtual hosts
- * that share one share them too. */
-static express_map *map_for(apr_hash_t *maps, hostmap *map, const char *path,
-                            apr_pool_t *p)
+/* Virtual hosts that share a map share the limits of its messages, too. */
+static express_map *express_map_for(apr_hash_t *maps, hostmap *map,
+                                    const char *path, apr_pool_t *p)
 {
     express_map *found = apr_hash_get(maps, &map, sizeof(map));
 
@@ -347,23 +359,25 @@ static void express_child_init(apr_pool_t *pchild, server_rec *main_server)
     apr_status_t rv;
     server_rec *s;
 
-    rv = hostmap_registry_create(&registry, log_map, main_server, pchild);
+    rv = hostmap_registry_create(&registry, express_log_map, main_server,
+                                 pchild);
     for (s = main_server; rv == APR_SUCCESS && s; s = s->next) {
-        express_server_conf *conf = server_conf(s);
+        express_server_conf *conf = express_conf_get(s);
         hostmap *map;
 
         if (conf->enabled != 1 || !conf->file) {
             continue;
         }
-        rv = hostmap_open(&map, registry, conf->file, conf_type(conf),
-                          conf_interval(conf));
+        rv = hostmap_open(&map, registry, conf->file, express_conf_type(conf),
+                          express_conf_interval(conf));
         if (rv == APR_SUCCESS) {
-            conf->map = map_for(maps, map, conf->file, pchild);
+            conf->map = express_map_for(maps, map, conf->file, pchild);
         }
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,
-                     "SB0014: cannot prepare the maps");
+                     "SB0014: cannot allocate the maps: this child process "
+                     "ends");
         exit(APEXIT_CHILDSICK);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * ProxyPassReverse for one entry.  A response is the backend's word: nothing
- * in it may make us send the client to a place that the entry does not serve
- * (`..` out of the prefix), or turn a path into a URL of another host (`//x`).
+ * ProxyPassReverse for one entry.  A response comes from the backend: nothing
+ * in it may send the client to a place that the entry does not serve (`..` out
+ * of the prefix), or turn a path into a URL of another host (`//x`).
  */
 
 #include <string.h>

@@ -13,6 +13,8 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "base/scan.h"
+
 apr_size_t target_under(const char *prefix, const char *path)
 {
     const char *at = path;
@@ -68,21 +70,10 @@ int target_has_dots(const char *raw)
 
 /* ---- canonical URLs ---------------------------------------------------- */
 
-#define ONES_10 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
-#define ONES_26 ONES_10, ONES_10, 1, 1, 1, 1, 1, 1
-
-/* Bytes that are written in one way only: in a host, and in a path. */
-static const char target_host_byte[256] = {
-    ['-'] = 1, ['.'] = 1, ['0'] = ONES_10, ['a'] = ONES_26
-};
-static const char target_path_byte[256] = {
-    ['-'] = 1, 1, 1, ONES_10, ['A'] = ONES_26, ['_'] = 1, ['a'] = ONES_26,
-    ['~'] = 1
-};
-
-static const char *target_skip(const char *at, const char *bytes)
+/* Past the bytes of a class; the terminating NUL is in none of those used. */
+static const char *target_skip(const char *at, int class_bits)
 {
-    while (bytes[(unsigned char)*at]) {
+    while (hostmap_scan_is(*at, class_bits)) {
         at++;
     }
     return at;
@@ -118,7 +109,7 @@ int target_is_canonical(const char *url)
         return 0;
     }
     host = url + 3;
-    at = target_skip(host, target_host_byte);
+    at = target_skip(host, HOSTMAP_SCAN_PLAIN_HOST);
     if (at == host) {
         return 0;
     }
@@ -129,7 +120,8 @@ int target_is_canonical(const char *url)
         /* mod_proxy takes it for a port, and has no host */
         return 0;
     }
-    return at && *at == '/' && *target_skip(at, target_path_byte) == '\0';
+    return at && *at == '/'
+           && *target_skip(at, HOSTMAP_SCAN_PLAIN_PATH) == '\0';
 }
 
 /* ---- escaping ---------------------------------------------------------- */

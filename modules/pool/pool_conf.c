@@ -9,16 +9,12 @@
 
 #include "apr_strings.h"
 
-extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
-
 void *pool_server_create(apr_pool_t *p, server_rec *s)
 {
     pool_server_conf *conf = apr_pcalloc(p, sizeof(*conf));
 
     (void)s;
     conf->enabled = -1;
-    conf->max = 0;
-    conf->words = NULL;
     return conf;
 }
 
@@ -34,11 +30,6 @@ void *pool_server_merge(apr_pool_t *p, void *basev, void *addv)
                   ? apr_pstrcat(p, base->words, " ", add->words, NULL)
                   : add->words ? add->words : base->words;
     return conf;
-}
-
-pool_server_conf *pool_server_conf_get(const server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &proxy_pool_module);
 }
 
 static const char *pool_set_enable(cmd_parms *cmd, void *dconf, int flag)

@@ -20,6 +20,8 @@
 #define POOL_NO_RETRY \
     "retry is for members of a balancer: a pool is never out of service"
 
+extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
+
 /** The settings of a virtual host, in the configuration's pool. */
 typedef struct pool_server_conf {
     int enabled;                /**< -1: unset, which means On */
@@ -36,7 +38,10 @@ extern const command_rec pool_directives[];
 void *pool_server_create(apr_pool_t *p, server_rec *s);
 void *pool_server_merge(apr_pool_t *p, void *basev, void *addv);
 
-pool_server_conf *pool_server_conf_get(const server_rec *s);
+static inline pool_server_conf *pool_server_conf_get(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &proxy_pool_module);
+}
 
 /** In post_config, once for each virtual host: set the defaults from words. */
 void pool_conf_resolve(pool_server_conf *conf, apr_pool_t *p);

@@ -9,23 +9,16 @@
 
 #include "apr_hash.h"
 #include "apr_strings.h"
-#include "http_config.h"
 #include "http_log.h"
 
 #include "base/limit.h"
 
-extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 APLOG_USE_MODULE(proxy_pool);
 
 /* Messages about entries are limited by a hash of what they are about. */
 #define POOL_IGNORED_SLOTS 64
 
 static hostmap_limit pool_ignored_limits[POOL_IGNORED_SLOTS];
-
-pool_request *pool_request_get(request_rec *r)
-{
-    return ap_get_module_config(r->request_config, &proxy_pool_module);
-}
 
 pool_request *pool_request_make(request_rec *r)
 {

@@ -11,6 +11,7 @@
 #define POOL_REQUEST_H
 
 #include "httpd.h"
+#include "http_config.h"
 #include "mod_proxy.h"
 
 #include "base/str.h"
@@ -18,6 +19,8 @@
 #include "pool_attempt.h"
 #include "pool_core.h"
 #include "pool_flight.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 
 typedef struct pool_request {
     pool_item *item;            /**< taken from the table, or NULL */
@@ -37,7 +40,10 @@ typedef struct pool_request {
 pool_request *pool_request_make(request_rec *r);
 
 /** This request's, or NULL. */
-pool_request *pool_request_get(request_rec *r);
+static inline pool_request *pool_request_get(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &proxy_pool_module);
+}
 
 /** Log that the entry's options have no effect, and why, at most once a
  *  minute for an entry; nothing if the entry has none. */

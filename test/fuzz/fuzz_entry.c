@@ -10,7 +10,6 @@
 
 #include "hostmap/hostmap_entry.h"
 #include "base/option.h"
-#include "express/value_cache_core.h"
 
 static void require(int holds)
 {
@@ -66,24 +65,6 @@ static void check_proxy(const hostmap_entry *entry)
     require(read_options(entry->words) == APR_EOF);
 }
 
-static void check_known(const hostmap_entry *entry, const char *value,
-                        size_t size)
-{
-    static known_values known;
-    hostmap_entry again;
-    int i;
-
-    for (i = 0; i < 2; i++) {
-        require(known_parse(&known, &again, hostmap_str_of(value, size), NULL)
-                == APR_SUCCESS);
-        require(again.kind == entry->kind && again.status == entry->status
-                && again.port == entry->port && again.flags == entry->flags
-                && again.url.ptr == entry->url.ptr
-                && again.path.ptr == entry->path.ptr
-                && again.words.len == entry->words.len);
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *value = (const char *)data;
@@ -97,7 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(bad.reason != NULL && bad.pos <= size);
         return 0;
     }
-    check_known(&entry, value, size);
     require(size <= HOSTMAP_VALUE_MAX && memchr(value, '\0', size) == NULL);
     require(within(entry.url, value, size) && within(entry.host, value, size)
             && within(entry.words, value, size));

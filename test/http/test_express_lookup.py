@@ -275,7 +275,7 @@ def test_options_without_a_pool_are_said_once(
     httpd = make_httpd(children=1).start(express(path))
     for _ in range(20):
         assert httpd.get("options.example.com").backend == "a"
-    lines = httpd.log_lines(r"options have no effect without mod_proxy_pool")
+    lines = httpd.log_lines(r"its options have no effect without mod_proxy_pool")
     assert lines, "not said"
     assert len(lines) == 1, lines
     assert all(":warn]" in line for line in lines)

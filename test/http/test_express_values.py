@@ -223,9 +223,9 @@ def test_status_is_said_at_level_debug_only(make_httpd, maps, folder):
     for host in ("gone", "www"):
         httpd.get(host + ".example.com", "/z")
     assert len(httpd.log_lines(
-        r":debug\].*SB0003: entry gone\.example\.com: /z is answered 410")) \
+        r":debug\].*SB0003: entry gone\.example\.com: /z is answered with 410")) \
         == 1
-    assert len(httpd.log_lines(r"SB0003: entry www.*/z is answered 301")) == 1
+    assert len(httpd.log_lines(r"SB0003: entry www.*/z is answered with 301")) == 1
 
 
 # ---- the environment ------------------------------------------------------

@@ -27,8 +27,7 @@ int main(void)
     srunner_add_suite(runner, text_suite());
     srunner_add_suite(runner, reverse_suite());
     srunner_add_suite(runner, loop_suite());
-    srunner_add_suite(runner, memory_suite());
-    srunner_add_suite(runner, known_suite());
+    srunner_add_suite(runner, loop_memory_suite());
     srunner_add_suite(runner, target_suite());
     srunner_add_suite(runner, match_suite());
     srunner_add_suite(runner, import_suite());
