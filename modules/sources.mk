@@ -195,6 +195,8 @@ tool_sources = \
 	support/hostmap/message.h \
 	support/hostmap/progress.c \
 	support/hostmap/progress.h \
+	support/hostmap/text.c \
+	support/hostmap/text.h \
 	support/hostmap/tool.c \
 	support/hostmap/tool.h \
 	support/hostmap/verbs/build.c \

@@ -99,17 +99,32 @@ int tool_write_entry(const char *key, apr_size_t key_len,
     return tool_write_entry_to(stdout, key, key_len, value, value_len);
 }
 
+static const char *message_in_place;
+
+void tool_in_place(const char *path)
+{
+    message_in_place = path;
+}
+
 int tool_finish(int status)
 {
+    int error;
+
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return status;
     }
-    if (errno == EPIPE) {
+    error = errno;
+    if (error == EPIPE) {
         /* `hostmap list MAP | head`: the reader has what it wants. */
-        return TOOL_FAILED;
+        return message_in_place ? status : TOOL_FAILED;
+    }
+    if (message_in_place) {
+        return tool_error("%s is in place and complete, only the report on "
+                          "standard output is lost: %s", message_in_place,
+                          strerror(error));
     }
 
-    return tool_error("standard output: %s", strerror(errno));
+    return tool_error("standard output: %s", strerror(error));
 }
 
 void *tool_realloc(void *old, apr_size_t size)

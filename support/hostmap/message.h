@@ -57,8 +57,19 @@ int tool_write_entry(const char *key, apr_size_t key_len,
 int tool_write_entry_to(FILE *to, const char *key, apr_size_t key_len,
                         const char *value, apr_size_t value_len);
 
-/** Flush standard output.  @return status, or TOOL_FAILED if a write failed,
- *  which is reported unless the reader has closed the pipe */
+/**
+ * What was asked for has been done: the file at this path is in place.  When
+ * output is lost after that, the message says so.
+ * @param path lives until tool_finish()
+ */
+void tool_in_place(const char *path);
+
+/**
+ * Flush standard output.
+ * @return status; TOOL_FAILED, reported, if output was lost.  A reader that has
+ *         closed the pipe is not reported, and no failure once a file is in
+ *         place
+ */
 int tool_finish(int status);
 
 /** As realloc(); ends the program with a message if there is no memory. */

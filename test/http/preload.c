@@ -13,6 +13,9 @@
  *
  *     PRELOAD_FSYNC   that of a folder, with an I/O error
  *     PRELOAD_RENAME  one to a name that ends with this: not permitted
+ *
+ *     PRELOAD_TAKE    when a file is flushed, another program has put one of
+ *                     its own in the place of the file of this name
  */
 
 #define _GNU_SOURCE
@@ -107,15 +110,32 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
     return 0;
 }
 
+static void take(const char *name)
+{
+    int fd;
+
+    unlink(name);
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || dprintf(fd, "another's") < 0) {
+        perror(name);
+        abort();
+    }
+    close(fd);
+}
+
 int fsync(int fd)
 {
     int (*flush)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    const char *taken = getenv("PRELOAD_TAKE");
     struct stat st;
 
     if (getenv("PRELOAD_FSYNC") && fstat(fd, &st) == 0
         && S_ISDIR(st.st_mode)) {
         errno = EIO;
         return -1;
+    }
+    if (taken) {
+        take(taken);
     }
     return flush(fd);
 }

@@ -130,3 +130,85 @@ def test_half_of_an_sdbm_is_reported_as_half(tool, library, arguments):
         assert sorted(listed.splitlines()) == sorted(
             (SORTED + INPUTS["set"] + "more !\n").splitlines())
     assert tool.files() == ["map.dir", "map.pag"]
+
+
+# ---- texts -------------------------------------------------------------------
+
+TO_TEXT = ["convert", "-t", "text", "map", "text"]
+
+
+def test_a_text_in_a_folder_that_cannot_be_read(shared):
+    shared.map()
+    if os.getuid() == 0:
+        os.chown(shared.path("map"), NOBODY, NOBODY)
+    for _ in range(2):
+        os.chmod(shared.folder, 0o300)
+        try:
+            shared(*TO_TEXT, preexec_fn=as_nobody).ok()
+        finally:
+            os.chmod(shared.folder, 0o755)
+        assert shared.read("text").decode() == SORTED
+    assert shared.files() == ["map", "text"]
+
+
+def test_a_text_whose_folder_cannot_be_flushed_is_a_warning(tool, library):
+    tool.map()
+    done = tool(*TO_TEXT, env=failing(library, PRELOAD_FSYNC="1"))
+    assert (done.status, done.out) == (0, "text: text, 10 entries\n")
+    assert done.err.startswith("hostmap: text: warning: it is in place, but ")
+    assert tool.read("text").decode() == SORTED
+    assert tool.files() == ["map", "text"]
+
+
+def test_a_refused_rename_leaves_the_text_as_it_was(tool, library):
+    tool.map()
+    tool.write("text", "old\n")
+    tool(*TO_TEXT, env=failing(library, PRELOAD_RENAME="/text")).fails(
+        "hostmap: text: Operation not permitted")
+    assert tool.read("text") == b"old\n"
+    assert tool.files() == ["map", "text"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to "
+                    "others")
+def test_rights_that_cannot_be_copied_leave_the_text_as_it_was(shared):
+    """Only root could give the new text to the owner of the old one, who alone
+    may read it."""
+    shared.map()
+    shared.write("text", "old\n")
+    os.chown(shared.path("text"), 12345, 12345)
+    os.chmod(shared.path("text"), 0o600)
+    os.chown(shared.path("map"), NOBODY, NOBODY)
+    shared(*TO_TEXT, preexec_fn=as_nobody).fails(
+        "hostmap: text: only its owner or root can keep the owner 12345")
+    assert shared.read("text") == b"old\n"
+    assert shared.files() == ["map", "text"]
+
+
+@pytest.mark.parametrize("old", [None, "old\n"])
+def test_the_new_file_of_another_writer_is_left_alone(tool, library, old):
+    """Its name was taken while the text was written."""
+    tool.map()
+    if old:
+        tool.write("text", old)
+    before = tool.files()
+    tool(*TO_TEXT, env=failing(library, PRELOAD_TAKE="text.hostmap-new")) \
+        .fails("text.hostmap-new was removed or replaced while it was "
+               "written: nothing was changed")
+    assert tool.read("text.hostmap-new") == b"another's"
+    os.unlink(tool.path("text.hostmap-new"))
+    assert tool.files() == before
+    if old:
+        assert tool.read("text").decode() == old
+
+
+@pytest.mark.parametrize("map_type", ["lmdb", "gdbm"])
+def test_the_new_map_of_another_writer_is_left_alone(tool, library, map_type):
+    tool.map("map", map_type)
+    before = tool.read("map")
+    tool("set", "map", "new", "!", env=failing(
+        library, PRELOAD_TAKE="map.hostmap-new")).fails(
+        "map.hostmap-new was removed or replaced while it was written: "
+        "nothing was changed")
+    assert tool.read("map") == before
+    assert tool.read("map.hostmap-new") == b"another's"

@@ -577,6 +577,32 @@ def test_output_that_is_lost_is_an_error(tool, arguments):
     assert closed.returncode == 1
     assert b"standard output" in closed.stderr
     assert tool("list", "map").ok() == SORTED
+    if arguments[0] == "build":
+        for err in done.stderr, closed.stderr:
+            assert err.startswith(b"hostmap: new is in place and complete, "
+                                  b"only the report on standard output is "
+                                  b"lost: ")
+        assert tool("list", "new").ok() == SORTED
+
+
+def test_a_report_that_nobody_reads_is_no_failure_of_the_change(tool):
+    """The reader has gone before the tool writes."""
+    tool.map()
+    reader, writer = os.pipe()
+    os.close(reader)
+    for arguments in (["set", "map", "new", "!"], ["build", "-", "other"],
+                      ["convert", "-t", "text", "map", "text"]):
+        done = subprocess.run([tool.program, *arguments], input=b"new !\n",
+                              stdout=writer, stderr=subprocess.PIPE,
+                              cwd=tool.folder, timeout=TOOL_TIMEOUT)
+        assert (done.returncode, done.stderr) == (0, b"")
+    done = subprocess.run([tool.program, "list", "map"], stdout=writer,
+                          stderr=subprocess.PIPE, cwd=tool.folder,
+                          timeout=TOOL_TIMEOUT)
+    assert (done.returncode, done.stderr) == (1, b"")
+    os.close(writer)
+    assert "new !\n" in tool("list", "map").ok()
+    assert tool("list", "other").ok() == "new !\n"
 
 
 # ---- check -----------------------------------------------------------------

@@ -305,6 +305,7 @@ static int commit(building *b)
     if (rv != APR_SUCCESS) {
         return tool_file_error(b->path, rv, &why);
     }
+    tool_in_place(b->path);
     tool_file_warn(b->path, &why);
     tool_warn_exposed(b->path, b->t->pool);
 

@@ -154,6 +154,7 @@ static int commit(change *c)
     if (rv != APR_SUCCESS) {
         return tool_file_error(c->path, rv, &why);
     }
+    tool_in_place(c->path);
     tool_file_warn(c->path, &why);
     tool_warn_exposed(c->path, c->t->pool);
 
