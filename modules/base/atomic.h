@@ -14,6 +14,8 @@
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
 
+#include <stddef.h>
+
 #include "apr.h"
 
 static inline void atomic_add64(apr_uint64_t *word, apr_uint64_t n)
@@ -64,6 +66,24 @@ static inline apr_uint32_t atomic_take32(const apr_uint32_t *word)
 static inline void atomic_put32(apr_uint32_t *word, apr_uint32_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+/* A place for one object that changes hands: what its last owner wrote is seen
+ * by the next one. */
+
+/** Take the object out.  @return NULL: there is none */
+static inline void *atomic_take_ptr(void **place)
+{
+    return __atomic_exchange_n(place, NULL, __ATOMIC_ACQUIRE);
+}
+
+/** Put an object into an empty place.  @return 0: it is not empty */
+static inline int atomic_put_ptr(void **place, void *object)
+{
+    void *none = NULL;
+
+    return __atomic_compare_exchange_n(place, &none, object, 0,
+                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 #endif /* BASE_ATOMIC_H */

@@ -106,8 +106,8 @@ static void map_log(hostmap *map, hostmap_log_level level,
 
 /* Said for a new fault and for each look-up that fails of it, so that the
  * count is theirs. */
-static void log_fault(hostmap *map, const hostmap_reason *why,
-                      const char *meanwhile)
+static void map_log_fault(hostmap *map, const hostmap_reason *why,
+                          const char *meanwhile)
 {
     apr_uint32_t suppressed;
 
@@ -123,7 +123,7 @@ static void log_fault(hostmap *map, const hostmap_reason *why,
     }
 }
 
-static void log_opened(hostmap *map, hostmap_file *file)
+static void map_log_opened(hostmap *map, hostmap_file *file)
 {
     hostmap_stat st;
 
@@ -141,7 +141,9 @@ static void log_opened(hostmap *map, hostmap_file *file)
 
 /* ---- open files, shared by maps ---------------------------------------- */
 
-static void file_release(hostmap_registry *registry, hostmap_file *file)
+/* The fields refs, next and features of a hostmap_file belong to this file. */
+
+static void map_file_release(hostmap_registry *registry, hostmap_file *file)
 {
     hostmap_file **at;
     int last;
@@ -164,9 +166,9 @@ static void file_release(hostmap_registry *registry, hostmap_file *file)
 }
 
 /* A file that another map has open already, by its identity. */
-static hostmap_file *file_shared(hostmap_registry *registry,
-                                 const hostmap_id *id,
-                                 const hostmap_provider *provider)
+static hostmap_file *map_file_shared(hostmap_registry *registry,
+                                     const hostmap_id *id,
+                                     const hostmap_provider *provider)
 {
     hostmap_file *file;
 
@@ -181,7 +183,7 @@ static hostmap_file *file_shared(hostmap_registry *registry,
     return file;
 }
 
-static void file_share(hostmap_registry *registry, hostmap_file *file)
+static void map_file_share(hostmap_registry *registry, hostmap_file *file)
 {
     apr_thread_mutex_lock(registry->mutex);
     file->refs = 1;
@@ -193,9 +195,9 @@ static void file_share(hostmap_registry *registry, hostmap_file *file)
 /* ---- looking at the path ----------------------------------------------- */
 
 /* What is at the path now, if it can be seen at all. */
-static apr_status_t path_look(hostmap *map, hostmap_id *id,
-                              const hostmap_provider **provider,
-                              apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t map_look(hostmap *map, hostmap_id *id,
+                             const hostmap_provider **provider,
+                             apr_pool_t *pool, hostmap_reason *why)
 {
     hostmap_names names;
     apr_status_t rv;
@@ -238,8 +240,8 @@ static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
         map_log(map, HOSTMAP_LOG_DEBUG, "%s", why->text);
     }
     else if (is_new && fault == FAULT_PATH) {
-        log_fault(map, why, map->current ? "; going on with what is known "
-                  "of the file before" : "");
+        map_log_fault(map, why, map->current ? "; going on with what is known "
+                      "of the file before" : "");
     }
 }
 
@@ -260,8 +262,8 @@ static void map_switch(hostmap *map, hostmap_file *file)
         /* the next fault is news, however soon it comes */
         apr_atomic_set32(&map->fault_limit.until, 0);
     }
-    log_opened(map, file);
-    file_release(map->registry, old);
+    map_log_opened(map, file);
+    map_file_release(map->registry, old);
 }
 
 /* The path leads to the current file, as it should or as it does again. */
@@ -277,7 +279,7 @@ static void map_stay(hostmap *map)
     apr_thread_mutex_unlock(map->registry->mutex);
 }
 
-static int is_known_bad(hostmap *map, const hostmap_id *id)
+static int map_is_known_bad(hostmap *map, const hostmap_id *id)
 {
     int known;
 
@@ -289,7 +291,7 @@ static int is_known_bad(hostmap *map, const hostmap_id *id)
 }
 
 /* The features are known before the first look-up. */
-static apr_status_t file_open_featured(hostmap_file **file, hostmap *map,
+static apr_status_t map_file_open(hostmap_file **file, hostmap *map,
                                      apr_pool_t *pool, hostmap_reason *why)
 {
     apr_status_t rv;
@@ -315,7 +317,7 @@ static void map_check(hostmap *map, apr_pool_t *pool)
     hostmap_id id;
     apr_status_t rv;
 
-    rv = path_look(map, &id, &provider, pool, &why);
+    rv = map_look(map, &id, &provider, pool, &why);
     if (rv != APR_SUCCESS) {
         map_fail(map, FAULT_PATH, rv, &why, NULL);
         return;
@@ -324,19 +326,19 @@ static void map_check(hostmap *map, apr_pool_t *pool)
         map_stay(map);
         return;
     }
-    if (is_known_bad(map, &id)) {
+    if (map_is_known_bad(map, &id)) {
         return;
     }
-    file = file_shared(map->registry, &id, provider);
+    file = map_file_shared(map->registry, &id, provider);
     if (!file) {
-        rv = file_open_featured(&file, map, pool, &why);
+        rv = map_file_open(&file, map, pool, &why);
         if (rv != APR_SUCCESS) {
             /* A writer ends its work when it does: no need to wait then. */
             map_fail(map, FAULT_PATH, rv, &why,
                      rv == HOSTMAP_EBUSY ? NULL : &id);
             return;
         }
-        file_share(map->registry, file);
+        map_file_share(map->registry, file);
     }
     map_switch(map, file);
 }
@@ -360,7 +362,7 @@ static void map_check_locked(hostmap *map, apr_pool_t *pool)
 }
 
 /* With the mutex held. */
-static void wait_for_check(hostmap *map, apr_time_t now)
+static void map_wait_for_check(hostmap *map, apr_time_t now)
 {
     apr_time_t deadline = now + BUSY_WAIT;
 
@@ -374,7 +376,9 @@ static void wait_for_check(hostmap *map, apr_time_t now)
 
 /* ---- looking up -------------------------------------------------------- */
 
-/* One question, of one file: how its entries are read. */
+/* How the entries of a file are read: by its provider's fetch or recall.  Both
+ * are called directly, past hostmap_file_fetch(): hostmap_find() has checked
+ * the length of the host, and hostmap_match() makes no longer keys. */
 typedef apr_status_t map_fetch_fn(hostmap_file *file, hostmap_str *value,
                                   hostmap_str key, apr_pool_t *pool,
                                   hostmap_reason *why);
@@ -391,19 +395,20 @@ typedef struct map_question {
 } map_question;
 
 /* hostmap_match_fn */
-static apr_status_t ask_key(void *baton, hostmap_str *value, hostmap_str key)
+static apr_status_t map_ask_key(void *baton, hostmap_str *value,
+                                hostmap_str key)
 {
     map_question *q = baton;
 
     return q->fetch(q->file, value, key, q->pool, q->why);
 }
 
-static apr_status_t ask(map_question *q)
+static apr_status_t map_ask(map_question *q)
 {
     hostmap_matched *found = q->found;
 
     if (q->path && q->file->features) {
-        hostmap_matcher map = { q->file->features, ask_key, q };
+        hostmap_matcher map = { q->file->features, map_ask_key, q };
 
         return hostmap_match(found, &map, q->host, hostmap_str_text(q->path));
     }
@@ -412,12 +417,12 @@ static apr_status_t ask(map_question *q)
     found->lookups = 1;
     memcpy(found->key, q->host.ptr, q->host.len);
     found->key[q->host.len] = '\0';
-    return ask_key(q, &found->value, q->host);
+    return map_ask_key(q, &found->value, q->host);
 }
 
 /* One look at the current file, or at what is still known of it. */
-static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
-                             map_question *q)
+static apr_status_t map_ask_once(hostmap *map, int force, apr_time_t now,
+                                 map_question *q)
 {
     hostmap_registry *registry = map->registry;
     hostmap_reason unknown, *why = q->why;
@@ -428,7 +433,7 @@ static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
     if (!map->checking && (force || now >= map->check_at)) {
         map_check_locked(map, q->pool);
     }
-    wait_for_check(map, now);
+    map_wait_for_check(map, now);
     file = map->current;
     if (file) {
         file->refs++;
@@ -445,18 +450,18 @@ static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
     q->file = file;
     if (state == APR_SUCCESS) {
         q->fetch = file->provider->fetch;
-        rv = ask(q);
+        rv = map_ask(q);
     }
     else {
         q->fetch = file->provider->recall;
         q->why = &unknown;
-        rv = ask(q);
+        rv = map_ask(q);
         q->why = why;
         if (rv == HOSTMAP_ESTALE) {
             rv = state;
         }
     }
-    file_release(registry, file);
+    map_file_release(registry, file);
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND && rv != HOSTMAP_EBUSY
         && rv != HOSTMAP_ESTALE && state == APR_SUCCESS) {
         map_fail(map, FAULT_READ, rv, why, NULL);
@@ -464,7 +469,7 @@ static apr_status_t ask_once(hostmap *map, int force, apr_time_t now,
     return rv;
 }
 
-static apr_status_t ask_until_answered(hostmap *map, map_question *q)
+static apr_status_t map_ask_until_answered(hostmap *map, map_question *q)
 {
     apr_time_t now = apr_time_now();
     apr_time_t deadline = now + BUSY_WAIT;
@@ -474,7 +479,7 @@ static apr_status_t ask_until_answered(hostmap *map, map_question *q)
 
     q->why = &why;
     for (;;) {
-        rv = ask_once(map, force, now, q);
+        rv = map_ask_once(map, force, now, q);
         if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
             return rv;
         }
@@ -493,7 +498,7 @@ static apr_status_t ask_until_answered(hostmap *map, map_question *q)
         }
         force = 1;
     }
-    log_fault(map, &why, "");
+    map_log_fault(map, &why, "");
     return rv;
 }
 
@@ -510,7 +515,7 @@ apr_status_t hostmap_find(hostmap *map, hostmap_matched *found,
     q.path = path;
     q.found = found;
     q.pool = pool;
-    return ask_until_answered(map, &q);
+    return map_ask_until_answered(map, &q);
 }
 
 apr_status_t hostmap_lookup(hostmap *map, hostmap_str *value, hostmap_str key,
@@ -528,13 +533,13 @@ apr_status_t hostmap_lookup(hostmap *map, hostmap_str *value, hostmap_str key,
 
 /* ---- lifecycle --------------------------------------------------------- */
 
-static apr_status_t registry_cleanup(void *data)
+static apr_status_t map_registry_cleanup(void *data)
 {
     hostmap_registry *registry = data;
     hostmap *map;
 
     for (map = registry->maps; map; map = map->next) {
-        file_release(registry, map->current);
+        map_file_release(registry, map->current);
         map->current = NULL;
     }
     return APR_SUCCESS;
@@ -555,7 +560,7 @@ apr_status_t hostmap_registry_create(hostmap_registry **out,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    apr_pool_cleanup_register(pool, registry, registry_cleanup,
+    apr_pool_cleanup_register(pool, registry, map_registry_cleanup,
                               apr_pool_cleanup_null);
     *out = registry;
     return APR_SUCCESS;

@@ -40,14 +40,14 @@ struct hostmap_cache {
     cache_table misses;
 };
 
-static void table_create(cache_table *table, unsigned int slots,
-                         apr_pool_t *pool)
+static void cache_table_create(cache_table *table, unsigned int slots,
+                               apr_pool_t *pool)
 {
     table->sets = slots / WAYS;
     table->slots = apr_pcalloc(pool, slots * sizeof(*table->slots));
 }
 
-static void table_free(cache_table *table)
+static void cache_table_free(cache_table *table)
 {
     unsigned int i;
 
@@ -60,8 +60,8 @@ static apr_status_t cache_cleanup(void *data)
 {
     hostmap_cache *cache = data;
 
-    table_free(&cache->hits);
-    table_free(&cache->misses);
+    cache_table_free(&cache->hits);
+    cache_table_free(&cache->misses);
     return APR_SUCCESS;
 }
 
@@ -75,30 +75,30 @@ apr_status_t hostmap_cache_create(hostmap_cache **out, apr_pool_t *pool)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    table_create(&cache->hits, HOSTMAP_CACHE_HITS, pool);
-    table_create(&cache->misses, HOSTMAP_CACHE_MISSES, pool);
+    cache_table_create(&cache->hits, HOSTMAP_CACHE_HITS, pool);
+    cache_table_create(&cache->misses, HOSTMAP_CACHE_MISSES, pool);
     apr_pool_cleanup_register(pool, cache, cache_cleanup,
                               apr_pool_cleanup_null);
     *out = cache;
     return APR_SUCCESS;
 }
 
-static unsigned int key_hash(hostmap_str key)
+static unsigned int cache_hash(hostmap_str key)
 {
     apr_ssize_t len = key.len;
 
     return apr_hashfunc_default(key.ptr, &len);
 }
 
-static cache_slot *set_of(cache_table *table, unsigned int hash)
+static cache_slot *cache_set_of(cache_table *table, unsigned int hash)
 {
     return table->slots + (hash % table->sets) * WAYS;
 }
 
-static cache_slot *table_find(cache_table *table, unsigned int hash,
-                              hostmap_str key)
+static cache_slot *cache_table_find(cache_table *table, unsigned int hash,
+                                    hostmap_str key)
 {
-    cache_slot *slot = set_of(table, hash);
+    cache_slot *slot = cache_set_of(table, hash);
     int i;
 
     for (i = 0; i < WAYS; i++, slot++) {
@@ -112,11 +112,11 @@ static cache_slot *table_find(cache_table *table, unsigned int hash,
 }
 
 /* The key's own slot, a free one, or the one least recently asked for. */
-static cache_slot *table_room(cache_table *table, unsigned int hash,
-                              hostmap_str key)
+static cache_slot *cache_table_slot(cache_table *table, unsigned int hash,
+                                    hostmap_str key)
 {
-    cache_slot *slot = table_find(table, hash, key);
-    cache_slot *set = set_of(table, hash);
+    cache_slot *slot = cache_table_find(table, hash, key);
+    cache_slot *set = cache_set_of(table, hash);
     int i;
 
     if (slot) {
@@ -137,19 +137,19 @@ static cache_slot *table_room(cache_table *table, unsigned int hash,
 apr_status_t hostmap_cache_get(hostmap_cache *cache, hostmap_str *value,
                                hostmap_str key, apr_pool_t *pool)
 {
-    unsigned int hash = key_hash(key);
+    unsigned int hash = cache_hash(key);
     apr_status_t rv = APR_INCOMPLETE;
     cache_slot *slot;
 
     apr_thread_mutex_lock(cache->mutex);
-    slot = table_find(&cache->hits, hash, key);
+    slot = cache_table_find(&cache->hits, hash, key);
     if (slot) {
         value->ptr = apr_pstrmemdup(pool, slot->block + key.len,
                                     slot->value_len);
         value->len = slot->value_len;
         rv = APR_SUCCESS;
     }
-    else if (table_find(&cache->misses, hash, key)) {
+    else if (cache_table_find(&cache->misses, hash, key)) {
         rv = APR_NOTFOUND;
     }
     apr_thread_mutex_unlock(cache->mutex);
@@ -161,7 +161,7 @@ void hostmap_cache_put(hostmap_cache *cache, hostmap_str key,
 {
     cache_table *table = value ? &cache->hits : &cache->misses;
     apr_size_t value_len = value ? value->len : 0;
-    unsigned int hash = key_hash(key);
+    unsigned int hash = cache_hash(key);
     cache_slot *slot;
     char *block;
 
@@ -174,7 +174,7 @@ void hostmap_cache_put(hostmap_cache *cache, hostmap_str key,
         memcpy(block + key.len, value->ptr, value_len);
     }
     apr_thread_mutex_lock(cache->mutex);
-    slot = table_room(table, hash, key);
+    slot = cache_table_slot(table, hash, key);
     free(slot->block);
     slot->block = block;
     slot->hash = hash;

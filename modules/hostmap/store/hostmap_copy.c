@@ -32,7 +32,7 @@ static apr_status_t copy_failed(hostmap_reason *why, const char *what,
 
 /* ---- bytes ------------------------------------------------------------- */
 
-static ssize_t write_all(int to, const char *bytes, size_t len, off_t at)
+static ssize_t copy_write_all(int to, const char *bytes, size_t len, off_t at)
 {
     size_t done = 0;
 
@@ -57,7 +57,7 @@ static ssize_t copy_through_memory(int to, int from, off_t at, size_t len)
         got = pread(from, bytes, len < sizeof(bytes) ? len : sizeof(bytes),
                     at);
     } while (got < 0 && errno == EINTR);
-    return got > 0 ? write_all(to, bytes, got, at) : got;
+    return got > 0 ? copy_write_all(to, bytes, got, at) : got;
 }
 
 static ssize_t copy_some(int to, int from, off_t at, size_t len)
@@ -147,13 +147,13 @@ int hostmap_disk_has_less(const char *path, apr_uint64_t bytes)
 #define ACL     "system.posix_acl_access"
 #define CONTEXT "security.selinux"
 
-static int has_none(int error)
+static int copy_has_none(int error)
 {
     return error == ENODATA || error == EOPNOTSUPP;
 }
 
 /* Both files have the same attribute afterwards, or both have none. */
-static int xattr_copy(int fd, const char *like, const char *what)
+static int copy_xattr(int fd, const char *like, const char *what)
 {
     char *wanted = malloc(2 * XATTR_MAX), *there;
     ssize_t wanted_len, there_len;
@@ -166,7 +166,7 @@ static int xattr_copy(int fd, const char *like, const char *what)
     there_len = fgetxattr(fd, what, there, XATTR_MAX);
     wanted_len = getxattr(like, what, wanted, XATTR_MAX);
     if (wanted_len < 0) {
-        rc = !has_none(errno) ? -1
+        rc = !copy_has_none(errno) ? -1
              : there_len >= 0 ? fremovexattr(fd, what) : 0;
     }
     else if (wanted_len != there_len
@@ -182,8 +182,8 @@ static int xattr_copy(int fd, const char *like, const char *what)
 /* May the file be read by those who could read the old one?  Root always
  * may; owner and group of the old one only if they are still its own, or if
  * everybody may. */
-static int is_still_readable(const struct stat *old, int owner_kept,
-                             int group_kept, int has_acl)
+static int copy_is_still_readable(const struct stat *old, int owner_kept,
+                                  int group_kept, int has_acl)
 {
     if (!group_kept && has_acl) {
         return 0;
@@ -197,8 +197,8 @@ static int is_still_readable(const struct stat *old, int owner_kept,
 
 /* Owner before mode: chown takes the set-id bits away.  Only root can give a
  * file away; who cannot keeps at least the group and the mode. */
-static apr_status_t rights_of(int fd, const char *name, const char *like,
-                              const struct stat *old, hostmap_reason *why)
+static apr_status_t copy_rights_of(int fd, const char *name, const char *like,
+                                   const struct stat *old, hostmap_reason *why)
 {
     mode_t mode = old->st_mode & 0777;
     int owner_kept, group_kept, has_acl;
@@ -210,8 +210,8 @@ static apr_status_t rights_of(int fd, const char *name, const char *like,
         return copy_failed(why, "open", name);
     }
     has_acl = getxattr(like, ACL, NULL, 0) > 0;
-    if (!is_still_readable(old, now.st_uid == old->st_uid, group_kept,
-                           has_acl)) {
+    if (!copy_is_still_readable(old, now.st_uid == old->st_uid, group_kept,
+                                has_acl)) {
         return hostmap_fail(why, EPERM, "only its owner or root can "
                             "keep the owner %u and the group %u of %s, "
                             "and others could not read it then",
@@ -225,9 +225,9 @@ static apr_status_t rights_of(int fd, const char *name, const char *like,
      * often the same.  The ACL last: its mask is the group's part of the
      * mode. */
     if (fchmod(fd, mode) != 0
-        || (xattr_copy(fd, like, CONTEXT) != 0
+        || (copy_xattr(fd, like, CONTEXT) != 0
             && errno != EPERM && errno != EACCES)
-        || xattr_copy(fd, like, ACL) != 0) {
+        || copy_xattr(fd, like, ACL) != 0) {
         return copy_failed(why, "set the rights of", name);
     }
     return APR_SUCCESS;
@@ -245,7 +245,7 @@ apr_status_t hostmap_copy_rights(const char *name, const char *like,
         return copy_failed(why, "open", name);
     }
     if (stat(like, &old) == 0) {
-        rv = rights_of(fd, name, like, &old, why);
+        rv = copy_rights_of(fd, name, like, &old, why);
     }
     else if (fchmod(fd, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH) != 0) {
         rv = copy_failed(why, "set the mode of", name);

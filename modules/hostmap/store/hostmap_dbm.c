@@ -61,8 +61,8 @@ static apr_datum_t dbm_datum(hostmap_str str)
 
 /* ---- one at a time ----------------------------------------------------- */
 
-static apr_status_t turn_take(dbm_ctx *ctx, apr_time_t deadline,
-                              hostmap_reason *why)
+static apr_status_t dbm_turn_take(dbm_ctx *ctx, apr_time_t deadline,
+                                  hostmap_reason *why)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -85,7 +85,7 @@ static apr_status_t turn_take(dbm_ctx *ctx, apr_time_t deadline,
     return APR_SUCCESS;
 }
 
-static void turn_give(dbm_ctx *ctx)
+static void dbm_turn_give(dbm_ctx *ctx)
 {
     apr_thread_mutex_lock(ctx->mutex);
     ctx->taken = 0;
@@ -95,7 +95,7 @@ static void turn_give(dbm_ctx *ctx)
 
 /* ---- open, fetch, close ------------------------------------------------ */
 
-static int is_young(const hostmap_file *file)
+static int dbm_is_young(const hostmap_file *file)
 {
     apr_interval_time_t age = apr_time_now() - file->id.mtime;
 
@@ -105,8 +105,8 @@ static int is_young(const hostmap_file *file)
 /* The lock that writers of sdbm and gdbm hold exclusively, tried without
  * waiting: apr_dbm_open would wait without limit for sdbm's.  Taken through
  * APR, whose kind of lock it is.  Berkeley DB has none. */
-static apr_status_t lock_try(const hostmap_file *file, apr_file_t **lock,
-                             apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t dbm_lock_try(const hostmap_file *file, apr_file_t **lock,
+                                 apr_pool_t *pool, hostmap_reason *why)
 {
     const char *name = file->names.second ? file->names.second
                                           : file->names.main;
@@ -130,8 +130,8 @@ static apr_status_t lock_try(const hostmap_file *file, apr_file_t **lock,
 }
 
 /* Does the name still lead to the file? */
-static apr_status_t same_file(const hostmap_file *file, apr_pool_t *pool,
-                              hostmap_reason *why)
+static apr_status_t dbm_same_file(const hostmap_file *file, apr_pool_t *pool,
+                                  hostmap_reason *why)
 {
     hostmap_id id;
     apr_status_t rv;
@@ -150,11 +150,11 @@ static apr_status_t dbm_try(hostmap_file *file, apr_dbm_t **dbm,
     dbm_ctx *ctx = file->ctx;
     apr_status_t rv;
 
-    rv = lock_try(file, lock, pool, why);
+    rv = dbm_lock_try(file, lock, pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = same_file(file, pool, why);
+    rv = dbm_same_file(file, pool, why);
     if (rv == APR_SUCCESS && !ctx->checked) {
         rv = hostmap_magic_check(file, pool, why);
     }
@@ -162,14 +162,14 @@ static apr_status_t dbm_try(hostmap_file *file, apr_dbm_t **dbm,
         rv = apr_dbm_open_ex(dbm, file->provider->name, file->path,
                              APR_DBM_READONLY, APR_OS_DEFAULT, pool);
         if (rv != APR_SUCCESS) {
-            rv = hostmap_fail(why, is_young(file) ? HOSTMAP_EBUSY
+            rv = hostmap_fail(why, dbm_is_young(file) ? HOSTMAP_EBUSY
                               : HOSTMAP_EFORMAT, "the %s library cannot "
                               "open it", file->provider->name);
         }
         /* Opened by its name: what was replaced in between is another file.
          * The two of sdbm are replaced under the lock. */
         else if (!file->names.second
-                 && (rv = same_file(file, pool, why)) != APR_SUCCESS) {
+                 && (rv = dbm_same_file(file, pool, why)) != APR_SUCCESS) {
             apr_dbm_close(*dbm);
         }
     }
@@ -211,8 +211,8 @@ typedef struct dbm_question {
     hostmap_reason *why;
 } dbm_question;
 
-static apr_status_t fetch_opened(const dbm_question *q, hostmap_str *value,
-                                 apr_dbm_t *dbm)
+static apr_status_t dbm_fetch_opened(const dbm_question *q, hostmap_str *value,
+                                     apr_dbm_t *dbm)
 {
     apr_datum_t v = { NULL, 0 };
     apr_status_t rv;
@@ -223,7 +223,7 @@ static apr_status_t fetch_opened(const dbm_question *q, hostmap_str *value,
         int code;
 
         apr_dbm_geterror(dbm, &code, detail, sizeof(detail));
-        return hostmap_fail(q->why, is_young(q->file) ? HOSTMAP_EBUSY
+        return hostmap_fail(q->why, dbm_is_young(q->file) ? HOSTMAP_EBUSY
                             : HOSTMAP_EFORMAT, "the %s library cannot look "
                             "up: %s (%d)", q->file->provider->name, detail,
                             code);
@@ -237,7 +237,8 @@ static apr_status_t fetch_opened(const dbm_question *q, hostmap_str *value,
     return APR_SUCCESS;
 }
 
-static apr_status_t fetch_from_file(const dbm_question *q, hostmap_str *value)
+static apr_status_t dbm_fetch_from_file(const dbm_question *q,
+                                        hostmap_str *value)
 {
     apr_pool_t *scratch;
     apr_dbm_t *dbm;
@@ -248,7 +249,7 @@ static apr_status_t fetch_from_file(const dbm_question *q, hostmap_str *value)
     for (;;) {
         rv = dbm_try(q->file, &dbm, &lock, scratch, q->why);
         if (rv == APR_SUCCESS) {
-            rv = fetch_opened(q, value, dbm);
+            rv = dbm_fetch_opened(q, value, dbm);
             dbm_close_all(dbm, lock);
         }
         if (rv != HOSTMAP_EBUSY || apr_time_now() + BUSY_POLL >= q->deadline) {
@@ -272,13 +273,13 @@ static apr_status_t dbm_fetch(hostmap_file *file, hostmap_str *value,
     if (rv != APR_INCOMPLETE) {
         return rv;
     }
-    rv = turn_take(ctx, q.deadline, why);
+    rv = dbm_turn_take(ctx, q.deadline, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = fetch_from_file(&q, value);
-    turn_give(ctx);
-    if ((rv == APR_SUCCESS || rv == APR_NOTFOUND) && !is_young(file)) {
+    rv = dbm_fetch_from_file(&q, value);
+    dbm_turn_give(ctx);
+    if ((rv == APR_SUCCESS || rv == APR_NOTFOUND) && !dbm_is_young(file)) {
         hostmap_cache_put(ctx->cache, key, rv == APR_SUCCESS ? value : NULL);
     }
     return rv;
@@ -345,8 +346,8 @@ static void dbm_stat(hostmap_file *file, hostmap_stat *stat)
 
 /* ---- listing ----------------------------------------------------------- */
 
-static apr_status_t each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
-                                void *baton, hostmap_reason *why)
+static apr_status_t dbm_each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
+                                    void *baton, hostmap_reason *why)
 {
     apr_datum_t k, v;
     apr_status_t rv;
@@ -395,7 +396,7 @@ static apr_status_t dbm_each(hostmap_file *file, hostmap_each_fn *fn,
     apr_pool_create(&scratch, pool);
     rv = dbm_open_wait(file, &dbm, &lock, scratch, why);
     if (rv == APR_SUCCESS) {
-        rv = each_opened(dbm, fn, baton, why);
+        rv = dbm_each_opened(dbm, fn, baton, why);
         dbm_close_all(dbm, lock);
     }
     apr_pool_destroy(scratch);
@@ -410,7 +411,7 @@ static apr_status_t dbm_hold(const hostmap_file *file, apr_file_t **lock,
     apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
 
-    while ((rv = lock_try(file, lock, pool, why)) == HOSTMAP_EBUSY
+    while ((rv = dbm_lock_try(file, lock, pool, why)) == HOSTMAP_EBUSY
            && apr_time_now() + BUSY_POLL < deadline) {
         apr_sleep(BUSY_POLL);
     }
@@ -435,8 +436,8 @@ typedef struct dbm_out {
     off_t dir_size;
 } dbm_out;
 
-static apr_status_t count_entry(void *baton, hostmap_str key,
-                                hostmap_str value)
+static apr_status_t dbm_count_entry(void *baton, hostmap_str key,
+                                    hostmap_str value)
 {
     (void)key;
     (void)value;
@@ -444,8 +445,8 @@ static apr_status_t count_entry(void *baton, hostmap_str key,
     return APR_SUCCESS;
 }
 
-static apr_status_t out_open(dbm_out *out, apr_int32_t mode,
-                             hostmap_reason *why)
+static apr_status_t dbm_out_open(dbm_out *out, apr_int32_t mode,
+                                 hostmap_reason *why)
 {
     apr_status_t rv;
 
@@ -463,7 +464,7 @@ static apr_status_t out_open(dbm_out *out, apr_int32_t mode,
  * a split sets a bit more than one block beyond the end: pages behind are then
  * not found, and what is stored goes astray.  Opening sets it right, so open
  * anew whenever the .dir has grown. */
-static apr_status_t sdbm_refresh(dbm_out *out, hostmap_reason *why)
+static apr_status_t dbm_refresh_sdbm(dbm_out *out, hostmap_reason *why)
 {
     struct stat st;
 
@@ -472,10 +473,10 @@ static apr_status_t sdbm_refresh(dbm_out *out, hostmap_reason *why)
     }
     out->dir_size = st.st_size;
     apr_dbm_close(out->dbm);
-    return out_open(out, APR_DBM_READWRITE, why);
+    return dbm_out_open(out, APR_DBM_READWRITE, why);
 }
 
-static dbm_out *out_create(const hostmap_spec *spec, apr_pool_t *pool)
+static dbm_out *dbm_out_create(const hostmap_spec *spec, apr_pool_t *pool)
 {
     dbm_out *out = apr_pcalloc(pool, sizeof(*out));
 
@@ -491,10 +492,10 @@ static dbm_out *out_create(const hostmap_spec *spec, apr_pool_t *pool)
 static apr_status_t dbm_create(void **result, const hostmap_spec *spec,
                                apr_pool_t *pool, hostmap_reason *why)
 {
-    dbm_out *out = out_create(spec, pool);
+    dbm_out *out = dbm_out_create(spec, pool);
 
     *result = out;
-    return out_open(out, APR_DBM_RWTRUNC, why);
+    return dbm_out_open(out, APR_DBM_RWTRUNC, why);
 }
 
 static apr_status_t dbm_each_key(void *baton, hostmap_str from,
@@ -529,7 +530,7 @@ static apr_status_t dbm_each_key(void *baton, hostmap_str from,
 }
 
 /* hostmap_key_fn */
-static int count_key(void *baton, hostmap_str key)
+static int dbm_count_key(void *baton, hostmap_str key)
 {
     dbm_out *out = baton;
 
@@ -543,7 +544,7 @@ static int count_key(void *baton, hostmap_str key)
 static apr_status_t dbm_change(void **result, const hostmap_spec *spec,
                                apr_pool_t *pool, hostmap_reason *why)
 {
-    dbm_out *out = out_create(spec, pool);
+    dbm_out *out = dbm_out_create(spec, pool);
     struct stat st;
     apr_status_t rv;
 
@@ -551,9 +552,10 @@ static apr_status_t dbm_change(void **result, const hostmap_spec *spec,
     if (out->dir && stat(out->dir, &st) == 0) {
         out->dir_size = st.st_size;
     }
-    rv = out_open(out, APR_DBM_READWRITE, why);
+    rv = dbm_out_open(out, APR_DBM_READWRITE, why);
     if (rv == APR_SUCCESS) {
-        rv = dbm_each_key(out, hostmap_str_of(NULL, 0), count_key, out, why);
+        rv = dbm_each_key(out, hostmap_str_of(NULL, 0), dbm_count_key, out,
+                          why);
         if (rv != APR_SUCCESS) {
             apr_dbm_close(out->dbm);
         }
@@ -561,7 +563,7 @@ static apr_status_t dbm_change(void **result, const hostmap_spec *spec,
     return rv;
 }
 
-static void given_free(dbm_out *out)
+static void dbm_given_free(dbm_out *out)
 {
     if (out->given.dptr) {
         apr_dbm_freedatum(out->dbm, out->given);
@@ -575,7 +577,7 @@ static apr_status_t dbm_get(void *baton, hostmap_str *value, hostmap_str key,
     dbm_out *out = baton;
     apr_status_t rv;
 
-    given_free(out);
+    dbm_given_free(out);
     rv = apr_dbm_fetch(out->dbm, dbm_datum(key), &out->given);
     if (rv != APR_SUCCESS) {
         out->given.dptr = NULL;
@@ -595,7 +597,7 @@ static apr_status_t dbm_remove(void *baton, hostmap_str key,
     apr_datum_t k = dbm_datum(key);
     apr_status_t rv;
 
-    given_free(out);
+    dbm_given_free(out);
     if (!apr_dbm_exists(out->dbm, k)) {
         return APR_NOTFOUND;
     }
@@ -611,7 +613,7 @@ static apr_status_t dbm_put(void *baton, hostmap_str key, hostmap_str value,
     apr_datum_t k = dbm_datum(key);
     apr_status_t rv;
 
-    given_free(out);
+    dbm_given_free(out);
     if (out->provider == &hostmap_provider_db
         && ++out->puts % DB_LOOK_AFTER == 0
         && hostmap_disk_has_less(out->path, DB_ROOM)) {
@@ -624,7 +626,7 @@ static apr_status_t dbm_put(void *baton, hostmap_str key, hostmap_str value,
     if (rv != APR_SUCCESS) {
         return hostmap_fail(why, rv, "cannot store");
     }
-    return sdbm_refresh(out, why);
+    return dbm_refresh_sdbm(out, why);
 }
 
 /* apr_dbm_close has no result, and gdbm and db write what they had kept in
@@ -636,15 +638,15 @@ static apr_status_t dbm_finish(void *baton, int keep, hostmap_reason *why)
     apr_status_t rv;
 
     if (out->dbm) {
-        given_free(out);
+        dbm_given_free(out);
         apr_dbm_close(out->dbm);
     }
     if (!keep) {
         return APR_SUCCESS;
     }
-    rv = out_open(out, APR_DBM_READONLY, why);
+    rv = dbm_out_open(out, APR_DBM_READONLY, why);
     if (rv == APR_SUCCESS) {
-        rv = each_opened(out->dbm, count_entry, &entries, why);
+        rv = dbm_each_opened(out->dbm, dbm_count_entry, &entries, why);
         apr_dbm_close(out->dbm);
     }
     if (rv == APR_SUCCESS && entries != out->entries) {

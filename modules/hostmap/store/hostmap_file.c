@@ -111,8 +111,8 @@ typedef struct each_state {
 } each_state;
 
 /* hostmap_each_fn */
-static apr_status_t each_but_features(void *baton, hostmap_str key,
-                                      hostmap_str value)
+static apr_status_t file_each_but_features(void *baton, hostmap_str key,
+                                           hostmap_str value)
 {
     each_state *state = baton;
 
@@ -128,7 +128,8 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
 {
     each_state state = { fn, baton };
 
-    return file->provider->each(file, each_but_features, &state, pool, why);
+    return file->provider->each(file, file_each_but_features, &state, pool,
+                                why);
 }
 
 struct hostmap_cursor {

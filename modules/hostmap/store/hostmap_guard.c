@@ -6,6 +6,7 @@
  */
 
 #include "hostmap_guard.h"
+#include "hostmap_place.h"
 #include "hostmap_provider.h"
 
 #include "apr_strings.h"
@@ -13,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *writer_of(const apr_finfo_t *info,
-                             const hostmap_guard *guard)
+static const char *guard_writer_of(const apr_finfo_t *info,
+                                   const hostmap_guard *guard)
 {
     if (info->protection & APR_FPROT_WWRITE) {
         return "everybody";
@@ -30,8 +31,8 @@ static const char *writer_of(const apr_finfo_t *info,
     return NULL;
 }
 
-static void look_at(const hostmap_guard *guard, const char *what,
-                    const char *name, apr_pool_t *pool)
+static void guard_look_at(const hostmap_guard *guard, const char *what,
+                          const char *name, apr_pool_t *pool)
 {
     const char *whom;
     apr_finfo_t info;
@@ -44,7 +45,7 @@ static void look_at(const hostmap_guard *guard, const char *what,
     if (info.filetype == APR_DIR && (info.protection & APR_FPROT_WSTICKY)) {
         return;
     }
-    whom = writer_of(&info, guard);
+    whom = guard_writer_of(&info, guard);
     if (whom) {
         guard->report(guard->baton,
                       apr_pstrcat(pool, what, " ", name,
@@ -52,28 +53,18 @@ static void look_at(const hostmap_guard *guard, const char *what,
     }
 }
 
-static const char *folder_of(const char *path, apr_pool_t *pool)
+static void guard_look_at_folders(const hostmap_guard *guard, const char *name,
+                                  apr_pool_t *pool)
 {
-    const char *slash = strrchr(path, '/');
-
-    if (!slash) {
-        return ".";
-    }
-    return apr_pstrmemdup(pool, path, slash == path ? 1 : slash - path);
-}
-
-static void look_at_folders(const hostmap_guard *guard, const char *name,
-                            apr_pool_t *pool)
-{
-    const char *folder = folder_of(name, pool), *other;
+    const char *folder = hostmap_folder_of(name, pool), *other;
     char *real_folder = realpath(folder, NULL);
     char *target = realpath(name, NULL);
 
-    look_at(guard, "the folder", folder, pool);
+    guard_look_at(guard, "the folder", folder, pool);
     if (real_folder && target) {
-        other = folder_of(target, pool);
+        other = hostmap_folder_of(target, pool);
         if (strcmp(real_folder, other) != 0) {
-            look_at(guard, "the folder", other, pool);
+            guard_look_at(guard, "the folder", other, pool);
         }
     }
     free(real_folder);
@@ -90,9 +81,9 @@ void hostmap_exposed(const char *path, const hostmap_guard *guard,
         == APR_SUCCESS) {
         hostmap_names_of(&names, provider, path, pool, NULL);
     }
-    look_at(guard, "the file", names.main, pool);
+    guard_look_at(guard, "the file", names.main, pool);
     if (names.second) {
-        look_at(guard, "the file", names.second, pool);
+        guard_look_at(guard, "the file", names.second, pool);
     }
-    look_at_folders(guard, names.main, pool);
+    guard_look_at_folders(guard, names.main, pool);
 }

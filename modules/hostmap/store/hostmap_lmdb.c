@@ -12,6 +12,7 @@
  * there are as many as there ever were look-ups at once.
  */
 
+#include "base/atomic.h"
 #include "hostmap/hostmap_key.h"
 #include "hostmap_provider.h"
 
@@ -49,7 +50,7 @@ typedef struct lmdb_ctx {
     unsigned depth;
     apr_uint64_t pages;         /* of the file */
     apr_uint64_t pages_used;
-    lmdb_reader *spare;         /* an idle one: changed by atomics alone */
+    void *spare;                /* an idle one: changed by atomics alone */
     apr_thread_mutex_t *mutex;  /* guards idle */
     lmdb_reader *idle;          /* the others */
 } lmdb_ctx;
@@ -78,7 +79,7 @@ static MDB_val lmdb_val(hostmap_str str)
 /* The order of LMDB's own comparison: bytes, then the shorter one first.
  * Eight bytes at a time as a big-endian number: half of what a look-up
  * executes is comparing keys, some twenty in a map of a million. */
-static int key_compare(const MDB_val *a, const MDB_val *b)
+static int lmdb_key_compare(const MDB_val *a, const MDB_val *b)
 {
     const unsigned char *x = a->mv_data, *y = b->mv_data;
     apr_size_t left = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
@@ -103,8 +104,8 @@ static int key_compare(const MDB_val *a, const MDB_val *b)
 
 /* LMDB believes its meta page and maps that much: a page beyond the end of
  * the file would be a SIGBUS. */
-static apr_status_t length_check(lmdb_ctx *ctx, hostmap_file *file,
-                                 hostmap_reason *why)
+static apr_status_t lmdb_length_check(lmdb_ctx *ctx, hostmap_file *file,
+                                      hostmap_reason *why)
 {
     MDB_envinfo info;
     MDB_stat st;
@@ -123,8 +124,8 @@ static apr_status_t length_check(lmdb_ctx *ctx, hostmap_file *file,
 }
 
 /* Was it the file that file->id speaks of, or was it replaced meanwhile? */
-static apr_status_t same_file(lmdb_ctx *ctx, hostmap_file *file,
-                              hostmap_reason *why)
+static apr_status_t lmdb_same_file(lmdb_ctx *ctx, hostmap_file *file,
+                                   hostmap_reason *why)
 {
     mdb_filehandle_t fd;
     struct stat st;
@@ -141,7 +142,7 @@ static apr_status_t same_file(lmdb_ctx *ctx, hostmap_file *file,
 /* Entries, and the pages of both trees: the unnamed database's and that of
  * free pages, and the two meta pages.  From the meta page alone: httpd's parent
  * does this with any map, and a damaged tree can end the process. */
-static int stat_read(lmdb_ctx *ctx, MDB_txn *txn)
+static int lmdb_stat_count(lmdb_ctx *ctx, MDB_txn *txn)
 {
     MDB_envinfo info;
     MDB_stat st, meta;
@@ -178,10 +179,10 @@ static apr_status_t lmdb_stat_read(lmdb_ctx *ctx, hostmap_reason *why)
             rc = mdb_dbi_flags(txn, ctx->dbi, &flags);
         }
         if (rc == 0 && flags == 0) {
-            rc = mdb_set_compare(txn, ctx->dbi, key_compare);
+            rc = mdb_set_compare(txn, ctx->dbi, lmdb_key_compare);
         }
         if (rc == 0 && flags == 0) {
-            rc = stat_read(ctx, txn);
+            rc = lmdb_stat_count(ctx, txn);
         }
         mdb_txn_abort(txn);
     }
@@ -223,10 +224,10 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
         rv = lmdb_fail(why, rc, "cannot open");
     }
     else {
-        rv = same_file(ctx, file, why);
+        rv = lmdb_same_file(ctx, file, why);
     }
     if (rv == APR_SUCCESS) {
-        rv = length_check(ctx, file, why);
+        rv = lmdb_length_check(ctx, file, why);
     }
     if (rv == APR_SUCCESS) {
         rv = lmdb_stat_read(ctx, why);
@@ -241,10 +242,9 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
 
 /* Most of the time one look-up is over before the next begins: one reader
  * needs no mutex, which costs more than an exchange. */
-static lmdb_reader *reader_idle(lmdb_ctx *ctx)
+static lmdb_reader *lmdb_reader_idle(lmdb_ctx *ctx)
 {
-    lmdb_reader *reader = __atomic_exchange_n(&ctx->spare, NULL,
-                                              __ATOMIC_ACQUIRE);
+    lmdb_reader *reader = atomic_take_ptr(&ctx->spare);
 
     if (!reader) {
         apr_thread_mutex_lock(ctx->mutex);
@@ -262,16 +262,16 @@ static void lmdb_close(hostmap_file *file)
     lmdb_ctx *ctx = file->ctx;
     lmdb_reader *reader;
 
-    while ((reader = reader_idle(ctx)) != NULL) {
+    while ((reader = lmdb_reader_idle(ctx)) != NULL) {
         mdb_txn_abort(reader->txn);
         free(reader);
     }
     mdb_env_close(ctx->env);
 }
 
-static int reader_take(lmdb_reader **out, lmdb_ctx *ctx)
+static int lmdb_reader_take(lmdb_reader **out, lmdb_ctx *ctx)
 {
-    lmdb_reader *reader = reader_idle(ctx);
+    lmdb_reader *reader = lmdb_reader_idle(ctx);
     int rc;
 
     if (reader) {
@@ -296,13 +296,10 @@ static int reader_take(lmdb_reader **out, lmdb_ctx *ctx)
     return 0;
 }
 
-static void reader_give(lmdb_ctx *ctx, lmdb_reader *reader)
+static void lmdb_reader_give(lmdb_ctx *ctx, lmdb_reader *reader)
 {
-    lmdb_reader *none = NULL;
-
     mdb_txn_reset(reader->txn);
-    if (__atomic_compare_exchange_n(&ctx->spare, &none, reader, 0,
-                                    __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    if (atomic_put_ptr(&ctx->spare, reader)) {
         return;
     }
     apr_thread_mutex_lock(ctx->mutex);
@@ -320,7 +317,7 @@ static apr_status_t lmdb_fetch(hostmap_file *file, hostmap_str *value,
     MDB_val k = lmdb_val(key), v;
     int rc;
 
-    rc = reader_take(&reader, ctx);
+    rc = lmdb_reader_take(&reader, ctx);
     if (rc != 0) {
         return lmdb_fail(why, rc, "cannot begin to read");
     }
@@ -329,7 +326,7 @@ static apr_status_t lmdb_fetch(hostmap_file *file, hostmap_str *value,
         value->ptr = apr_pstrmemdup(pool, v.mv_data, v.mv_size);
         value->len = v.mv_size;
     }
-    reader_give(ctx, reader);
+    lmdb_reader_give(ctx, reader);
     if (rc == MDB_NOTFOUND) {
         return APR_NOTFOUND;
     }
@@ -353,7 +350,7 @@ typedef struct lmdb_walk {
     char *low, *high;
 } lmdb_walk;
 
-static void walk_forget(lmdb_walk *walk)
+static void lmdb_walk_forget(lmdb_walk *walk)
 {
     apr_size_t page = (apr_size_t)sysconf(_SC_PAGESIZE);
     char *low = walk->low - (apr_size_t)walk->low % page;
@@ -364,7 +361,7 @@ static void walk_forget(lmdb_walk *walk)
 }
 
 /* All that a reader sees lies in the one mapping of the file. */
-static void walk_note(lmdb_walk *walk, char *at)
+static void lmdb_walk_note(lmdb_walk *walk, char *at)
 {
     if (walk->entries == 0 || at < walk->low) {
         walk->low = at;
@@ -373,7 +370,7 @@ static void walk_note(lmdb_walk *walk, char *at)
         walk->high = at;
     }
     if (++walk->entries == FORGET_ENTRIES) {
-        walk_forget(walk);
+        lmdb_walk_forget(walk);
     }
 }
 
@@ -385,13 +382,13 @@ static apr_status_t lmdb_cursor_open(void **result, hostmap_file *file,
 
     walk->ctx = file->ctx;
     walk->op = MDB_FIRST;
-    rc = reader_take(&walk->reader, walk->ctx);
+    rc = lmdb_reader_take(&walk->reader, walk->ctx);
     if (rc != 0) {
         return lmdb_fail(why, rc, "cannot begin to read");
     }
     rc = mdb_cursor_open(walk->reader->txn, walk->ctx->dbi, &walk->cursor);
     if (rc != 0) {
-        reader_give(walk->ctx, walk->reader);
+        lmdb_reader_give(walk->ctx, walk->reader);
         return lmdb_fail(why, rc, "cannot list");
     }
     *result = walk;
@@ -412,7 +409,7 @@ static apr_status_t lmdb_cursor_next(void *baton, hostmap_pair *pair,
     if (rc != 0) {
         return lmdb_fail(why, rc, "cannot list");
     }
-    walk_note(walk, k.mv_data);
+    lmdb_walk_note(walk, k.mv_data);
     pair->key = hostmap_str_of(k.mv_data, k.mv_size);
     pair->value = hostmap_str_of(v.mv_data, v.mv_size);
     return APR_SUCCESS;
@@ -423,7 +420,7 @@ static void lmdb_cursor_close(void *baton)
     lmdb_walk *walk = baton;
 
     mdb_cursor_close(walk->cursor);
-    reader_give(walk->ctx, walk->reader);
+    lmdb_reader_give(walk->ctx, walk->reader);
 }
 
 static apr_status_t lmdb_each(hostmap_file *file, hostmap_each_fn *fn,
@@ -491,15 +488,15 @@ typedef struct lmdb_out {
  * address space: an entry costs at most its own length, ten bytes and a half
  * empty page, or an overflow page; changed pages are not used again within a
  * transaction. */
-static apr_size_t map_size(apr_uint64_t bytes)
+static apr_size_t lmdb_map_size(apr_uint64_t bytes)
 {
     apr_uint64_t size = 8 * bytes + (16 << 20);
 
     return (apr_size_t)((size + 0xfffff) & ~(apr_uint64_t)0xfffff);
 }
 
-static apr_status_t out_open(lmdb_out *out, const char *path,
-                             apr_size_t size, hostmap_reason *why)
+static apr_status_t lmdb_out_open(lmdb_out *out, const char *path,
+                                  apr_size_t size, hostmap_reason *why)
 {
     int rc;
 
@@ -535,7 +532,7 @@ static apr_status_t lmdb_create(void **result, const hostmap_spec *spec,
     out->puts_per_txn = PUTS_PER_TXN;
     out->append = 1;
     *result = out;
-    return out_open(out, spec->path, map_size(spec->bytes), why);
+    return lmdb_out_open(out, spec->path, lmdb_map_size(spec->bytes), why);
 }
 
 static apr_status_t lmdb_change(void **result, const hostmap_spec *spec,
@@ -549,13 +546,13 @@ static apr_status_t lmdb_change(void **result, const hostmap_spec *spec,
     }
     out->puts_per_txn = CHANGES_PER_TXN;
     *result = out;
-    return out_open(out, spec->path,
-                    (apr_size_t)st.st_size + map_size(spec->bytes), why);
+    return lmdb_out_open(out, spec->path, (apr_size_t)st.st_size
+                         + lmdb_map_size(spec->bytes), why);
 }
 
 /* MDB_APPEND packs pages full and needs no search; it is for keys that are
  * greater than all before. */
-static unsigned int put_flags(lmdb_out *out, hostmap_str key)
+static unsigned int lmdb_put_flags(lmdb_out *out, hostmap_str key)
 {
     apr_size_t shorter = key.len < out->last_len ? key.len : out->last_len;
     int order;
@@ -576,7 +573,7 @@ static unsigned int put_flags(lmdb_out *out, hostmap_str key)
 }
 
 /* Begin another transaction when the one that is open has changed enough. */
-static int out_turn(lmdb_out *out)
+static int lmdb_out_turn(lmdb_out *out)
 {
     int rc = 0;
 
@@ -595,9 +592,9 @@ static apr_status_t lmdb_put(void *baton, hostmap_str key, hostmap_str value,
                              hostmap_reason *why)
 {
     lmdb_out *out = baton;
-    unsigned int flags = put_flags(out, key);
+    unsigned int flags = lmdb_put_flags(out, key);
     MDB_val k = lmdb_val(key), v = lmdb_val(value);
-    int rc = out_turn(out);
+    int rc = lmdb_out_turn(out);
 
     if (rc == 0) {
         rc = mdb_put(out->txn, out->dbi, &k, &v, flags);
@@ -650,7 +647,7 @@ static apr_status_t lmdb_remove(void *baton, hostmap_str key,
 {
     lmdb_out *out = baton;
     MDB_val k = lmdb_val(key);
-    int rc = out_turn(out);
+    int rc = lmdb_out_turn(out);
 
     if (rc == 0) {
         rc = mdb_del(out->txn, out->dbi, &k, NULL);

@@ -38,7 +38,7 @@ static apr_status_t place_fail(hostmap_reason *why, const char *what,
 
 /* ---- the folder -------------------------------------------------------- */
 
-static const char *place_folder_of(const char *name, apr_pool_t *pool)
+const char *hostmap_folder_of(const char *name, apr_pool_t *pool)
 {
     const char *slash = strrchr(name, '/');
 
@@ -51,7 +51,7 @@ static const char *place_folder_of(const char *name, apr_pool_t *pool)
 apr_status_t hostmap_folder_open(hostmap_folder *folder, const char *name,
                                  apr_pool_t *pool, hostmap_reason *why)
 {
-    folder->path = place_folder_of(name, pool);
+    folder->path = hostmap_folder_of(name, pool);
     folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->fd < 0 && errno != EACCES) {
         return place_fail(why, "open the folder", folder->path);
@@ -150,7 +150,7 @@ static apr_status_t place_name(hostmap_place *place,
 {
     apr_status_t rv;
 
-    place->folder = place_folder_of(place->path, place->pool);
+    place->folder = hostmap_folder_of(place->path, place->pool);
     place->work = apr_pstrcat(place->pool, place->path, HOSTMAP_NEW, NULL);
     rv = hostmap_names_of(&place->names, provider, place->path, place->pool,
                           why);

@@ -15,6 +15,9 @@
 
 #include "hostmap_provider.h"
 
+/** The folder of a file, in pool or static. */
+const char *hostmap_folder_of(const char *name, apr_pool_t *pool);
+
 /** A folder that has to be on the disk after a rename in it. */
 typedef struct hostmap_folder {
     const char *path;

@@ -46,9 +46,10 @@ struct hostmap_file {
     hostmap_id id;
     /** hostmap_file_features() has found the entry of the features */
     int has_features;
-    /** its HOSTMAP_FEATURE_ bits, where it is served from (hostmap.c) */
+    /** Only hostmap.c uses these three, for a file that it serves from: its
+     *  HOSTMAP_FEATURE_ bits, how many look-ups and maps use it, and the next
+     *  one in the registry's list of open files. */
     unsigned features;
-    /** hostmap_registry's: those who use it, and the list of open files */
     unsigned refs;
     hostmap_file *next;
 };

@@ -57,7 +57,7 @@ apr_status_t hostmap_fail(hostmap_reason *why, apr_status_t rv,
     return rv;
 }
 
-static const hostmap_provider *provider_find(const char *name)
+static const hostmap_provider *type_find(const char *name)
 {
     int i;
 
@@ -71,7 +71,7 @@ static const hostmap_provider *provider_find(const char *name)
 
 apr_size_t hostmap_type_pair_max(const char *type)
 {
-    const hostmap_provider *provider = provider_find(type);
+    const hostmap_provider *provider = type_find(type);
 
     return provider ? provider->pair_max : 0;
 }
@@ -100,8 +100,8 @@ apr_status_t hostmap_names_of(hostmap_names *names,
     return APR_SUCCESS;
 }
 
-static apr_status_t stat_regular(apr_finfo_t *info, const char *name,
-                                 apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t type_stat_regular(apr_finfo_t *info, const char *name,
+                                      apr_pool_t *pool, hostmap_reason *why)
 {
     apr_status_t rv;
 
@@ -123,7 +123,7 @@ apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
     apr_finfo_t info;
     apr_status_t rv;
 
-    rv = stat_regular(&info, names->main, pool, why);
+    rv = type_stat_regular(&info, names->main, pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -133,7 +133,7 @@ apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
     id->mtime = info.mtime;
     id->size = info.size;
     if (names->second) {
-        rv = stat_regular(&info, names->second, pool, why);
+        rv = type_stat_regular(&info, names->second, pool, why);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -155,7 +155,7 @@ int hostmap_id_equal(const hostmap_id *a, const hostmap_id *b)
 
 /* ---- magic bytes ------------------------------------------------------- */
 
-static apr_uint32_t u32_at(const unsigned char *bytes, apr_size_t at)
+static apr_uint32_t type_u32_at(const unsigned char *bytes, apr_size_t at)
 {
     apr_uint32_t value;
 
@@ -163,7 +163,7 @@ static apr_uint32_t u32_at(const unsigned char *bytes, apr_size_t at)
     return value;
 }
 
-static apr_uint32_t swap32(apr_uint32_t v)
+static apr_uint32_t type_swap32(apr_uint32_t v)
 {
     return (v >> 24) | ((v >> 8) & 0xff00) | ((v << 8) & 0xff0000)
            | (v << 24);
@@ -171,7 +171,7 @@ static apr_uint32_t swap32(apr_uint32_t v)
 
 /* gdbm: the first word; Berkeley DB: the fourth; LMDB: the first of the meta
  * data, behind the page header of 16 bytes (12 on 32-bit systems). */
-static const hostmap_provider *provider_of_magic(const unsigned char *head)
+static const hostmap_provider *type_of_magic(const unsigned char *head)
 {
     static const apr_uint32_t gdbm_magic[] = {
         0x13579acd, 0x13579ace, 0x13579acf, 0x13579ad0, 0x13579ad1, 0
@@ -182,27 +182,28 @@ static const hostmap_provider *provider_of_magic(const unsigned char *head)
     apr_uint32_t word;
     int i;
 
-    if (u32_at(head, 16) == 0xbeefc0de || u32_at(head, 12) == 0xbeefc0de) {
+    if (type_u32_at(head, 16) == 0xbeefc0de
+        || type_u32_at(head, 12) == 0xbeefc0de) {
         return &hostmap_provider_lmdb;
     }
-    word = u32_at(head, 0);
+    word = type_u32_at(head, 0);
     for (i = 0; gdbm_magic[i]; i++) {
-        if (word == gdbm_magic[i] || swap32(word) == gdbm_magic[i]) {
+        if (word == gdbm_magic[i] || type_swap32(word) == gdbm_magic[i]) {
             return &hostmap_provider_gdbm;
         }
     }
-    word = u32_at(head, 12);
+    word = type_u32_at(head, 12);
     for (i = 0; db_magic[i]; i++) {
-        if (word == db_magic[i] || swap32(word) == db_magic[i]) {
+        if (word == db_magic[i] || type_swap32(word) == db_magic[i]) {
             return &hostmap_provider_db;
         }
     }
     return NULL;
 }
 
-static apr_status_t read_head(unsigned char head[64], apr_size_t *len,
-                              const char *name, apr_pool_t *pool,
-                              hostmap_reason *why)
+static apr_status_t type_read_head(unsigned char head[64], apr_size_t *len,
+                                   const char *name, apr_pool_t *pool,
+                                   hostmap_reason *why)
 {
     apr_file_t *file;
     apr_status_t rv;
@@ -222,7 +223,7 @@ static apr_status_t read_head(unsigned char head[64], apr_size_t *len,
     return APR_SUCCESS;
 }
 
-static int two_files_of_sdbm(const char *path, apr_pool_t *pool)
+static int type_has_sdbm_files(const char *path, apr_pool_t *pool)
 {
     apr_finfo_t info;
 
@@ -233,27 +234,27 @@ static int two_files_of_sdbm(const char *path, apr_pool_t *pool)
 }
 
 /* The type of what is there. */
-static apr_status_t provider_seen(const hostmap_provider **provider,
-                                  const char *path, apr_pool_t *pool,
-                                  hostmap_reason *why)
+static apr_status_t type_seen(const hostmap_provider **provider,
+                              const char *path, apr_pool_t *pool,
+                              hostmap_reason *why)
 {
     unsigned char head[64];
     apr_finfo_t info;
     apr_size_t len;
     apr_status_t rv;
 
-    rv = stat_regular(&info, path, pool, why);
-    if (APR_STATUS_IS_ENOENT(rv) && two_files_of_sdbm(path, pool)) {
+    rv = type_stat_regular(&info, path, pool, why);
+    if (APR_STATUS_IS_ENOENT(rv) && type_has_sdbm_files(path, pool)) {
         *provider = &hostmap_provider_sdbm;
         return APR_SUCCESS;
     }
     if (rv == APR_SUCCESS) {
-        rv = read_head(head, &len, path, pool, why);
+        rv = type_read_head(head, &len, path, pool, why);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *provider = provider_of_magic(head);
+    *provider = type_of_magic(head);
     if (!*provider) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, len ? "not a map: no mark "
                             "of lmdb, gdbm or db, no .pag and .dir of sdbm"
@@ -267,9 +268,9 @@ apr_status_t hostmap_provider_of(const hostmap_provider **provider,
                                  apr_pool_t *pool, hostmap_reason *why)
 {
     if (!wanted || apr_cstr_casecmp(wanted, "default") == 0) {
-        return provider_seen(provider, path, pool, why);
+        return type_seen(provider, path, pool, why);
     }
-    *provider = provider_find(wanted);
+    *provider = type_find(wanted);
     if (!*provider) {
         return hostmap_fail(why, HOSTMAP_ETYPE, "no map type `%.64s`: "
                             "expected lmdb, sdbm, gdbm, ndbm, db or "
@@ -296,9 +297,9 @@ apr_status_t hostmap_type_of(const char **type, const char *path,
     return rv;
 }
 
-static apr_status_t default_in(const hostmap_provider **provider,
-                               const char *folder, apr_pool_t *pool,
-                               hostmap_reason *why)
+static apr_status_t type_default_in(const hostmap_provider **provider,
+                                    const char *folder, apr_pool_t *pool,
+                                    hostmap_reason *why)
 {
     const char *path = apr_pstrcat(pool, folder, "/map", NULL);
     const char *first, *second = NULL;
@@ -312,7 +313,7 @@ static apr_status_t default_in(const hostmap_provider **provider,
                             "cannot make a map of APR's default type");
     }
     apr_dbm_close(dbm);
-    rv = provider_seen(provider, path, pool, why);
+    rv = type_seen(provider, path, pool, why);
     if (apr_dbm_get_usednames_ex(pool, "default", path, &first, &second)
         == APR_SUCCESS) {
         apr_file_remove(first, pool);
@@ -340,7 +341,7 @@ apr_status_t hostmap_type_default(const char **type, apr_pool_t *pool,
         return hostmap_fail(why, apr_get_os_error(),
                             "cannot make a folder in %s", tmp);
     }
-    rv = default_in(&provider, folder, pool, why);
+    rv = type_default_in(&provider, folder, pool, why);
     apr_dir_remove(folder, pool);
     if (rv == APR_SUCCESS) {
         *type = provider->name;
@@ -353,7 +354,7 @@ apr_status_t hostmap_type_default(const char **type, apr_pool_t *pool,
 /* What the .dir says of the .pag: every split page has its bit, in heap order,
  * and the page that it was split into must be there.  A lookup in a file cut
  * before that page would answer a miss. */
-static apr_off_t sdbm_pages_of_dir(const unsigned char *bits, apr_size_t len)
+static apr_off_t type_sdbm_pages(const unsigned char *bits, apr_size_t len)
 {
     apr_off_t pages = 0;
     apr_size_t i;
@@ -397,7 +398,7 @@ int hostmap_is_half_placed(const hostmap_names *names,
 }
 
 /* The same for a reader, who knows no names but the map's. */
-static int is_half_placed(const hostmap_names *names, apr_pool_t *pool)
+static int type_is_half_placed(const hostmap_names *names, apr_pool_t *pool)
 {
     char *real = realpath(names->main, NULL);
     hostmap_names made;
@@ -414,8 +415,8 @@ static int is_half_placed(const hostmap_names *names, apr_pool_t *pool)
     return hostmap_is_half_placed(names, &made);
 }
 
-static apr_status_t sdbm_check(const hostmap_names *names,
-                               apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t type_check_sdbm(const hostmap_names *names,
+                                    apr_pool_t *pool, hostmap_reason *why)
 {
     apr_finfo_t pag, dir;
     apr_file_t *file;
@@ -423,14 +424,14 @@ static apr_status_t sdbm_check(const hostmap_names *names,
     apr_size_t len;
     apr_status_t rv;
 
-    rv = stat_regular(&pag, names->main, pool, why);
+    rv = type_stat_regular(&pag, names->main, pool, why);
     if (rv == APR_SUCCESS) {
-        rv = stat_regular(&dir, names->second, pool, why);
+        rv = type_stat_regular(&dir, names->second, pool, why);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (is_half_placed(names, pool)) {
+    if (type_is_half_placed(names, pool)) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is not the half of "
                             "%s: hostmap was killed as it replaced them, "
                             "its next build or change ends that",
@@ -453,15 +454,16 @@ static apr_status_t sdbm_check(const hostmap_names *names,
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return hostmap_fail(why, rv, "cannot read %s", names->second);
     }
-    if (sdbm_pages_of_dir(bits, len) * SDBM_PAGE_SIZE > pag.size) {
+    if (type_sdbm_pages(bits, len) * SDBM_PAGE_SIZE > pag.size) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short or not "
                             "the half of %s", names->main, names->second);
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t length_check(const char *name, apr_off_t size,
-                                 apr_uint64_t expected, hostmap_reason *why)
+static apr_status_t type_check_length(const char *name, apr_off_t size,
+                                      apr_uint64_t expected,
+                                      hostmap_reason *why)
 {
     if ((apr_uint64_t)size < expected) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short: %"
@@ -473,33 +475,34 @@ static apr_status_t length_check(const char *name, apr_off_t size,
 
 /* Both formats say in their first page how far the file reaches.  Files of
  * the other byte order are left to the library that reads them. */
-static apr_status_t head_check(const hostmap_provider *provider,
-                               const hostmap_names *names,
-                               const hostmap_id *id, apr_pool_t *pool,
-                               hostmap_reason *why)
+static apr_status_t type_check_head(const hostmap_provider *provider,
+                                    const hostmap_names *names,
+                                    const hostmap_id *id, apr_pool_t *pool,
+                                    hostmap_reason *why)
 {
     unsigned char head[64];
     apr_uint64_t end;
     apr_size_t len;
     apr_status_t rv;
 
-    rv = read_head(head, &len, names->main, pool, why);
+    rv = type_read_head(head, &len, names->main, pool, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (provider_of_magic(head) != provider) {
+    if (type_of_magic(head) != provider) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, len ? "not of type %s"
                             : "not of type %s: an empty file",
                             provider->name);
     }
     if (provider == &hostmap_provider_gdbm
-        && u32_at(head, 0) == 0x13579acf) {
+        && type_u32_at(head, 0) == 0x13579acf) {
         memcpy(&end, head + 32, sizeof(end));
-        return length_check(names->main, id->size, end, why);
+        return type_check_length(names->main, id->size, end, why);
     }
-    if (provider == &hostmap_provider_db && u32_at(head, 12) < 0x01000000) {
-        end = ((apr_uint64_t)u32_at(head, 32) + 1) * u32_at(head, 20);
-        return length_check(names->main, id->size, end, why);
+    if (provider == &hostmap_provider_db
+        && type_u32_at(head, 12) < 0x01000000) {
+        end = ((apr_uint64_t)type_u32_at(head, 32) + 1) * type_u32_at(head, 20);
+        return type_check_length(names->main, id->size, end, why);
     }
     return APR_SUCCESS;
 }
@@ -508,10 +511,10 @@ apr_status_t hostmap_magic_check(const hostmap_file *file, apr_pool_t *pool,
                                  hostmap_reason *why)
 {
     if (file->provider == &hostmap_provider_sdbm) {
-        return sdbm_check(&file->names, pool, why);
+        return type_check_sdbm(&file->names, pool, why);
     }
     if (file->provider == &hostmap_provider_ndbm) {
         return APR_SUCCESS;
     }
-    return head_check(file->provider, &file->names, &file->id, pool, why);
+    return type_check_head(file->provider, &file->names, &file->id, pool, why);
 }

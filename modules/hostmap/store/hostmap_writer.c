@@ -34,15 +34,17 @@ struct hostmap_writer {
 
 /* ---- the entries of the present map ------------------------------------ */
 
-static apr_status_t add_entry(void *baton, hostmap_str key, hostmap_str value)
+static apr_status_t writer_add_entry(void *baton, hostmap_str key,
+                                     hostmap_str value)
 {
     hostmap_writer *writer = baton;
 
     return writer->provider->put(writer->out, key, value, NULL);
 }
 
-static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
-                                hostmap_reason *why)
+static apr_status_t writer_add_present(hostmap_writer *writer,
+                                       hostmap_file *present,
+                                       hostmap_reason *why)
 {
     apr_status_t rv;
 
@@ -54,12 +56,14 @@ static apr_status_t add_present(hostmap_writer *writer, hostmap_file *present,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return hostmap_file_each(present, add_entry, writer, writer->pool, why);
+    return hostmap_file_each(present, writer_add_entry, writer, writer->pool,
+                             why);
 }
 
 /* A program that changes the map in place is waited for. */
-static apr_status_t present_open(hostmap_file **present,
-                                 hostmap_writer *writer, hostmap_reason *why)
+static apr_status_t writer_open_present(hostmap_writer *writer,
+                                        hostmap_file **present,
+                                        hostmap_reason *why)
 {
     apr_time_t deadline = apr_time_now() + BUSY_WAIT;
     apr_status_t rv;
@@ -75,9 +79,9 @@ static apr_status_t present_open(hostmap_file **present,
 
 /* Under the lock of those who change it in place; db has none, but its change
  * shows afterwards. */
-static apr_status_t copy_present(hostmap_writer *writer,
-                                 const hostmap_file *present,
-                                 hostmap_reason *why)
+static apr_status_t writer_copy_present(hostmap_writer *writer,
+                                        const hostmap_file *present,
+                                        hostmap_reason *why)
 {
     apr_file_t *lock = NULL;
     hostmap_id id;
@@ -110,13 +114,13 @@ static apr_status_t writer_change(hostmap_writer *writer,
     apr_status_t rv;
     void *out;
 
-    rv = present_open(&present, writer, why);
+    rv = writer_open_present(writer, &present, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = hostmap_file_features(present, &writer->features, writer->pool, why);
     if (rv == APR_SUCCESS) {
-        rv = copy_present(writer, present, why);
+        rv = writer_copy_present(writer, present, why);
     }
     hostmap_file_close(present);
     if (rv == APR_SUCCESS) {
@@ -140,7 +144,7 @@ static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
         return writer_change(writer, &spec, why);
     }
     if (writer->flags & HOSTMAP_WRITER_ADD) {
-        rv = present_open(&present, writer, why);
+        rv = writer_open_present(writer, &present, why);
         if (APR_STATUS_IS_ENOENT(rv)) {
             rv = APR_SUCCESS;
         }
@@ -154,7 +158,7 @@ static apr_status_t writer_begin(hostmap_writer *writer, apr_uint64_t bytes,
     rv = writer->provider->create(&out, &spec, writer->pool, why);
     if (rv == APR_SUCCESS) {
         writer->out = out;
-        rv = add_present(writer, present, why);
+        rv = writer_add_present(writer, present, why);
     }
     if (present) {
         hostmap_file_close(present);
@@ -238,7 +242,7 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer, hostmap_str key,
 }
 
 /* The entry of the features is not one for callers. */
-static int can_be_there(const hostmap_writer *writer, hostmap_str key)
+static int writer_can_hold(const hostmap_writer *writer, hostmap_str key)
 {
     apr_size_t key_max = writer->provider->key_max;
 
@@ -249,7 +253,7 @@ static int can_be_there(const hostmap_writer *writer, hostmap_str key)
 apr_status_t hostmap_writer_get(hostmap_writer *writer, hostmap_str *value,
                                 hostmap_str key, hostmap_reason *why)
 {
-    if (!can_be_there(writer, key)) {
+    if (!writer_can_hold(writer, key)) {
         return APR_NOTFOUND;
     }
     return writer->provider->get(writer->out, value, key, why);
@@ -260,7 +264,7 @@ apr_status_t hostmap_writer_remove(hostmap_writer *writer, hostmap_str key,
 {
     apr_status_t rv;
 
-    if (!can_be_there(writer, key)) {
+    if (!writer_can_hold(writer, key)) {
         return APR_NOTFOUND;
     }
     rv = writer->provider->remove(writer->out, key, why);
@@ -283,7 +287,7 @@ typedef struct orphan {
 } orphan;
 
 /* hostmap_key_fn */
-static int orphan_look(void *baton, hostmap_str key)
+static int writer_orphan_look(void *baton, hostmap_str key)
 {
     orphan *o = baton;
     apr_size_t host_len = hostmap_key_host_len(key);
@@ -306,15 +310,15 @@ static int orphan_look(void *baton, hostmap_str key)
 }
 
 /* A type without an order is searched once, whatever has gone. */
-static apr_status_t orphan_search(orphan *o, hostmap_reason *why)
+static apr_status_t writer_orphan_search(orphan *o, hostmap_reason *why)
 {
     const hostmap_provider *provider = o->writer->provider;
     apr_hash_index_t *at;
     apr_status_t rv = APR_SUCCESS;
 
     if (!provider->cursor_open) {
-        return provider->each_key(o->writer->out, o->begin, orphan_look, o,
-                                  why);
+        return provider->each_key(o->writer->out, o->begin,
+                                  writer_orphan_look, o, why);
     }
     for (at = apr_hash_first(o->writer->pool, o->writer->gone);
          at && !o->key.ptr && rv == APR_SUCCESS; at = apr_hash_next(at)) {
@@ -326,7 +330,8 @@ static apr_status_t orphan_search(orphan *o, hostmap_reason *why)
                                    apr_pstrmemdup(o->writer->pool, host, len),
                                    "/", NULL);
         o->begin.len = len + 1;
-        rv = provider->each_key(o->writer->out, o->begin, orphan_look, o, why);
+        rv = provider->each_key(o->writer->out, o->begin, writer_orphan_look,
+                                o, why);
     }
     return rv;
 }
@@ -340,7 +345,7 @@ apr_status_t hostmap_writer_orphan(hostmap_writer *writer, hostmap_str *key,
     if (apr_hash_count(writer->gone) == 0) {
         return APR_NOTFOUND;
     }
-    rv = orphan_search(&o, why);
+    rv = writer_orphan_search(&o, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -350,7 +355,9 @@ apr_status_t hostmap_writer_orphan(hostmap_writer *writer, hostmap_str *key,
 
 /* ---- putting it in place ----------------------------------------------- */
 
-static apr_status_t put_features(hostmap_writer *writer, hostmap_reason *why)
+/* The last entry: in the order of lmdb it comes after all others. */
+static apr_status_t writer_put_features(hostmap_writer *writer,
+                                        hostmap_reason *why)
 {
     if (!writer->features) {
         return APR_SUCCESS;
@@ -360,12 +367,12 @@ static apr_status_t put_features(hostmap_writer *writer, hostmap_reason *why)
                                  why);
 }
 
-static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
+static apr_status_t writer_finish(hostmap_writer *writer, hostmap_reason *why)
 {
     void *out = writer->out;
     apr_status_t rv;
 
-    rv = put_features(writer, why);
+    rv = writer_put_features(writer, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -378,7 +385,7 @@ static apr_status_t commit(hostmap_writer *writer, hostmap_reason *why)
 apr_status_t hostmap_writer_commit(hostmap_writer *writer,
                                    hostmap_reason *why)
 {
-    apr_status_t rv = commit(writer, why);
+    apr_status_t rv = writer_finish(writer, why);
 
     hostmap_writer_abort(writer);
     return rv;
