@@ -26,6 +26,8 @@ in the query of its target:
     times            repeat raw or body so often
     methods          {METHOD: more of an order for requests of this method}
     delay            seconds to wait before answering
+    hold             a word: do not answer before another request says so with
+    release          the same word
     close            "before": close without an answer; "half": close within
                      the body; "after": close behind the answer; "silent": as
                      "after", without a Connection: close
@@ -34,7 +36,8 @@ in the query of its target:
                      its connection
     reset            true: close with an RST
     count            true: count this method and target, for stats
-    stats            true: answer with the backend's counters
+    stats            true: answer with the backend's counters, and how many
+                     requests wait for each word
 
 A request for an upgrade to websocket is granted: from then on every byte is
 sent back.  Backends for HTTP/2 take no orders: they say name, connection and
@@ -43,8 +46,10 @@ what they were asked for; see gateways.py for FastCGI and its like.
 
 import asyncio
 import collections
+import contextlib
 import email.utils
 import functools
+import itertools
 import json
 import os
 import re
@@ -53,17 +58,24 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 import urllib.parse
 
 import h2.config
 import h2.connection
 import h2.events
 
+import client
 from gateways import (AjpConnection, Counted, FastCgiConnection,
                       ScgiConnection, UwsgiConnection)
+from wait import wait_for
 
-READY_TIMEOUT = 15
+READY_TIMEOUT = 30
 PIECE = 65536
+
+HELD = collections.defaultdict(list)
+"""Answers that wait, by the word that releases them; of all backends of a
+process."""
 
 
 @functools.lru_cache(maxsize=32)
@@ -162,6 +174,12 @@ class Connection(Counted):
         if order.get("count"):
             self.backend["counts"][method + " " + target] += 1
         last = lower.get("connection", "").lower() == "close"
+        for answer in HELD.pop(order.get("release"), []):
+            answer()
+        if "hold" in order:
+            HELD[order["hold"]].append(functools.partial(
+                self.answer, order, seen, last))
+            return
         delay = order.get("delay", 0)
         if delay:
             loop = asyncio.get_running_loop()
@@ -218,6 +236,7 @@ class Connection(Counted):
         if order.get("stats"):
             counts = {key: self.backend[key] for key in
                       ("connections", "requests", "open", "counts")}
+            counts["held"] = {word: len(held) for word, held in HELD.items()}
             return 200, [], json.dumps(counts).encode("ascii")
         body = order.get("body", json.dumps(seen)).encode("latin-1") \
             * order.get("times", 1)
@@ -385,15 +404,15 @@ def any_loopback():
     return listener
 
 
-HELD = []
-"""Sockets that live as long as this process."""
+SOCKETS = []
+"""They live as long as this process."""
 
 
 def refused():
     """A port that nobody else can have, and that refuses connections."""
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
-    HELD.append(holder)
+    SOCKETS.append(holder)
     return holder.getsockname()[1]
 
 
@@ -403,12 +422,12 @@ def silent():
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
-    HELD.append(listener)
+    SOCKETS.append(listener)
     for _ in range(4):
         queued = socket.socket()
         queued.setblocking(False)
         queued.connect_ex(listener.getsockname())
-        HELD.append(queued)
+        SOCKETS.append(queued)
     return listener.getsockname()[1]
 
 
@@ -463,9 +482,41 @@ class Backends:
             [sys.executable, __file__, *names], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
         self.port = json.loads(self.process.stdout.readline())
+        self.words = itertools.count(1)
 
     def url(self, name, path=""):
         return "http://127.0.0.1:%d%s" % (self.port[name], path)
+
+    def tell(self, **order):
+        """Order something of the backends; the answer."""
+        port = next(port for port in self.port.values() if port)
+        return client.get(port, "test", "/order", [client.order(**order)])
+
+    @contextlib.contextmanager
+    def holding(self, port, *hosts, target="/", **order):
+        """Clients that ask for these hosts, all of which have a backend here,
+        and are not answered before the block ends.  The list that it gives has
+        their answers then."""
+        word = "word-%d" % next(self.words)
+        answers = [None] * len(hosts)
+        headers = [client.order(hold=word, **order)]
+
+        def ask(number, host):
+            answers[number] = client.get(port, host, target, headers)
+
+        clients = [threading.Thread(target=ask, args=one)
+                   for one in enumerate(hosts)]
+        for one in clients:
+            one.start()
+        try:
+            wait_for(lambda: self.tell(stats=True).json()["held"].get(word, 0)
+                     == len(hosts), READY_TIMEOUT,
+                     "%d requests are with their backends" % len(hosts))
+            yield answers
+        finally:
+            self.tell(release=word)
+            for one in clients:
+                one.join()
 
     def stop(self):
         self.process.stdin.close()

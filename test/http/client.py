@@ -7,6 +7,7 @@ prior knowledge; `KeepAlive` and `H2KeepAlive` reuse one as a browser does;
 """
 
 import json
+import selectors
 import socket
 import threading
 import time
@@ -254,10 +255,31 @@ def get(port, host, target="/", headers=(), **more):
     return request(port, "GET", target, host, headers=headers, **more)
 
 
-def burst(port, hosts, headers=(), target="/"):
+def read_all(connections):
+    """One response of each, in their order.  They are read and their
+    connections closed as they come: until then each has a worker of httpd, and
+    one that is waited for may wait for a worker itself."""
+    responses = [None] * len(connections)
+    with selectors.DefaultSelector() as waiting:
+        for number, connection in enumerate(connections):
+            waiting.register(connection.socket, selectors.EVENT_READ, number)
+        while waiting.get_map():
+            ready = waiting.select(TIMEOUT)
+            assert ready, "%d of %d requests are not answered within %d s" % (
+                len(waiting.get_map()), len(connections), TIMEOUT)
+            for key, _ in ready:
+                waiting.unregister(key.fileobj)
+                connection = connections[key.data]
+                responses[key.data] = connection.read_response()
+                connection.close()
+    return responses
+
+
+def burst(port, hosts, headers=(), target="/", sent=None):
     """One connection for each host, all requests under way together: their
     last bytes are sent when all else is there.  The responses in order.
-    None is kept alive: a process of prefork serves the next one then."""
+    None is kept alive: a process of prefork serves the next one then.
+    sent: called when all is sent and nothing read yet."""
     connections = []
     try:
         for host in hosts:
@@ -267,11 +289,9 @@ def burst(port, hosts, headers=(), target="/"):
             connections[-1].send(whole[:-2])
         for connection in connections:
             connection.send(b"\r\n")
-        responses = []
-        for connection in connections:
-            responses.append(connection.read_response())
-            connection.close()
-        return responses
+        if sent:
+            sent()
+        return read_all(connections)
     finally:
         for connection in connections:
             connection.close()

@@ -23,6 +23,7 @@ import hostmap_writers  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
 import reproxy  # noqa: E402
+import world as world_tools  # noqa: E402
 
 BACKENDS = ("a", "b", "c", "d")
 
@@ -171,6 +172,20 @@ def storages():
 @pytest.fixture(scope="session")
 def maps(settings):
     return map_tools.MapTools(settings.bin)
+
+
+@pytest.fixture(scope="session")
+def preload():
+    """The library of the addresses and the clock of tests."""
+    path = httpd_server.private_folder()
+    yield world_tools.compiled(path, "preload", "-ldl")
+    httpd_server.shutil.rmtree(path)
+
+
+@pytest.fixture
+def world(folder, preload):
+    """Addresses and a clock of the test's own."""
+    return world_tools.World(folder, preload)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 
 import client
+from process import thread_states
 from wait import wait_for
 
 HTTPD = "/usr/sbin/apache2"
@@ -297,6 +298,31 @@ class Httpd:
         path = "/proc/%d/task/%d/children" % (pid, pid)
         with open(path, encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
+
+    @contextlib.contextmanager
+    def paused(self, *pids):
+        """These children do nothing, so that others take what comes: nobody
+        waits for them as long as there is one port, which needs no lock."""
+        assert len(self.ports) == 1 or len(self.child_pids()) == 1, \
+            "a paused child may hold the lock of the ports"
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            # a signal takes its time
+            wait_for(lambda: all(set(thread_states(pid)) == {"T"}
+                                 for pid in pids),
+                     START_TIMEOUT, "all threads of %s stand" % (pids,))
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def scoreboard(self):
+        """What each worker does, a letter each: mod_status is loaded, and
+        /server-status is its own."""
+        text = self.get("status.invalid", "/server-status?auto").body
+        return re.search(r"^Scoreboard: (.*)$", text.decode("ascii"),
+                         re.MULTILINE)[1]
 
     def _live_children(self):
         """Children that have not ended, whether or not they are reaped."""

@@ -7,7 +7,8 @@
  *
  *     PRELOAD_HOSTS   lines of name and address.  Each question for such a
  *                     name adds a line to the file of that name and ".asked"
- *     PRELOAD_CLOCK   how many seconds the clock is ahead
+ *     PRELOAD_CLOCK   how many seconds the clock is ahead, or `=` and the time
+ *                     in seconds and microseconds at which it stands still
  *
  * Of the file system two calls fail when the variable is set:
  *
@@ -82,19 +83,25 @@ int getaddrinfo(const char *name, const char *service,
     return resolve(name, service, hints, result);
 }
 
-static long seconds_ahead(const char *clock)
+static void read_clock(struct timeval *tv, const char *clock)
 {
-    char text[32];
+    char text[64];
     ssize_t len;
     int fd = open(clock, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
-        return 0;
+        return;
     }
     len = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[len > 0 ? len : 0] = '\0';
-    return atol(text);
+    if (text[0] != '=') {
+        tv->tv_sec += atol(text);
+    }
+    else if (sscanf(text + 1, "%ld %ld", &tv->tv_sec, &tv->tv_usec) != 2) {
+        fprintf(stderr, "%s: not a time: %s\n", clock, text);
+        abort();
+    }
 }
 
 /* What apr_time_now() asks. */
@@ -105,8 +112,11 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 
     (void)zone;
     clock_gettime(CLOCK_REALTIME, &now);
-    tv->tv_sec = now.tv_sec + (clock ? seconds_ahead(clock) : 0);
+    tv->tv_sec = now.tv_sec;
     tv->tv_usec = now.tv_nsec / 1000;
+    if (clock) {
+        read_clock(tv, clock);
+    }
     return 0;
 }
 

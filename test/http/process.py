@@ -28,3 +28,11 @@ def mappings(pid, path):
     included."""
     with open("/proc/%d/maps" % pid, encoding="utf-8") as file:
         return sum(path in line for line in file)
+
+
+def thread_states(pid):
+    """A letter for each thread: R runs, S sleeps, T is stopped, Z has ended."""
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, task),
+                  encoding="utf-8") as file:
+            yield file.read().rpartition(")")[2].split()[0]

@@ -8,7 +8,7 @@ import client
 import reproxy
 from maps import express
 from reproxy import HOST, asks, assert_failed
-from world import NAME, OLD, World
+from world import NAME, OLD
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_dots_with_a_parameter_can_be_denied(make_httpd, small_map):
 
 @pytest.mark.parametrize("blocked", [OLD, "127.3.0.1"])
 def test_proxyblock_holds_for_the_address_of_a_name(
-        make_httpd, pool_backends, storages, folder, blocked):
+        make_httpd, pool_backends, storages, world, blocked):
     """Not so ReproxyAllow: it compares the name."""
     httpd = make_httpd(reproxy=True)
-    World(folder).preload(httpd)
+    world.preload(httpd)
     storage = "http://%s:%d" % (NAME, pool_backends.port["wide"])
     reproxy.start(httpd, storages, "ReproxyAllow " + storage,
                   outside=["ProxyBlock " + blocked])

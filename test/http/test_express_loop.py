@@ -6,7 +6,6 @@ and clients that send CDN-Loop themselves."""
 import contextlib
 import re
 import threading
-import time
 
 import pytest
 
@@ -129,10 +128,15 @@ def ask_often(port, statuses):
         statuses.append(client.get(port, HOST, "/%d" % number).status)
 
 
+def pid_of(line):
+    """The child that wrote a line of the error log."""
+    return int(re.search(r"\[pid (\d+)", line)[1])
+
+
 def assert_said_once_a_child(httpd):
     """Once a minute and child, however many requests there are."""
     lines = httpd.log_lines(SAID)
-    children = [re.search(r"\[pid (\d+)", line).group(1) for line in lines]
+    children = [pid_of(line) for line in lines]
     assert len(children) == len(set(children)), lines
 
 
@@ -162,8 +166,9 @@ def test_loop_leaves_the_workers_to_others(way, make_httpd, backends, maps,
 
 def test_loop_that_takes_all_workers_ends_with_the_timeout(
         make_httpd, backends, maps, folder, settings):
-    """More clients at once than there are workers: nobody is left to answer
-    508 until mod_proxy has waited as long as ProxyTimeout says."""
+    """More clients than there are workers, and all of them come before any
+    request comes back: nobody is left to answer 508 until mod_proxy has waited
+    as long as ProxyTimeout says."""
     httpd = make_httpd(children=1, threads=4)
     path = maps.build(folder + "/map",
                       {HOST: "http://127.0.0.1:%d" % httpd.port,
@@ -174,7 +179,10 @@ def test_loop_that_takes_all_workers_ends_with_the_timeout(
     # mod_proxy's words for what timed out
     httpd.expect_log(r"AH01102|AH00898")
     workers = 1 if settings.mpm == "prefork" else 4
-    answers = client.burst(httpd.port, [HOST] * (2 * workers))
+    with contextlib.ExitStack() as pause:
+        pause.enter_context(httpd.paused(*httpd.child_pids()))
+        answers = client.burst(httpd.port, [HOST] * (2 * workers),
+                               sent=pause.close)
     assert {answer.status for answer in answers} <= {502, 504, 508}
     assert httpd.get(OTHER).backend == "a"
 
@@ -223,10 +231,10 @@ def test_backend_that_is_this_server_and_local_content_is_no_loop(
 
 # ---- the memory of loops --------------------------------------------------
 
-INTERVAL = 5
-TICK = 0.1
-"""Seconds: while workers are short, one request for a loop that is known is let
-through in each interval, exact to a tick."""
+INTERVAL = 5.1
+"""Seconds, with a tick: while workers are short, one request for a loop that is
+known is let through in each interval.  The servers' clock stands still: an
+interval is over when a test says so."""
 
 NOTED = ("LogFormat \"%%<{PROXY_EXPRESS_BACKEND}e %%U %%{CDN-Loop}i\" note"
          "\nCustomLog %s note\n")
@@ -244,16 +252,23 @@ def eight_workers(httpd):
             % (WORKERS, WORKERS, WORKERS))
 
 
+STATUS_PAGE = """<Location /server-status>
+SetHandler server-status
+</Location>
+ProxyPass /server-status !
+"""
+
+
 @contextlib.contextmanager
-def crowd(httpd):
-    """More than half of the workers wait for the rest of a request."""
-    clients = [client.Connection(httpd.port)
-               for _ in range(WORKERS // 2 + 1)]
+def crowd(httpd, count=WORKERS // 2 + 1):
+    """More than half of the workers wait for the rest of a request, of eight
+    if it is not told otherwise."""
+    clients = [client.Connection(httpd.port) for _ in range(count)]
     try:
         for one in clients:
             one.send(b"GET / HTTP/1.1\r\nHost: ")
-        # they have begun
-        time.sleep(0.5)
+        wait_for(lambda: httpd.scoreboard().count("R") >= count, 30,
+                 "%d workers read a request" % count)
         yield
     finally:
         for one in clients:
@@ -261,21 +276,17 @@ def crowd(httpd):
 
 
 class Looping:
-    """A server with an entry that leads back to it."""
+    """A server with an entry that leads back to it, and that it knows."""
 
     def __init__(self, httpd, path, more=""):
         self.httpd = httpd
         self.map = path
         httpd.start("ProxyPreserveHost On\n" + eight_workers(httpd) + more
-                    + express(path) + NOTED % httpd.path("access.log"))
+                    + STATUS_PAGE + express(path)
+                    + NOTED % httpd.path("access.log"))
         httpd.expect_log(SAID)
         httpd.allow_log("reached MaxRequestWorkers")
-        self.begin = time.monotonic()
         assert self.ask(1, "/first") == 1
-
-    def due(self):
-        """How many may have been sent on since the first."""
-        return int((time.monotonic() - self.begin + TICK) / INTERVAL)
 
     def backends(self, target):
         """The backend of each client's request for this path."""
@@ -289,15 +300,19 @@ class Looping:
         answers = client.burst(self.httpd.port, [HOST] * count,
                                target=target)
         assert [answer.status for answer in answers] == [508] * count
-        wait_for(lambda: len(self.backends(target)) == count, 5, "the log")
+        wait_for(lambda: len(self.backends(target)) == count, 30,
+                 "the access log has %d requests for %s" % (count, target))
         return sum(backend != "-" for backend in self.backends(target))
 
 
 @pytest.fixture
-def looping(make_httpd, backends, maps, folder):
+def looping(make_httpd, backends, maps, folder, world):
     """Made with a way back to the server."""
-    def make(way=directly, more="", children=2):
-        httpd = make_httpd(children=children, threads=8 // children)
+    def make(way=directly, more="", children=2, threads=4):
+        httpd = make_httpd(modules=["status"], children=children,
+                           threads=threads)
+        world.preload(httpd)
+        world.stop_clock()
         path = maps.build(folder + "/map",
                           {HOST: way(httpd, make_httpd, maps),
                            OTHER: backends.url("a")})
@@ -307,21 +322,23 @@ def looping(make_httpd, backends, maps, folder):
 
 @WAYS
 def test_known_loop_takes_no_worker(way, looping):
-    """Four times as many clients as workers, all at once: none goes round but
-    what is due, and others are served."""
+    """Four times as many clients as workers, all at once: none goes round, and
+    others are served."""
     loop = looping(way)
     with crowd(loop.httpd), \
             client.Hammer(loop.httpd.port, {OTHER: "a"}, clients=1) as hammer:
-        assert loop.ask(4 * WORKERS, "/more") <= loop.due()
+        assert loop.ask(4 * WORKERS, "/more") == 0
         assert hammer.wait_for(20)
     assert hammer.wrong == []
 
 
-def test_known_loop_is_asked_again_by_one(looping):
+def test_known_loop_is_asked_again_by_one(looping, world):
     loop = looping()
     with crowd(loop.httpd):
-        time.sleep(INTERVAL)
-        assert 1 <= loop.ask(2 * WORKERS, "/due") <= loop.due()
+        for number in range(3):
+            world.advance(INTERVAL)
+            assert loop.ask(2 * WORKERS, "/due%d" % number) == 1
+            assert loop.ask(2 * WORKERS, "/more%d" % number) == 0
 
 
 def test_known_loop_goes_round_while_workers_are_idle(looping):
@@ -331,42 +348,45 @@ def test_known_loop_goes_round_while_workers_are_idle(looping):
         assert loop.ask(1, "/%d" % number) == 1
 
 
-def test_mended_entry_is_served_at_once(looping, maps, backends):
+def test_mended_entry_is_served_at_once(looping, maps, backends, world):
     loop = looping()
     maps.build(loop.map, {HOST: backends.url("b"), OTHER: backends.url("a")})
-    # until all children have seen the new map
-    time.sleep(0.5)
+    # each child looks at the map again
+    world.advance(1)
     for _ in range(20):
         assert loop.httpd.get(HOST).backend == "b"
 
 
-def test_mended_entry_is_served_again_by_few_workers(looping, maps, backends):
+def test_mended_entry_is_served_again_by_few_workers(looping, maps, backends,
+                                                     world):
     loop = looping()
     maps.build(loop.map, {HOST: backends.url("b"), OTHER: backends.url("a")})
     with crowd(loop.httpd):
-        wait_for(lambda: loop.httpd.get(HOST).backend == "b", INTERVAL + 5,
-                 "one request is let through")
-        assert loop.due() >= 1
+        world.advance(1)
+        assert loop.httpd.get(HOST).status == 508
+        world.advance(INTERVAL)
+        # one request is let through, and frees the entry
         for _ in range(20):
             assert loop.httpd.get(HOST).backend == "b"
 
 
-def test_answer_of_a_proxy_frees_no_entry(looping, maps, backends):
+def test_answer_of_a_proxy_frees_no_entry(looping, maps, backends, world):
     """One between us and the backend may have waited for us in vain."""
     loop = looping()
     maps.build(loop.map, {HOST: backends.url("b"), OTHER: backends.url("a")})
     late = client.order(status=504)
     with crowd(loop.httpd):
-        wait_for(lambda: loop.httpd.get(HOST, headers=[late]).status == 504,
-                 INTERVAL + 5, "one request is let through")
-        assert loop.httpd.get(HOST).status == 508
+        world.advance(INTERVAL)
+        assert loop.httpd.get(HOST, headers=[late]).status == 504
+        for _ in range(5):
+            assert loop.httpd.get(HOST).status == 508
 
 
 def test_known_loop_stays_known_over_a_graceful_restart(looping):
     loop = looping()
     loop.httpd.graceful()
     with crowd(loop.httpd):
-        assert loop.ask(2 * WORKERS, "/more") <= loop.due()
+        assert loop.ask(2 * WORKERS, "/more") == 0
 
 
 @pytest.mark.parametrize("more", [
@@ -375,24 +395,23 @@ def test_known_loop_stays_known_over_a_graceful_restart(looping):
 def test_loop_is_known_whatever_clients_see_of_it(more, looping):
     loop = looping(more=more)
     with crowd(loop.httpd):
-        assert loop.ask(WORKERS, "/more") <= loop.due()
+        assert loop.ask(WORKERS, "/more") == 0
 
 
-def test_known_loop_says_that_it_is_remembered(looping):
-    """The first line is of the request that came back: the next is held back
-    for a minute, in this child."""
-    loop = looping(children=4)
-    # alone, so that one child alone sees a request come back
-    assert loop.httpd.get(HOST).status == 508
-
-    def said():
-        # together: one child alone could not take them all
-        answers = client.burst(loop.httpd.port, [HOST] * WORKERS)
-        assert {answer.status for answer in answers} == {508}
-        return loop.httpd.log_lines(SAID + r".* \(remembered\)")
-    with crowd(loop.httpd):
-        wait_for(said, 20, "another child says that it remembers")
-    assert_said_once_a_child(loop.httpd)
+def test_known_loop_says_that_it_is_remembered(looping, settings):
+    """The first line is of the request that came back, and further ones are
+    held back for a minute in the child that wrote it.  While that one does
+    nothing, another refuses."""
+    loop = looping(children=4, threads=4)
+    (line,) = loop.httpd.log_lines(SAID)
+    assert "(remembered)" not in line
+    first = pid_of(line)
+    workers = WORKERS if settings.mpm == "prefork" else 4 * 4
+    with loop.httpd.paused(first), crowd(loop.httpd, workers // 2 + 1):
+        assert loop.httpd.get(HOST).status == 508
+        (_, line) = loop.httpd.log_lines(SAID)
+        assert line.endswith("(remembered)")
+        assert pid_of(line) != first
 
 
 def test_path_that_leads_back_leaves_the_others(make_httpd, backends, maps,
@@ -522,12 +541,14 @@ def test_answer_that_proves_nothing(status, headers, plain):
 
 @pytest.mark.parametrize("key", [HOST, "*.example.com", "*"])
 def test_backend_that_claims_a_loop_harms_its_host_only(
-        key, make_httpd, backends, maps, folder):
+        key, make_httpd, backends, maps, folder, world):
     """Also where one entry is many hosts', of one backend."""
     path = maps.build(folder + "/map", {key: backends.url("a"),
                                         OTHER: backends.url("a")})
-    httpd = make_httpd(children=2, threads=4)
-    httpd.start(eight_workers(httpd) + express(path))
+    httpd = make_httpd(modules=["status"], children=2, threads=4)
+    world.preload(httpd)
+    world.stop_clock()
+    httpd.start(eight_workers(httpd) + STATUS_PAGE + express(path))
     claim = [["Proxy-Status", STATUS % name_of(httpd)]]
     httpd.expect_log(SAID)
     httpd.allow_log("reached MaxRequestWorkers")

@@ -8,15 +8,10 @@ import pytest
 
 from httpd import wait_for
 from pools import ask, needs_addressttl, start
-from world import NAME, OLD, World
+from world import NAME, OLD
 
 HOST = "www.example.com"
 NEW = "127.2.0.2"
-
-
-@pytest.fixture
-def world(folder):
-    return World(folder)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import client
 from httpd import wait_for
 from pools import STALE, httpd_version, new_target, note
 from maps import express
-from world import World, compiled_module
+from world import compiled_module
 
 HOST = "www.example.com"
 
@@ -196,23 +196,18 @@ def test_others_see_the_counts_of_a_child(server):
              5, "a third one in the place of the first")
 
 
-def test_others_see_what_is_in_use(server, settings):
+def test_others_see_what_is_in_use(server, pool_backends, settings):
     if settings.mpm == "prefork":
         pytest.skip("a child of prefork serves one request at a time")
     httpd = server("ProxyPoolMax 1")
-    slow = threading.Thread(target=httpd.get, args=("a.example.com",), kwargs={
-        "headers": [client.order(delay=1)]})
-    slow.start()
-    wait_for(lambda: counts(httpd)["in_use"] == 1, 5, "it is in use")
-    assert seen(httpd, "b.example.com") == "generic,1,-,0"
-    now = counts(httpd)
-    assert (now["pools"], now["in_use"], now["refused"]) == (1, 1, 1)
-    slow.join()
+    with pool_backends.holding(httpd.port, "a.example.com"):
+        assert seen(httpd, "b.example.com") == "generic,1,-,0"
+        now = counts(httpd)
+        assert (now["pools"], now["in_use"], now["refused"]) == (1, 1, 1)
     wait_for(lambda: counts(httpd)["in_use"] == 0, 5, "it is not in use")
 
 
-def test_pool_that_nobody_used_for_a_minute_goes(server, folder):
-    world = World(folder)
+def test_pool_that_nobody_used_for_a_minute_goes(server, world):
     httpd = server("ProxyPoolSet ttl=1h", world=world)
     for host in "ab":
         assert httpd.get(host + ".example.com").status == 200

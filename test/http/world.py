@@ -4,6 +4,7 @@ other C that tests load into it."""
 
 import os
 import subprocess
+import time
 
 COMPILE_TIMEOUT = 60
 
@@ -41,10 +42,11 @@ def compiled_module(folder, name):
 
 
 class World:
-    """What a httpd takes for the addresses of names and for the time."""
+    """What a httpd takes for the addresses of names and for the time; its files
+    lie in a folder, the library is preload.c's."""
 
-    def __init__(self, folder):
-        self.library = compiled(folder, "preload", "-ldl")
+    def __init__(self, folder, library):
+        self.library = library
         self.hosts = os.path.join(folder, "hosts")
         self.clock = os.path.join(folder, "clock")
         self.write(self.hosts + ".asked", "")
@@ -68,8 +70,17 @@ class World:
         self.write(self.hosts, "%s %s\n" % (NAME, address))
 
     def set_clock(self, seconds):
-        """So much later than it is."""
+        """So many seconds later than it is."""
         self.write(self.clock, str(seconds))
+
+    def stop_clock(self):
+        """It stands still from now on, and goes on with advance() alone."""
+        self.stopped = time.time_ns() // 1000
+        self.advance(0)
+
+    def advance(self, seconds):
+        self.stopped += round(seconds * 1000000)
+        self.write(self.clock, "=%d %d" % divmod(self.stopped, 1000000))
 
     def asked(self):
         """How often the name's address was asked for."""
