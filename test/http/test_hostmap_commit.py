@@ -12,21 +12,14 @@ from hostmap_tool import SORTED
 from hostmap_writers import (INPUTS, NOBODY, WRITERS, as_nobody, names,
                              run)
 from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
-from world import compiled
 
 WRITES = 40
 """Of each of the writers that are at work together."""
 
 
-@pytest.fixture(name="library", scope="module")
-def _library(tmp_path_factory):
-    return compiled(str(tmp_path_factory.mktemp("preload")), "preload",
-                    "-ldl")
-
-
-def failing(library, **calls):
+def failing(preload, **calls):
     """For a run in which these calls fail."""
-    return dict(os.environ, LD_PRELOAD=library, **calls)
+    return dict(os.environ, LD_PRELOAD=preload, **calls)
 
 
 def is_changed(tool, arguments):
@@ -85,10 +78,10 @@ def test_writers_together_in_a_folder_that_cannot_be_read(shared):
 
 @pytest.mark.parametrize("arguments", WRITERS, ids=names)
 @pytest.mark.parametrize("map_type", ALL_TYPES)
-def test_a_folder_that_cannot_be_flushed_is_a_warning(tool, library, map_type,
+def test_a_folder_that_cannot_be_flushed_is_a_warning(tool, preload, map_type,
                                                       arguments):
     tool.map("map", map_type)
-    done = run(tool, arguments, env=failing(library, PRELOAD_FSYNC="1"))
+    done = run(tool, arguments, env=failing(preload, PRELOAD_FSYNC="1"))
     assert done.status == 0, done
     assert done.err.count("\n") == 1, done
     assert "arning: " in done.err and "cannot flush the folder" in done.err
@@ -101,24 +94,24 @@ def test_a_folder_that_cannot_be_flushed_is_a_warning(tool, library, map_type,
 
 @pytest.mark.parametrize("arguments", WRITERS, ids=names)
 @pytest.mark.parametrize("map_type", ALL_TYPES)
-def test_a_refused_rename_leaves_the_map_as_it_was(tool, library, map_type,
+def test_a_refused_rename_leaves_the_map_as_it_was(tool, preload, map_type,
                                                    arguments):
     tool.map("map", map_type)
     files = files_of("map", map_type)
     before = [tool.read(name) for name in files]
     # the .dir is renamed first
     first = "map.dir" if len(files) > 1 else "map"
-    run(tool, arguments, env=failing(library, PRELOAD_RENAME="/" + first)) \
+    run(tool, arguments, env=failing(preload, PRELOAD_RENAME="/" + first)) \
         .fails("cannot replace ", first, "Operation not permitted")
     assert [tool.read(name) for name in files] == before
     assert tool.files() == sorted(files)
 
 
 @pytest.mark.parametrize("arguments", WRITERS, ids=names)
-def test_half_of_an_sdbm_is_reported_as_half(tool, library, arguments):
+def test_half_of_an_sdbm_is_reported_as_half(tool, preload, arguments):
     """The .dir is in its place then, and the next writer does the rest."""
     tool.map("map", "sdbm")
-    run(tool, arguments, env=failing(library, PRELOAD_RENAME="/map.pag")) \
+    run(tool, arguments, env=failing(preload, PRELOAD_RENAME="/map.pag")) \
         .fails("map.pag after its .dir, which is the new one now",
                "Operation not permitted")
     assert tool.files() == ["map.dir", "map.hostmap-new.pag", "map.pag"]
@@ -151,19 +144,19 @@ def test_a_text_in_a_folder_that_cannot_be_read(shared):
     assert shared.files() == ["map", "text"]
 
 
-def test_a_text_whose_folder_cannot_be_flushed_is_a_warning(tool, library):
+def test_a_text_whose_folder_cannot_be_flushed_is_a_warning(tool, preload):
     tool.map()
-    done = tool(*TO_TEXT, env=failing(library, PRELOAD_FSYNC="1"))
+    done = tool(*TO_TEXT, env=failing(preload, PRELOAD_FSYNC="1"))
     assert (done.status, done.out) == (0, "text: text, 10 entries\n")
     assert done.err.startswith("hostmap: text: warning: it is in place, but ")
     assert tool.read("text").decode() == SORTED
     assert tool.files() == ["map", "text"]
 
 
-def test_a_refused_rename_leaves_the_text_as_it_was(tool, library):
+def test_a_refused_rename_leaves_the_text_as_it_was(tool, preload):
     tool.map()
     tool.write("text", "old\n")
-    tool(*TO_TEXT, env=failing(library, PRELOAD_RENAME="/text")).fails(
+    tool(*TO_TEXT, env=failing(preload, PRELOAD_RENAME="/text")).fails(
         "hostmap: text: Operation not permitted")
     assert tool.read("text") == b"old\n"
     assert tool.files() == ["map", "text"]
@@ -186,13 +179,13 @@ def test_rights_that_cannot_be_copied_leave_the_text_as_it_was(shared):
 
 
 @pytest.mark.parametrize("old", [None, "old\n"])
-def test_the_new_file_of_another_writer_is_left_alone(tool, library, old):
+def test_the_new_file_of_another_writer_is_left_alone(tool, preload, old):
     """Its name was taken while the text was written."""
     tool.map()
     if old:
         tool.write("text", old)
     before = tool.files()
-    tool(*TO_TEXT, env=failing(library, PRELOAD_TAKE="text.hostmap-new")) \
+    tool(*TO_TEXT, env=failing(preload, PRELOAD_TAKE="text.hostmap-new")) \
         .fails("text.hostmap-new was removed or replaced while it was "
                "written: nothing was changed")
     assert tool.read("text.hostmap-new") == b"another's"
@@ -203,11 +196,11 @@ def test_the_new_file_of_another_writer_is_left_alone(tool, library, old):
 
 
 @pytest.mark.parametrize("map_type", ["lmdb", "gdbm"])
-def test_the_new_map_of_another_writer_is_left_alone(tool, library, map_type):
+def test_the_new_map_of_another_writer_is_left_alone(tool, preload, map_type):
     tool.map("map", map_type)
     before = tool.read("map")
     tool("set", "map", "new", "!", env=failing(
-        library, PRELOAD_TAKE="map.hostmap-new")).fails(
+        preload, PRELOAD_TAKE="map.hostmap-new")).fails(
         "map.hostmap-new was removed or replaced while it was written: "
         "nothing was changed")
     assert tool.read("map") == before
