@@ -167,11 +167,34 @@ tool_core = \
 	support/hostmap/follow/change_core.h \
 	support/hostmap/follow/digest_core.c \
 	support/hostmap/follow/digest_core.h \
+	support/hostmap/follow/report_core.c \
+	support/hostmap/follow/report_core.h \
 	support/hostmap/follow/state_core.c \
 	support/hostmap/follow/state_core.h \
 	support/hostmap/follow/url_core.c \
 	support/hostmap/follow/url_core.h
 tool_sources = \
+	support/hostmap/entries/pairs.c \
+	support/hostmap/entries/pairs.h \
+	support/hostmap/follow/batch.c \
+	support/hostmap/follow/batch.h \
+	support/hostmap/follow/engine.c \
+	support/hostmap/follow/engine.h \
+	support/hostmap/follow/keep.c \
+	support/hostmap/follow/keep.h \
+	support/hostmap/follow/log.c \
+	support/hostmap/follow/log.h \
+	support/hostmap/follow/snapshot.c \
+	support/hostmap/follow/status.c \
+	support/hostmap/follow/store.c \
+	support/hostmap/follow/store.h \
+	support/hostmap/verbs/fleet.c \
+	support/hostmap/verbs/follow.c \
+	support/hostmap/verbs/pull.c \
+	support/hostmap/verbs/push.c \
+	support/hostmap/verbs/store.c \
+	support/hostmap/verbs/store.h \
+	support/hostmap/verbs/verify.c \
 	support/hostmap/entries/import.c \
 	support/hostmap/entries/import.h \
 	support/hostmap/entries/load.c \
@@ -210,6 +233,12 @@ tool_sources = \
 	support/hostmap/verbs/list.c \
 	support/hostmap/verbs/stat.c \
 	support/hostmap/verbs/verbs.h
+
+# Of the tool, what needs hiredis: left out where that is missing.
+tool_redis_sources = \
+	support/hostmap/follow/redis.c \
+	support/hostmap/follow/redis_link.c \
+	support/hostmap/follow/redis_link.h
 
 # Unit tests: one program.
 unit_sources = \

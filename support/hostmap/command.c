@@ -119,6 +119,14 @@ static void take_option(tool *t, int option, const char *value)
     case TOOL_OPT_MAX_REMOVED:
         t->max_removed = value;
         break;
+    case TOOL_OPT_UNFOLLOW:
+        t->flags |= TOOL_UNFOLLOW;
+        break;
+    default:
+        if (option >= TOOL_OPT_STORE
+            && option < TOOL_OPT_STORE + TOOL_STORE_OPTIONS) {
+            t->store[option - TOOL_OPT_STORE] = value ? value : "";
+        }
     }
 }
 

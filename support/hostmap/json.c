@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * json.c: answers for programs, on standard output.
+ * json.c: answers for programs.
  */
 
 #include "json.h"
@@ -37,57 +37,63 @@ static apr_size_t json_utf8(const unsigned char *at, apr_size_t len)
     return more + 1;
 }
 
-static void json_quote(const char *text, apr_size_t len)
+static void json_quote(FILE *to, const char *text, apr_size_t len)
 {
     const unsigned char *at = (const unsigned char *)text;
     const unsigned char *end = at + len;
 
-    putchar('"');
+    putc('"', to);
     while (at < end) {
         apr_size_t bytes = json_utf8(at, (apr_size_t)(end - at));
 
         if (bytes == 0) {
-            fputs("\\ufffd", stdout);
+            fputs("\\ufffd", to);
             bytes = 1;
         }
         else if (*at < ' ' || *at == 0x7f) {
-            printf("\\u%04x", *at);
+            fprintf(to, "\\u%04x", *at);
         }
         else {
             if (*at == '"' || *at == '\\') {
-                putchar('\\');
+                putc('\\', to);
             }
-            fwrite(at, 1, bytes, stdout);
+            fwrite(at, 1, bytes, to);
         }
         at += bytes;
     }
-    putchar('"');
+    putc('"', to);
 }
 
 static void json_name(json *j, const char *name)
 {
     if (j->more) {
-        fputs(", ", stdout);
+        fputs(", ", j->to);
     }
     j->more = 1;
-    json_quote(name, strlen(name));
-    fputs(": ", stdout);
+    json_quote(j->to, name, strlen(name));
+    fputs(": ", j->to);
+}
+
+void json_begin_to(json *j, FILE *to)
+{
+    j->more = 0;
+    j->to = to;
+    putc('{', to);
 }
 
 void json_begin(json *j)
 {
-    j->more = 0;
-    putchar('{');
+    json_begin_to(j, stdout);
 }
 
 void json_text(json *j, const char *name, const char *text, apr_size_t len)
 {
     json_name(j, name);
     if (text) {
-        json_quote(text, len);
+        json_quote(j->to, text, len);
     }
     else {
-        fputs("null", stdout);
+        fputs("null", j->to);
     }
 }
 
@@ -99,19 +105,19 @@ void json_string(json *j, const char *name, const char *text)
 void json_number(json *j, const char *name, apr_int64_t number)
 {
     json_name(j, name);
-    printf("%" APR_INT64_T_FMT, number);
+    fprintf(j->to, "%" APR_INT64_T_FMT, number);
 }
 
 void json_fraction(json *j, const char *name, double number)
 {
     json_name(j, name);
-    printf("%.3f", number);
+    fprintf(j->to, "%.3f", number);
 }
 
 void json_truth(json *j, const char *name, int truth)
 {
     json_name(j, name);
-    fputs(truth ? "true" : "false", stdout);
+    fputs(truth ? "true" : "false", j->to);
 }
 
 void json_strings(json *j, const char *name, const char *const *texts)
@@ -119,17 +125,17 @@ void json_strings(json *j, const char *name, const char *const *texts)
     int more = 0;
 
     json_name(j, name);
-    putchar('[');
+    putc('[', j->to);
     for (; *texts; texts++) {
         if (more++) {
-            fputs(", ", stdout);
+            fputs(", ", j->to);
         }
-        json_quote(*texts, strlen(*texts));
+        json_quote(j->to, *texts, strlen(*texts));
     }
-    putchar(']');
+    putc(']', j->to);
 }
 
 void json_end(json *j)
 {
-    puts("}");
+    fputs("}\n", j->to);
 }

@@ -2,7 +2,7 @@
 
 /**
  * @file json.h
- * @brief One JSON object on one line of standard output.
+ * @brief One JSON object on one line of standard output, or of another file.
  *
  *     json_begin(); json_text("host", ...); json_number(...); json_end();
  *
@@ -13,15 +13,21 @@
 #ifndef HOSTMAP_JSON_H
 #define HOSTMAP_JSON_H
 
+#include <stdio.h>
+
 #include "apr.h"
 
 typedef struct json {
+    FILE *to;
     /** something stands before the next member */
     int more;
 } json;
 
 /** Begin an object. */
 void json_begin(json *j);
+
+/** The same in a file: errors are the file's. */
+void json_begin_to(json *j, FILE *to);
 
 /** A member that is a text; NULL: null. */
 void json_text(json *j, const char *name, const char *text, apr_size_t len);

@@ -27,6 +27,7 @@
 #define OPTION_JSON  { "json", TOOL_OPT_JSON, 0, NULL }
 #define OPTION_QUIET { "quiet", TOOL_OPT_QUIET, 0, NULL }
 #define OPTION_MAX_REMOVED { "max-removed", TOOL_OPT_MAX_REMOVED, 1, NULL }
+#define OPTION_UNFOLLOW { "unfollow", TOOL_OPT_UNFOLLOW, 0, NULL }
 #define OPTIONS_END  { NULL, 0, 0, NULL }
 
 static const apr_getopt_option_t reader_options[] = {
@@ -41,7 +42,7 @@ static const apr_getopt_option_t build_options[] = {
     OPTION_HELP, OPTION_TYPE,
     { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
     { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
-    OPTION_MAX_REMOVED, OPTION_JSON, OPTION_QUIET,
+    OPTION_MAX_REMOVED, OPTION_UNFOLLOW, OPTION_JSON, OPTION_QUIET,
     OPTIONS_END
 };
 
@@ -62,22 +63,66 @@ static const apr_getopt_option_t convert_options[] = {
     { "value-format", TOOL_OPT_VALUE_FORMAT, 1, NULL },
     { "variable", TOOL_OPT_VARIABLE, 1, NULL },
     { "skip-bad", TOOL_OPT_SKIP_BAD, 0, NULL },
-    OPTION_MAX_REMOVED, OPTION_QUIET,
+    OPTION_MAX_REMOVED, OPTION_UNFOLLOW, OPTION_QUIET,
     OPTIONS_END
 };
 
 static const apr_getopt_option_t change_options[] = {
-    OPTION_HELP, OPTION_QUIET, OPTIONS_END
+    OPTION_HELP, OPTION_UNFOLLOW, OPTION_QUIET, OPTIONS_END
 };
 
 static const apr_getopt_option_t diff_options[] = {
     OPTION_HELP, OPTION_JSON, OPTION_QUIET, OPTIONS_END
 };
 
+#define OPTION_STORE(name, id, takes) \
+    { name, TOOL_OPT_STORE + id, takes, NULL }
+#define OPTIONS_ACCESS \
+    OPTION_STORE("password-file", TOOL_STORE_PASSWORD_FILE, 1), \
+    OPTION_STORE("cafile", TOOL_STORE_CAFILE, 1), \
+    OPTION_STORE("cert", TOOL_STORE_CERT, 1), \
+    { "key", TOOL_OPT_KEY, 1, NULL }
+
+static const apr_getopt_option_t follow_options[] = {
+    OPTION_HELP,
+    OPTION_STORE("once", TOOL_STORE_ONCE, 0),
+    OPTION_STORE("interval", TOOL_STORE_INTERVAL, 1),
+    OPTION_MAX_REMOVED,
+    OPTION_STORE("behind", TOOL_STORE_BEHIND, 1),
+    OPTION_STORE("keep", TOOL_STORE_KEEP, 1),
+    OPTION_STORE("keep-interval", TOOL_STORE_KEEP_INTERVAL, 1),
+    OPTION_STORE("snapshots", TOOL_STORE_SNAPSHOTS, 1),
+    OPTIONS_ACCESS,
+    OPTION_STORE("status", TOOL_STORE_STATUS, 1),
+    OPTION_STORE("report", TOOL_STORE_REPORT, 0),
+    OPTIONS_END
+};
+
+static const apr_getopt_option_t push_options[] = {
+    OPTION_HELP,
+    { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
+    OPTION_MAX_REMOVED,
+    OPTION_STORE("diff", TOOL_STORE_DIFF, 1),
+    OPTIONS_ACCESS, OPTION_JSON, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t pull_options[] = {
+    OPTION_HELP, OPTION_TYPE, OPTION_MAX_REMOVED, OPTIONS_ACCESS,
+    OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t verify_options[] = {
+    OPTION_HELP, OPTIONS_ACCESS, OPTION_QUIET, OPTIONS_END
+};
+
+static const apr_getopt_option_t fleet_options[] = {
+    OPTION_HELP, OPTIONS_ACCESS, OPTION_JSON, OPTIONS_END
+};
+
 static const tool_verb verbs[] = {
     { "build", tool_build, build_options, 2, 2,
-      "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad] [--json]\n"
-      "      [--quiet] SOURCE MAP",
+      "[-t TYPE] [--dry-run] [--max-removed PERCENT] [--skip-bad]\n"
+      "      [--unfollow] [--json] [--quiet] SOURCE MAP",
       "make a map from a text of `key value` lines",
       "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
       "a new file is made beside it and renamed over it.\n"
@@ -93,6 +138,7 @@ static const tool_verb verbs[] = {
       "               has more than 100 entries\n"
       "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
       "               all but the first; otherwise nothing is written then\n"
+      "  --unfollow   MAP follows a store: break away from it, and change it\n"
       "  --json       say what was done as one line for programs\n"
       "  --quiet      say nothing but what is wrong\n" },
     { "check", tool_check, check_options, 1, 1,
@@ -119,21 +165,23 @@ static const tool_verb verbs[] = {
       "\n"
       "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
     { "set", tool_set, change_options, 2, INT_MAX,
-      "[--quiet] MAP KEY VALUE... | MAP -",
+      "[--unfollow] [--quiet] MAP KEY VALUE... | MAP -",
       "add or change entries of a map",
       "The words of VALUE are those of a line that `hostmap build` reads.\n"
       "`-`: many entries, `key value` lines on standard input.  All or\n"
       "nothing: when one is wrong, nothing is changed.  A copy of MAP is\n"
       "changed and renamed over it.\n"
       "\n"
+      "  --unfollow   MAP follows a store: break away from it, and change it\n"
       "  --quiet      say nothing but what is wrong\n" },
     { "delete", tool_delete, change_options, 2, INT_MAX,
-      "[--quiet] MAP KEY... | MAP -",
+      "[--unfollow] [--quiet] MAP KEY... | MAP -",
       "take entries out of a map",
       "`-`: the first word of each line of standard input is a KEY, as\n"
       "`hostmap list` prints them.  All or nothing.  Exit status 2: MAP has\n"
       "no entry of one of the keys, and nothing was changed.\n"
       "\n"
+      "  --unfollow   MAP follows a store: break away from it, and change it\n"
       "  --quiet      say nothing but what is wrong\n" },
     { "diff", tool_diff, diff_options, 2, 2,
       "[--json] [--quiet] OLD NEW",
@@ -146,12 +194,13 @@ static const tool_verb verbs[] = {
       "  --json       a line for programs for each key\n"
       "  --quiet      no progress and no notes, only what is wrong\n" },
     { "apply", tool_apply, change_options, 2, 2,
-      "[--quiet] MAP DIFF",
+      "[--unfollow] [--quiet] MAP DIFF",
       "change a map as `hostmap diff` says",
       "DIFF is what `hostmap diff` printed, `-` is standard input.  All or\n"
       "nothing: when MAP has not got an entry that a `-` line names, with its\n"
       "value, or has one already that a `+` line adds, nothing is changed.\n"
       "\n"
+      "  --unfollow   MAP follows a store: break away from it, and change it\n"
       "  --quiet      say nothing but what is wrong\n" },
     { "stat", tool_stat, stat_options, 1, 1,
       "[-t TYPE] [--json] [--quiet] MAP",
@@ -164,7 +213,8 @@ static const tool_verb verbs[] = {
     { "convert", tool_convert, convert_options, 2, 2,
       "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
       "      [--separator CHAR] [--variable NAME] [--value-format TEXT]\n"
-      "      [--max-removed PERCENT] [--skip-bad] [--quiet] SOURCE DEST",
+      "      [--max-removed PERCENT] [--skip-bad] [--unfollow] [--quiet]\n"
+      "      SOURCE DEST",
       "make a map or a text of a map, a text or somebody else's list",
       "SOURCE is a map or a text, or what --from says; `-` is standard input.\n"
       "DEST is a map, written as build does, or with -t text a text; `-` is a\n"
@@ -192,7 +242,101 @@ static const tool_verb verbs[] = {
       "  --skip-bad   leave out what cannot be carried over, and of duplicate\n"
       "               keys all but the first; otherwise nothing is written\n"
       "               then\n"
+      "  --unfollow   DEST follows a store: break away from it, and change it\n"
       "  --quiet      say nothing but what is wrong\n" },
+    { "follow", tool_follow, follow_options, 2, 2,
+      "[--once] [--interval TIME] [--max-removed PERCENT]\n"
+      "      [--behind TIME] [--keep FILE] [--keep-interval TIME]\n"
+      "      [--snapshots N] [--password-file FILE] [--cafile FILE]\n"
+      "      [--cert FILE] [--key FILE] [--status FILE] [--report] URL MAP",
+      "keep a map like the hosts of a store, Redis or PostgreSQL",
+      "Runs until it is told to stop.  URL: redis://[user@]host[:port],\n"
+      "rediss:// (TLS), redis+unix:/path, redis+sentinel://host/master or\n"
+      "postgresql://..., with ?name=hosts for other hosts of the store.  MAP\n"
+      "best lies in memory (/run), with --keep on a disk.\n"
+      "\n"
+      "  --once       bring MAP up to date and end: exit status 2 if the\n"
+      "               store cannot be reached, 3 if its state is refused\n"
+      "  --interval TIME\n"
+      "               replace MAP at most once in this time: 250ms\n"
+      "  --max-removed PERCENT\n"
+      "               refuse a state of the store that removes more than this\n"
+      "               part of the entries; not given: 50 if MAP has more than\n"
+      "               100\n"
+      "  --behind TIME\n"
+      "               how long a store that is older than MAP is waited for,\n"
+      "               before its state is taken: 30s\n"
+      "  --keep FILE  a copy of MAP, with which MAP begins when there is none\n"
+      "  --keep-interval TIME\n"
+      "               write it at most once in this time, and at the end:\n"
+      "               10min\n"
+      "  --snapshots N\n"
+      "               of a fleet, this many read the whole store at a time: 4\n"
+      "  --password-file FILE\n"
+      "               the password, one line; else that of the variable\n"
+      "               HOSTMAP_PASSWORD, or none\n"
+      "  --cafile FILE\n"
+      "               TLS: certificates that are trusted, instead of the\n"
+      "               system's\n"
+      "  --cert FILE, --key FILE\n"
+      "               TLS: a certificate of our own, and its key\n"
+      "  --status FILE\n"
+      "               write what it does each second, as JSON, or for\n"
+      "               Prometheus if FILE ends in .prom\n"
+      "  --report     tell the store as well, for `hostmap fleet`\n" },
+    { "push", tool_push, push_options, 1, 2,
+      "[--dry-run] [--max-removed PERCENT] [--diff DIFF]\n"
+      "      [--password-file FILE] [--cafile FILE] [--cert FILE]\n"
+      "      [--key FILE] [--json] [--quiet] [SOURCE] URL",
+      "make a store like a text or a map, or change some of its entries",
+      "Writes what is different, in transactions of 1,000, and begins the\n"
+      "store's log if there is none.  SOURCE is a text or a map, `-` a text\n"
+      "on standard input.\n"
+      "\n"
+      "  --dry-run    say what would change, write nothing\n"
+      "  --max-removed PERCENT\n"
+      "               as for build, of the store's entries\n"
+      "  --diff DIFF  in place of SOURCE: what `hostmap diff` printed.  All\n"
+      "               or nothing, as for apply\n"
+      "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
+      "               as for follow\n"
+      "  --json       say what was done as one line for programs\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "pull", tool_pull, pull_options, 2, 2,
+      "[-t TYPE] [--max-removed PERCENT] [--password-file FILE]\n"
+      "      [--cafile FILE] [--cert FILE] [--key FILE] [--quiet] URL DEST",
+      "make a map or a text of all that a store holds",
+      "DEST is a map that follows the store, with its position: `hostmap\n"
+      "follow` continues from there.  `-` is a text on standard output.\n"
+      "\n"
+      "  -t TYPE      lmdb (also when nothing is said) or text\n"
+      "  --max-removed PERCENT\n"
+      "               as for build, of the map that is there\n"
+      "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
+      "               as for follow\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "verify", tool_verify, verify_options, 2, 2,
+      "[--password-file FILE] [--cafile FILE] [--cert FILE]\n"
+      "      [--key FILE] [--quiet] URL MAP",
+      "compare a map with the store that it follows",
+      "Reads all of both and brings copies of them to one position.  Exit\n"
+      "status 2: they differ, or the map is not what it says; the difference\n"
+      "is printed as `hostmap diff` does.\n"
+      "\n"
+      "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
+      "               as for follow\n"
+      "  --quiet      say nothing but what is wrong\n" },
+    { "fleet", tool_fleet, fleet_options, 1, 1,
+      "[--password-file FILE] [--cafile FILE] [--cert FILE]\n"
+      "      [--key FILE] [--json] URL",
+      "show what the followers of a store have reported",
+      "Of each node that runs with --report: how far it is behind, what it\n"
+      "holds.  Exit status 2: one is more than 10 s behind, is silent for\n"
+      "longer, or holds something else than another one at its position.\n"
+      "\n"
+      "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
+      "               as for follow\n"
+      "  --json       a line for programs for each node\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",

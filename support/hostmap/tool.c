@@ -15,6 +15,7 @@
 #include "apr_time.h"
 
 #include "hostmap/store/hostmap_guard.h"
+#include "hostmap/store/hostmap_writer.h"
 #include "idn.h"
 #include "entries/source.h"
 
@@ -128,6 +129,11 @@ int tool_read_host(char *key, apr_size_t *len, const char *host)
 
     return tool_error("%s: not a host name: %s, at column %" APR_SIZE_T_FMT,
                       host, bad.reason, bad.pos + 1);
+}
+
+unsigned tool_writer_flags(const tool *t)
+{
+    return t->flags & TOOL_UNFOLLOW ? HOSTMAP_WRITER_UNFOLLOW : 0;
 }
 
 unsigned tool_source_flags(const tool *t)

@@ -30,11 +30,24 @@
 #define TOOL_OPT_SEPARATOR  265
 #define TOOL_OPT_VARIABLE   266
 
+/* Options of the verbs that talk to a store: tool.store, by TOOL_STORE_. */
+#define TOOL_OPT_STORE      512
+
+enum {
+    TOOL_STORE_ONCE, TOOL_STORE_INTERVAL, TOOL_STORE_BEHIND, TOOL_STORE_KEEP,
+    TOOL_STORE_KEEP_INTERVAL, TOOL_STORE_SNAPSHOTS, TOOL_STORE_PASSWORD_FILE,
+    TOOL_STORE_CAFILE, TOOL_STORE_CERT, TOOL_STORE_STATUS, TOOL_STORE_REPORT,
+    TOOL_STORE_DIFF, TOOL_STORE_OPTIONS
+};
+
+#define TOOL_OPT_UNFOLLOW   511
+
 /* tool.flags */
 #define TOOL_DRY_RUN    0x1
 #define TOOL_SKIP_BAD   0x2
 #define TOOL_JSON       0x4
 #define TOOL_QUIET      0x8
+#define TOOL_UNFOLLOW   0x10
 
 typedef struct tool {
     apr_pool_t *pool;
@@ -47,6 +60,9 @@ typedef struct tool {
     unsigned flags;
     /** convert's; NULL: not given */
     const char *from, *key, *value, *value_format, *separator, *variable;
+    /** those of the verbs that talk to a store; "" for one that takes no
+     *  word, NULL: not given */
+    const char *store[TOOL_STORE_OPTIONS];
     /** the words that are not options */
     int count;
     const char **operands;
@@ -106,6 +122,9 @@ apr_status_t tool_map_at(const char **type, const char *path,
  * @return TOOL_DONE, or TOOL_FAILED: reported
  */
 int tool_read_host(char *key, apr_size_t *len, const char *host);
+
+/** The flags of a writer that the command line asks for. */
+unsigned tool_writer_flags(const tool *t);
 
 /** The flags of a source that the command line asks for. */
 unsigned tool_source_flags(const tool *t);

@@ -2,7 +2,8 @@
 
 /*
  * Input: a letter for what is read (u: the URL of a store, s: what a map says
- * of itself, c: a change, its key before the first comma), then its bytes.
+ * of itself, r: a report, c: a change, its key before the first comma), then
+ * its bytes.
  */
 
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "follow/change_core.h"
+#include "follow/report_core.h"
 #include "follow/state_core.h"
 #include "follow/url_core.h"
 
@@ -88,6 +90,16 @@ static void fuzz_change(hostmap_str text)
     require(kind != FOLLOW_PUT || (value.len > 0 && key.len > 0));
 }
 
+static void fuzz_report(hostmap_str text)
+{
+    hostmap_str value;
+
+    require(follow_report_field(&value, text, "position") == (value.len > 0)
+            || value.len == 0);
+    require(is_within(value, text));
+    follow_report_number(text, "lag_seconds");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     hostmap_str text;
@@ -107,6 +119,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 's':
         fuzz_state(text);
+        break;
+    case 'r':
+        fuzz_report(text);
         break;
     default:
         fuzz_change(text);

@@ -17,7 +17,10 @@ OWN_PAGE = {"httxt2dbm": TOP + "/support/hostmap/hostmap-httxt2dbm.1"}
 
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 TAKES_WORD = {"-t", "--type", "--from", "--key", "--value", "--value-format",
-              "--max-removed", "--separator", "--variable"}
+              "--max-removed", "--interval", "--behind", "--keep",
+              "--keep-interval", "--snapshots", "--password-file", "--cafile",
+              "--cert", "--status", "--diff",
+              "--separator", "--variable"}
 
 
 def one_line(text):

@@ -10,6 +10,7 @@
 
 #include "follow/change_core.h"
 #include "follow/digest_core.h"
+#include "follow/report_core.h"
 #include "follow/state_core.h"
 #include "follow/url_core.h"
 #include "suites.h"
@@ -241,6 +242,33 @@ START_TEST(keys_and_values_have_a_longest)
 }
 END_TEST
 
+/* ---- reports ----------------------------------------------------------- */
+
+START_TEST(fields_of_a_report_are_found)
+{
+    hostmap_str report = text("{\"node\": \"e\\\"position\\\": \\\"x\", "
+                              "\"map\": \"position\", "
+                              "\"position\": \"7-0:5f\", "
+                              "\"lag_seconds\": 12.500, \"entries\":41, "
+                              "\"digest\": null}");
+    hostmap_str value;
+
+    ck_assert(follow_report_field(&value, report, "position"));
+    ck_assert_uint_eq(value.len, 6);
+    ck_assert(memcmp(value.ptr, "7-0:5f", 6) == 0);
+    ck_assert_int_eq(follow_report_number(report, "lag_seconds"), 12);
+    ck_assert_int_eq(follow_report_number(report, "entries"), 41);
+    ck_assert_int_eq(follow_report_number(report, "position"), 0);
+    ck_assert_int_eq(follow_report_number(report, "other"), 0);
+    ck_assert(!follow_report_field(&value, report, "digest"));
+    ck_assert(!follow_report_field(&value, report, "node"));
+    ck_assert_uint_eq(value.len, 0);
+    ck_assert(!follow_report_field(&value, text("{\"position\": \"7"),
+                                   "position"));
+    ck_assert(!follow_report_field(&value, text("\""), "position"));
+}
+END_TEST
+
 Suite *follow_suite(void)
 {
     Suite *suite = suite_create("follow");
@@ -256,6 +284,7 @@ Suite *follow_suite(void)
     tcase_add_test(tcase, a_position_is_visible_and_short);
     tcase_add_test(tcase, change_vectors);
     tcase_add_test(tcase, keys_and_values_have_a_longest);
+    tcase_add_test(tcase, fields_of_a_report_are_found);
     suite_add_tcase(suite, tcase);
     return suite;
 }

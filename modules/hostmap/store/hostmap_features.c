@@ -2,8 +2,8 @@
 
 /**
  * @file hostmap_features.c
- * @brief The entry that says which kinds of keys a map holds besides whole
- *        names.
+ * @brief The map's own entries: which kinds of keys it holds besides whole
+ *        names, and which store it follows.
  */
 
 #include <string.h>
@@ -21,10 +21,21 @@ hostmap_str hostmap_features_key(void)
                           sizeof(HOSTMAP_FEATURES_KEY) - 1);
 }
 
-int hostmap_features_is_key(hostmap_str key)
+hostmap_str hostmap_state_key(void)
 {
-    return key.len == sizeof(HOSTMAP_FEATURES_KEY) - 1
-           && memcmp(key.ptr, HOSTMAP_FEATURES_KEY, key.len) == 0;
+    return hostmap_str_of(HOSTMAP_STATE_KEY, sizeof(HOSTMAP_STATE_KEY) - 1);
+}
+
+static int features_is_same(hostmap_str a, hostmap_str b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+int hostmap_is_own_key(hostmap_str key)
+{
+    return key.len > 0 && key.ptr[0] == '\xff'
+           && (features_is_same(key, hostmap_features_key())
+               || features_is_same(key, hostmap_state_key()));
 }
 
 hostmap_str hostmap_features_value(unsigned features)

@@ -94,15 +94,27 @@ apr_status_t hostmap_file_features(hostmap_file *file, unsigned *features,
 {
     hostmap_str value;
     apr_status_t rv;
+    int own = 0;
 
     *features = 0;
     rv = file->provider->fetch(file, &value, hostmap_features_key(), pool,
                                why);
     if (rv == APR_SUCCESS) {
         *features = hostmap_features_read(value);
-        file->has_features = 1;
+        own++;
+    }
+    if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
+        rv = hostmap_file_state(file, &value, pool, why);
+        own += rv == APR_SUCCESS;
+        file->own = own;
     }
     return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
+apr_status_t hostmap_file_state(hostmap_file *file, hostmap_str *state,
+                                apr_pool_t *pool, hostmap_reason *why)
+{
+    return file->provider->fetch(file, state, hostmap_state_key(), pool, why);
 }
 
 typedef struct each_state {
@@ -111,12 +123,12 @@ typedef struct each_state {
 } each_state;
 
 /* hostmap_each_fn */
-static apr_status_t file_each_but_features(void *baton, hostmap_str key,
-                                           hostmap_str value)
+static apr_status_t file_each_but_own(void *baton, hostmap_str key,
+                                      hostmap_str value)
 {
     each_state *state = baton;
 
-    if (hostmap_features_is_key(key)) {
+    if (hostmap_is_own_key(key)) {
         return APR_SUCCESS;
     }
     return state->fn(state->baton, key, value);
@@ -128,8 +140,7 @@ apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
 {
     each_state state = { fn, baton };
 
-    return file->provider->each(file, file_each_but_features, &state, pool,
-                                why);
+    return file->provider->each(file, file_each_but_own, &state, pool, why);
 }
 
 struct hostmap_cursor {
@@ -158,7 +169,7 @@ apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
 
     do {
         rv = cursor->provider->cursor_next(cursor->ctx, pair, why);
-    } while (rv == APR_SUCCESS && hostmap_features_is_key(pair->key));
+    } while (rv == APR_SUCCESS && hostmap_is_own_key(pair->key));
     return rv;
 }
 
@@ -174,7 +185,7 @@ void hostmap_file_stat(hostmap_file *file, hostmap_stat *stat)
     stat->size = file->id.size;
     stat->mtime = file->id.mtime;
     file->provider->stat(file, stat);
-    if (file->has_features && stat->entries > 0) {
-        stat->entries--;
+    if (stat->entries >= file->own) {
+        stat->entries -= file->own;
     }
 }

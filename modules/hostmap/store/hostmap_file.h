@@ -27,6 +27,8 @@
 #define HOSTMAP_ETYPE       (APR_OS_START_USERERR + 104)
 /** The file was changed or replaced since it was opened: open it again. */
 #define HOSTMAP_ESTALE      (APR_OS_START_USERERR + 105)
+/** The map follows a store, which is what has to be changed. */
+#define HOSTMAP_EFOLLOWS    (APR_OS_START_USERERR + 106)
 
 /** Why something failed: one line, lower case, without the map's name. */
 typedef struct hostmap_reason {
@@ -119,6 +121,14 @@ apr_status_t hostmap_file_features(hostmap_file *file, unsigned *features,
                                    apr_pool_t *pool, hostmap_reason *why);
 
 /**
+ * What the map says of the store that it follows (hostmap_writer_set_state):
+ * an entry that is not listed and not counted, as that of the features.
+ * @return as hostmap_file_fetch(); APR_NOTFOUND: it follows none
+ */
+apr_status_t hostmap_file_state(hostmap_file *file, hostmap_str *state,
+                                apr_pool_t *pool, hostmap_reason *why);
+
+/**
  * Visit every entry, in the order of the file: sorted by bytes for lmdb, any
  * order for the others (whose writers are locked out meanwhile).
  */
@@ -156,8 +166,7 @@ void hostmap_cursor_close(hostmap_cursor *cursor);
 typedef struct hostmap_stat {
     const char *type;
     /** number of entries, -1 where the type can only count by reading all.
-     *  That of the features counts until hostmap_file_features() has found
-     *  it. */
+     *  The map's own count until hostmap_file_features() has found them. */
     apr_int64_t entries;
     /** bytes on disk, both files of sdbm and ndbm */
     apr_off_t size;

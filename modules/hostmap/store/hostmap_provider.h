@@ -44,8 +44,8 @@ struct hostmap_file {
     const char *path;
     hostmap_names names;
     hostmap_id id;
-    /** hostmap_file_features() has found the entry of the features */
-    int has_features;
+    /** how many of the map's own entries hostmap_file_features() has found */
+    int own;
     /** Only hostmap.c uses these three, for a file that it serves from: its
      *  HOSTMAP_FEATURE_ bits, how many look-ups and maps use it, and the next
      *  one in the registry's list of open files. */
@@ -143,8 +143,15 @@ struct hostmap_provider {
 /** The same as a hostmap_str. */
 hostmap_str hostmap_features_key(void);
 
-/** Is this the key of the features? */
-int hostmap_features_is_key(hostmap_str key);
+/** The key of the entry that says which store the map follows; sorted before
+ *  that of the features and after all hosts. */
+#define HOSTMAP_STATE_KEY "\xff" "follow"
+
+/** The same as a hostmap_str. */
+hostmap_str hostmap_state_key(void);
+
+/** Is this the key of an entry of the map's own? */
+int hostmap_is_own_key(hostmap_str key);
 
 /** The value of that entry for HOSTMAP_FEATURE_ bits: words, static. */
 hostmap_str hostmap_features_value(unsigned features);

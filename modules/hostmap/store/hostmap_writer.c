@@ -178,6 +178,42 @@ static apr_status_t writer_cleanup(void *data)
     return APR_SUCCESS;
 }
 
+/* Only lmdb maps follow a store.  One that cannot be read is replaced. */
+static apr_status_t writer_check_followed(hostmap_writer *writer,
+                                          hostmap_reason *why)
+{
+    hostmap_reason ignored;
+    hostmap_file *present;
+    hostmap_str state;
+    apr_status_t rv;
+
+    if ((writer->flags & (HOSTMAP_WRITER_FOLLOW | HOSTMAP_WRITER_UNFOLLOW))
+        || writer->provider != &hostmap_provider_lmdb
+        || hostmap_file_open(&present, writer->place.path, "lmdb", writer->pool,
+                             &ignored) != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    rv = hostmap_file_state(present, &state, writer->pool, &ignored);
+    hostmap_file_close(present);
+    if (rv != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    return hostmap_fail(why, HOSTMAP_EFOLLOWS, "it follows a store, which is "
+                        "what has to be changed; --unfollow breaks away from "
+                        "it");
+}
+
+/* The copy of a map that follows a store. */
+static apr_status_t writer_unfollow(hostmap_writer *writer,
+                                    hostmap_reason *why)
+{
+    apr_status_t rv;
+
+    rv = writer->provider->remove(writer->out, hostmap_state_key(), why);
+
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
 apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
                                  const hostmap_writer_options *options,
                                  apr_pool_t *pool, hostmap_reason *why)
@@ -198,8 +234,14 @@ apr_status_t hostmap_writer_open(hostmap_writer **out, const char *path,
                                 why);
     }
     if (rv == APR_SUCCESS) {
+        rv = writer_check_followed(writer, why);
+    }
+    if (rv == APR_SUCCESS) {
         rv = writer_begin(writer, options->bytes, why);
         rv = hostmap_place_explain(&writer->place, rv, why);
+    }
+    if (rv == APR_SUCCESS && (writer->flags & HOSTMAP_WRITER_UNFOLLOW)) {
+        rv = writer_unfollow(writer, why);
     }
     if (rv != APR_SUCCESS) {
         hostmap_writer_abort(writer);
@@ -228,7 +270,7 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer, hostmap_str key,
                             key.len + value.len, writer->provider->name,
                             pair_max);
     }
-    if (hostmap_features_is_key(key)) {
+    if (hostmap_is_own_key(key)) {
         return hostmap_fail(why, APR_EINVAL, "this key is the map's own");
     }
     if (!(writer->flags & HOSTMAP_WRITER_ANY_KEY)) {
@@ -247,7 +289,7 @@ static int writer_can_hold(const hostmap_writer *writer, hostmap_str key)
     apr_size_t key_max = writer->provider->key_max;
 
     return key.len > 0 && (!key_max || key.len <= key_max)
-           && !hostmap_features_is_key(key);
+           && !hostmap_is_own_key(key);
 }
 
 apr_status_t hostmap_writer_get(hostmap_writer *writer, hostmap_str *value,
@@ -274,6 +316,22 @@ apr_status_t hostmap_writer_remove(hostmap_writer *writer, hostmap_str key,
                      key.len, writer);
     }
     return rv;
+}
+
+apr_status_t hostmap_writer_state(hostmap_writer *writer, hostmap_str *state,
+                                  hostmap_reason *why)
+{
+    return writer->provider->get(writer->out, state, hostmap_state_key(),
+                                 why);
+}
+
+apr_status_t hostmap_writer_set_state(hostmap_writer *writer,
+                                      hostmap_str state, hostmap_reason *why)
+{
+    apr_status_t rv = writer->provider->put(writer->out, hostmap_state_key(),
+                                            state, why);
+
+    return hostmap_place_explain(&writer->place, rv, why);
 }
 
 /* ---- paths whose host has gone ----------------------------------------- */

@@ -24,6 +24,10 @@ typedef struct hostmap_writer hostmap_writer;
 #define HOSTMAP_WRITER_ANY_KEY  0x2
 /** Begin with a copy of the map that is there, which must be one. */
 #define HOSTMAP_WRITER_CHANGE   0x4
+/** The writer follows a store: it may change a map that does. */
+#define HOSTMAP_WRITER_FOLLOW   0x8
+/** The map follows no store from now on. */
+#define HOSTMAP_WRITER_UNFOLLOW 0x10
 
 typedef struct hostmap_writer_options {
     /** a name of hostmap_type_names; NULL: that of the file there */
@@ -43,6 +47,7 @@ typedef struct hostmap_writer_options {
  * @param options read during the call only
  * @param pool the writer's; a writer that was not committed when it is cleared
  *        is aborted
+ * @return also HOSTMAP_EFOLLOWS without the flags for such a map
  */
 apr_status_t hostmap_writer_open(hostmap_writer **writer, const char *path,
                                  const hostmap_writer_options *options,
@@ -73,6 +78,18 @@ apr_status_t hostmap_writer_get(hostmap_writer *writer, hostmap_str *value,
  */
 apr_status_t hostmap_writer_remove(hostmap_writer *writer, hostmap_str key,
                                    hostmap_reason *why);
+
+/**
+ * What the new file says of the store that it follows: a text of the caller's.
+ * @param state valid until the next call for this writer
+ * @return APR_SUCCESS; APR_NOTFOUND: it follows none; else what the system says
+ */
+apr_status_t hostmap_writer_state(hostmap_writer *writer, hostmap_str *state,
+                                  hostmap_reason *why);
+
+/** Set it.  Fastest after all entries. */
+apr_status_t hostmap_writer_set_state(hostmap_writer *writer,
+                                      hostmap_str state, hostmap_reason *why);
 
 /**
  * A path key whose host key this writer has removed.  An ordered type is asked

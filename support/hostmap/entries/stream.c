@@ -7,25 +7,18 @@
 
 #include "stream.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "progress.h"
-#include "sort.h"
 #include "tool.h"
-
-/* Entries that have to be sorted are collected in so much memory. */
-#define ROOM_BYTES ((apr_size_t)32 << 20)
 
 struct stream {
     /* one of the three */
     hostmap_cursor *cursor;
-    sorter *sorted;
+    pairs *sorted;
     source *text;
 
     hostmap_file *file;
-    char *room;
-    apr_size_t used;
     apr_size_t count;
     progress p;
 };
@@ -34,7 +27,6 @@ static apr_status_t stream_close(void *data)
 {
     stream *s = data;
 
-    free(s->room);
     if (s->cursor) {
         hostmap_cursor_close(s->cursor);
     }
@@ -51,33 +43,11 @@ static apr_status_t stream_close(void *data)
 static apr_status_t collect(void *baton, hostmap_str key, hostmap_str value)
 {
     stream *s = baton;
-    table_entry e;
-    apr_status_t rv;
 
-    if (key.len + value.len > ROOM_BYTES) {
-        return APR_ENOMEM;
-    }
-    if (s->used + key.len + value.len > ROOM_BYTES
-        || sort_is_full(s->sorted)) {
-        rv = sort_flush(s->sorted);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        s->used = 0;
-    }
-    memset(&e, 0, sizeof(e));
-    e.key = s->room + s->used;
-    e.key_len = (apr_uint32_t)key.len;
-    e.value_at = e.key_len;
-    e.value_len = (apr_uint32_t)value.len;
-    memcpy(s->room + s->used, key.ptr, key.len);
-    memcpy(s->room + s->used + key.len, value.ptr, value.len);
-    s->used += key.len + value.len;
     s->count++;
     progress_row(&s->p, 0);
-    table_add(sort_table(s->sorted), &e);
 
-    return APR_SUCCESS;
+    return pairs_add(s->sorted, key, value);
 }
 
 static apr_status_t sort_all(stream *s, const char *path, apr_pool_t *pool,
@@ -85,16 +55,12 @@ static apr_status_t sort_all(stream *s, const char *path, apr_pool_t *pool,
 {
     apr_status_t rv;
 
-    s->sorted = sort_create(pool);
-    s->room = malloc(ROOM_BYTES);
-    if (!s->room) {
-        return APR_ENOMEM;
-    }
+    s->sorted = pairs_create(pool);
     progress_begin(&s->p, path, 0);
     rv = hostmap_file_each(s->file, collect, s, pool, why);
     progress_end(&s->p);
 
-    return rv == APR_SUCCESS ? sort_finish(s->sorted) : rv;
+    return rv == APR_SUCCESS ? pairs_finish(s->sorted) : rv;
 }
 
 static apr_status_t map_open(stream *s, const char *path, const char *type,
@@ -157,22 +123,19 @@ stream *stream_text(source *text, apr_pool_t *pool)
     return s;
 }
 
+stream *stream_pairs(pairs *sorted, apr_pool_t *pool)
+{
+    stream *s = apr_pcalloc(pool, sizeof(*s));
+
+    s->sorted = sorted;
+    s->count = pairs_count(sorted);
+
+    return s;
+}
+
 apr_size_t stream_count(const stream *s)
 {
     return s->text ? source_count(s->text) : s->count;
-}
-
-static apr_status_t next_sorted(stream *s, hostmap_pair *pair)
-{
-    table_entry e;
-    apr_status_t rv = sort_next(s->sorted, &e);
-
-    if (rv == APR_SUCCESS) {
-        pair->key = hostmap_str_of(e.key, e.key_len);
-        pair->value = hostmap_str_of(e.key + e.value_at, e.value_len);
-    }
-
-    return rv;
 }
 
 static apr_status_t next_of_text(stream *s, hostmap_pair *pair)
@@ -197,7 +160,7 @@ apr_status_t stream_next(stream *s, hostmap_pair *pair, hostmap_reason *why)
     }
     why->text[0] = '\0';
 
-    return s->sorted ? next_sorted(s, pair) : next_of_text(s, pair);
+    return s->sorted ? pairs_next(s->sorted, pair) : next_of_text(s, pair);
 }
 
 /* ---- comparing --------------------------------------------------------- */

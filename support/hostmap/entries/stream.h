@@ -10,6 +10,7 @@
 #define HOSTMAP_STREAM_H
 
 #include "hostmap/store/hostmap_file.h"
+#include "pairs.h"
 #include "source.h"
 
 typedef struct stream stream;
@@ -24,6 +25,9 @@ apr_status_t stream_map(stream **out, const char *path, const char *type,
 
 /** Read a text. */
 stream *stream_text(source *s, apr_pool_t *pool);
+
+/** Entries that were collected and finished. */
+stream *stream_pairs(pairs *sorted, apr_pool_t *pool);
 
 /** How many entries there are, for the progress: duplicates that are found
  *  later count. */

@@ -273,7 +273,8 @@ static void say_done(const building *b)
 
 static int open_writer(building *b)
 {
-    hostmap_writer_options options = { b->type, source_bytes(b->s), 0 };
+    hostmap_writer_options options = { b->type, source_bytes(b->s),
+                                       tool_writer_flags(b->t) };
     hostmap_reason why = { "" };
     apr_status_t rv;
 

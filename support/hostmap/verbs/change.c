@@ -195,7 +195,8 @@ static int judge(change *c)
 static int run(change *c, change_fn *fn)
 {
     hostmap_writer_options options = { NULL, source_bytes(c->s),
-                                       HOSTMAP_WRITER_CHANGE };
+                                       HOSTMAP_WRITER_CHANGE
+                                       | tool_writer_flags(c->t) };
     hostmap_reason why = { "" };
     apr_status_t rv;
     int status;

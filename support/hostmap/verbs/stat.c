@@ -9,6 +9,7 @@
 
 #include "apr_time.h"
 
+#include "follow/state_core.h"
 #include "json.h"
 #include "hostmap/hostmap_key.h"
 #include "progress.h"
@@ -20,6 +21,8 @@ typedef struct summary {
     apr_int64_t entries;
     apr_uint64_t bytes;         /* of keys and values, where they were read */
     double fill;
+    /** of the store that the map follows; store[0] is NUL: none */
+    follow_state state;
     progress p;
     apr_int64_t age;            /* seconds */
 } summary;
@@ -36,6 +39,23 @@ static apr_status_t count_one(void *baton, hostmap_str key, hostmap_str value)
     return APR_SUCCESS;
 }
 
+/* One that cannot be read is shown as none. */
+static apr_status_t read_state(summary *s, hostmap_file *file,
+                               hostmap_reason *why)
+{
+    hostmap_str text;
+    apr_status_t rv;
+
+    s->state.store[0] = '\0';
+    rv = hostmap_file_state(file, &text, s->t->pool, why);
+    if (rv == APR_SUCCESS
+        && follow_state_read(&s->state, text, NULL) != APR_SUCCESS) {
+        s->state.store[0] = '\0';
+    }
+
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
 /* tool_read_fn; lmdb knows its entries and pages, of the others all has to be
  * read. */
 static apr_status_t collect(void *baton, hostmap_file *file,
@@ -48,6 +68,9 @@ static apr_status_t collect(void *baton, hostmap_file *file,
     s->entries = 0;
     s->bytes = 0;
     rv = hostmap_file_features(file, &s->features, t->pool, why);
+    if (rv == APR_SUCCESS) {
+        rv = read_state(s, file, why);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -107,6 +130,39 @@ static void print_age(const summary *s)
     printf(" (%s)\n", when);
 }
 
+/* Of the last change that was applied. */
+static void print_state(const summary *s)
+{
+    char digest[FOLLOW_DIGEST_TEXT + 1], when[APR_RFC822_DATE_LEN];
+
+    if (!s->state.store[0]) {
+        return;
+    }
+    follow_digest_write(&s->state.digest, digest);
+    printf("follows  %s\n", s->state.store);
+    printf("position %s", s->state.position.text);
+    if (s->state.time) {
+        apr_rfc822_date(when, s->state.time);
+        printf(" (%s)", when);
+    }
+    printf("\ndigest   %s\n", digest);
+}
+
+static void json_state(json *j, const summary *s)
+{
+    char digest[FOLLOW_DIGEST_TEXT + 1];
+
+    if (!s->state.store[0]) {
+        json_string(j, "follows", NULL);
+        return;
+    }
+    follow_digest_write(&s->state.digest, digest);
+    json_string(j, "follows", s->state.store);
+    json_string(j, "position", s->state.position.text);
+    json_number(j, "store_time", apr_time_sec(s->state.time));
+    json_string(j, "digest", digest);
+}
+
 static void print_text(const summary *s, const char *path)
 {
     const char *words[3];
@@ -130,6 +186,7 @@ static void print_text(const summary *s, const char *path)
     printf("marks    %s%s%s\n", words[0] ? words[0] : "none",
            words[0] && words[1] ? " " : "",
            words[0] && words[1] ? words[1] : "");
+    print_state(s);
 }
 
 static void print_json(const summary *s, const char *path)
@@ -153,6 +210,7 @@ static void print_json(const summary *s, const char *path)
     json_number(&j, "mtime", apr_time_sec(s->stat.mtime));
     json_number(&j, "age", s->age);
     json_strings(&j, "marks", words);
+    json_state(&j, s);
     json_end(&j);
 }
 

@@ -24,5 +24,10 @@ int tool_check(tool *t);
 int tool_stat(tool *t);
 int tool_convert(tool *t);
 int tool_httxt2dbm(tool *t);
+int tool_follow(tool *t);
+int tool_push(tool *t);
+int tool_pull(tool *t);
+int tool_verify(tool *t);
+int tool_fleet(tool *t);
 
 #endif /* HOSTMAP_VERBS_H */
