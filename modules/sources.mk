@@ -10,6 +10,7 @@ switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy
 
 # What modules of others may include: installed.
 module_headers = \
+	include/mod_proxy_express.h \
 	include/mod_proxy_pool.h
 
 # What the parts share: APR only.
@@ -78,6 +79,8 @@ mod_proxy_express_core = \
 mod_proxy_express_sources = \
 	modules/express/express_canon.c \
 	modules/express/express_canon.h \
+	modules/express/express_facts.c \
+	modules/express/express_facts.h \
 	modules/express/express_loop.c \
 	modules/express/express_loop.h \
 	modules/express/express_request.c \

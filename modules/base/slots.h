@@ -136,7 +136,8 @@ typedef struct slots_lane {
     /** the same for mod_reproxy's attempts */
     apr_uint64_t attempts[SLOTS_OUTCOMES];
     apr_uint64_t bytes;
-    apr_uint64_t micros;
+    apr_uint64_t micros;        /**< whole requests */
+    apr_uint64_t first_micros;  /**< to the backend's first byte */
     apr_uint64_t requests[HISTOGRAM_BUCKETS(SLOTS_TOTAL_BITS)];
     apr_uint64_t first_byte[HISTOGRAM_BUCKETS(SLOTS_TOTAL_BITS)];
 } slots_lane;

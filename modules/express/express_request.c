@@ -31,12 +31,15 @@ const express_request *express_request_mapped(request_rec *r)
     const express_request *state;
 
     state = ap_get_module_config(r->request_config, &proxy_express_module);
-    return state && !state->refused ? state : NULL;
+    return state && state->outcome == PROXY_EXPRESS_MAPPED ? state : NULL;
 }
 
-int express_refuse(request_rec *r, int status)
+int express_refuse(request_rec *r, int status, proxy_express_outcome outcome)
 {
-    express_request_make(r)->refused = 1;
+    express_request *state = express_request_make(r);
+
+    state->refused = 1;
+    state->outcome = outcome;
     return status;
 }
 

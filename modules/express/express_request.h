@@ -14,6 +14,7 @@
 #include "base/limit.h"
 #include "hostmap/hostmap.h"
 #include "hostmap/hostmap_entry.h"
+#include "mod_proxy_express.h"
 
 /** Messages about entries are limited by kind and by the hash of the key: an
  *  entry that is asked for a thousand times a second logs one line a minute,
@@ -32,6 +33,9 @@ typedef enum {
 typedef struct express_map {
     hostmap *map;
     const char *path;
+    /** in the order of the configuration: the same in all children */
+    unsigned number;
+    struct express_map *next;
     hostmap_limit limits[EXPRESS_MESSAGE_KINDS][EXPRESS_MESSAGE_SLOTS];
 } express_map;
 
@@ -39,9 +43,10 @@ typedef struct express_map {
 typedef struct express_request {
     /** this module answered it: its ErrorDocument is local content */
     int refused;
+    proxy_express_outcome outcome;
     /** a request for a backend: the entry that serves it */
     hostmap_entry entry;
-    /** the entry's key, and the map that holds it */
+    /** the entry's key, NULL where none answers; the map that was asked */
     const char *key;
     const express_map *map;
     /** its answer decides whether the entry is still a loop */
@@ -57,7 +62,7 @@ express_request *express_request_make(request_rec *r);
 const express_request *express_request_mapped(request_rec *r);
 
 /** Answer with this status; its ErrorDocument is not looked up in the map. */
-int express_refuse(request_rec *r, int status);
+int express_refuse(request_rec *r, int status, proxy_express_outcome outcome);
 
 /** Was this request answered by express_refuse()? */
 int express_was_refused(request_rec *r);

@@ -169,7 +169,8 @@ static int express_refuse_balancer(request_rec *r, express_map *map,
                       map->path, found->key, (int)entry->host.len,
                       entry->host.ptr, more);
     }
-    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
+    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR,
+                          PROXY_EXPRESS_BAD_ENTRY);
 }
 
 static int express_refuse_loop(request_rec *r, express_map *map,
@@ -183,7 +184,7 @@ static int express_refuse_loop(request_rec *r, express_map *map,
                       "server%s; answered with 508%s", map->path, found->key,
                       how, more);
     }
-    return express_refuse(r, HTTP_LOOP_DETECTED);
+    return express_refuse(r, HTTP_LOOP_DETECTED, PROXY_EXPRESS_LOOP);
 }
 
 static int express_serve_backend(request_rec *r, express_map *map,
@@ -238,9 +239,8 @@ static int express_serve_backend(request_rec *r, express_map *map,
         r->args = NULL;
     }
     state = express_request_make(r);
+    state->outcome = PROXY_EXPRESS_MAPPED;
     state->entry = *entry;
-    state->key = key;
-    state->map = map;
     state->probe = verdict == LOOP_MEMORY_PROBE;
     state->prefix = prefix;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
@@ -263,7 +263,8 @@ static int express_refuse_bad(request_rec *r, express_map *map,
                       "answered with 500%s",
                       map->path, found->key, bad->reason, bad->pos + 1, more);
     }
-    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR);
+    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR,
+                          PROXY_EXPRESS_BAD_ENTRY);
 }
 
 static int express_answer_status(request_rec *r,
@@ -272,7 +273,7 @@ static int express_answer_status(request_rec *r,
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
                   "SB0003: entry %s: %s is answered with %d", found->key,
                   r->uri, status);
-    return express_refuse(r, status);
+    return express_refuse(r, status, PROXY_EXPRESS_ANSWERED);
 }
 
 static int express_redirect(request_rec *r, const hostmap_matched *found,
@@ -293,9 +294,13 @@ int express_value_apply(request_rec *r, express_map *map,
                         const hostmap_matched *found)
 {
     const char *key = express_set_match(r, found);
+    express_request *state = express_request_make(r);
     hostmap_entry entry;
     hostmap_bad bad;
 
+    state->key = key;
+    state->map = map;
+    state->outcome = PROXY_EXPRESS_DECLINED;
     if (r->main) {
         apr_table_unset(r->subprocess_env, EXPRESS_BACKEND_ENV);
     }

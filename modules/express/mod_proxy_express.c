@@ -25,6 +25,7 @@
 #include "unixd.h"
 
 #include "express_canon.h"
+#include "express_facts.h"
 #include "express_loop.h"
 #include "express_request.h"
 #include "express_response.h"
@@ -185,9 +186,10 @@ static int express_answer_unknown(request_rec *r,
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
                   "SB0001: host %s is not in the map", name);
     if (conf->unknown_status <= 0) {
+        express_request_make(r)->outcome = PROXY_EXPRESS_UNKNOWN;
         return DECLINED;
     }
-    return express_refuse(r, conf->unknown_status);
+    return express_refuse(r, conf->unknown_status, PROXY_EXPRESS_UNKNOWN);
 }
 
 static int express_translate(request_rec *r)
@@ -217,7 +219,9 @@ static int express_translate(request_rec *r)
     }
     if (rv != APR_SUCCESS) {
         /* the map library has already logged the reason */
-        return express_refuse(r, HTTP_SERVICE_UNAVAILABLE);
+        return express_refuse(r, HTTP_SERVICE_UNAVAILABLE,
+                              rv == HOSTMAP_EBUSY ? PROXY_EXPRESS_MAP_BUSY
+                                                  : PROXY_EXPRESS_MAP_BROKEN);
     }
     return express_value_apply(r, conf->map, &found);
 }
@@ -347,6 +351,7 @@ static express_map *express_map_for(apr_hash_t *maps, hostmap *map,
         found = apr_pcalloc(p, sizeof(*found));
         found->map = map;
         found->path = path;
+        express_facts_add(found);
         apr_hash_set(maps, &found->map, sizeof(found->map), found);
     }
     return found;
@@ -394,6 +399,7 @@ static void express_register_hooks(apr_pool_t *p)
     express_canon_register();
     express_loop_register();
     express_response_register();
+    express_facts_register();
 }
 
 AP_DECLARE_MODULE(proxy_express) = {

@@ -73,6 +73,14 @@ struct hostmap {
     apr_thread_cond_t *checked;
 
     hostmap_limit fault_limit;
+
+    /* for hostmap_facts_get() */
+    apr_uint64_t replaced;
+    apr_time_t fault_since;
+    apr_interval_time_t broken;
+    apr_interval_time_t busy;
+    hostmap_reason last_error;
+    apr_time_t last_error_at;
 };
 
 struct hostmap_registry {
@@ -220,12 +228,28 @@ static apr_status_t map_look(hostmap *map, hostmap_id *id,
     return rv;
 }
 
+/* How long the fault has lasted is added to the time of its kind. */
+static void map_fault_account(hostmap *map, apr_time_t now)
+{
+    if (map->fault != FAULT_NONE && now > map->fault_since) {
+        *(map->state == HOSTMAP_EBUSY ? &map->busy : &map->broken) +=
+            now - map->fault_since;
+    }
+    map->fault_since = now;
+}
+
 static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
                      const hostmap_reason *why, const hostmap_id *id)
 {
+    apr_time_t now = apr_time_now();
     int is_new;
 
     apr_thread_mutex_lock(map->registry->mutex);
+    map_fault_account(map, now);
+    if (rv != HOSTMAP_EBUSY) {
+        map->last_error = *why;
+        map->last_error_at = now;
+    }
     is_new = map->fault == FAULT_NONE || map->state != rv;
     map->fault = fault;
     map->state = rv;
@@ -234,7 +258,7 @@ static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
     if (id) {
         map->bad = *id;
     }
-    map->retry_at = apr_time_now() + RETRY_AFTER;
+    map->retry_at = now + RETRY_AFTER;
     apr_thread_mutex_unlock(map->registry->mutex);
     if (rv == HOSTMAP_EBUSY) {
         map_log(map, HOSTMAP_LOG_DEBUG, "%s", why->text);
@@ -252,6 +276,8 @@ static void map_switch(hostmap *map, hostmap_file *file)
 
     apr_thread_mutex_lock(map->registry->mutex);
     old = map->current;
+    map->replaced += old != NULL;
+    map_fault_account(map, apr_time_now());
     was_broken = map->fault == FAULT_PATH;
     map->current = file;
     map->fault = FAULT_NONE;
@@ -272,6 +298,7 @@ static void map_stay(hostmap *map)
     apr_thread_mutex_lock(map->registry->mutex);
     if (map->fault == FAULT_PATH
         || (map->fault == FAULT_READ && apr_time_now() >= map->retry_at)) {
+        map_fault_account(map, apr_time_now());
         map->fault = FAULT_NONE;
         map->state = APR_SUCCESS;
         map->has_bad = 0;
@@ -529,6 +556,39 @@ apr_status_t hostmap_lookup(hostmap *map, hostmap_str *value, hostmap_str key,
         *value = found.value;
     }
     return rv;
+}
+
+/* ---- facts ------------------------------------------------------------- */
+
+void hostmap_facts_get(hostmap *map, hostmap_facts *facts)
+{
+    apr_thread_mutex_t *mutex = map->registry->mutex;
+    hostmap_file *file;
+
+    memset(facts, 0, sizeof(*facts));
+    apr_thread_mutex_lock(mutex);
+    if (map->fault != FAULT_NONE) {
+        map_fault_account(map, apr_time_now());
+    }
+    facts->state = map->fault != FAULT_NONE
+                   ? map->state == HOSTMAP_EBUSY ? HOSTMAP_IS_BUSY
+                                                 : HOSTMAP_IS_BROKEN
+                   : map->current ? HOSTMAP_IS_OK : HOSTMAP_IS_UNREAD;
+    facts->replaced = map->replaced;
+    facts->broken = map->broken;
+    facts->busy = map->busy;
+    facts->last_error = map->last_error;
+    facts->last_error_at = map->last_error_at;
+    file = map->current;
+    if (file) {
+        file->refs++;
+    }
+    apr_thread_mutex_unlock(mutex);
+    facts->file.entries = -1;
+    if (file) {
+        hostmap_file_stat(file, &facts->file);
+        map_file_release(map->registry, file);
+    }
 }
 
 /* ---- lifecycle --------------------------------------------------------- */

@@ -85,4 +85,25 @@ apr_status_t hostmap_find(hostmap *map, hostmap_matched *found,
 apr_status_t hostmap_lookup(hostmap *map, hostmap_str *value, hostmap_str key,
                             apr_pool_t *pool);
 
+typedef enum {
+    HOSTMAP_IS_OK,
+    HOSTMAP_IS_BUSY,            /**< a writer holds the file */
+    HOSTMAP_IS_BROKEN,          /**< what the path leads to cannot be read */
+    HOSTMAP_IS_UNREAD           /**< not looked at yet */
+} hostmap_state;
+
+/** What a map is and what happened to it since hostmap_open(). */
+typedef struct hostmap_facts {
+    hostmap_state state;
+    hostmap_stat file;          /**< the one that is served; type NULL: none */
+    apr_uint64_t replaced;      /**< times that another file was taken */
+    apr_interval_time_t broken; /**< how long it was broken in all */
+    apr_interval_time_t busy;   /**< how long a writer kept it in all */
+    hostmap_reason last_error;  /**< text "": none */
+    apr_time_t last_error_at;   /**< 0: never */
+} hostmap_facts;
+
+/** As the last look-up found it; looks at no file.  Any thread. */
+void hostmap_facts_get(hostmap *map, hostmap_facts *facts);
+
 #endif /* HOSTMAP_H */
