@@ -58,7 +58,8 @@ typedef struct proxy_pool_facts {
     int resent;
     unsigned attempts;          /**< backends that were asked, one or more */
     /** "refused", "timeout", "reset" (closed before it answered), "bad" (not
-     *  an answer of its protocol); NULL: it did not fail */
+     *  an answer of its protocol), "limited" (not sent: ProxyPoolMaxWaiting);
+     *  NULL: it did not fail */
     const char *failure;
     /** until the first byte of the answer came; -1: none, or the scheme's
      *  connections cannot be watched */

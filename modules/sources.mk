@@ -97,6 +97,8 @@ mod_proxy_express_sources = \
 mod_proxy_pool_core = \
 	modules/pool/pool_core.c \
 	modules/pool/pool_core.h \
+	modules/pool/pool_limit_core.c \
+	modules/pool/pool_limit_core.h \
 	modules/pool/pool_options_core.c \
 	modules/pool/pool_options_core.h
 mod_proxy_pool_sources = \
@@ -264,6 +266,7 @@ unit_sources = \
 	test/unit/test_match.c \
 	test/unit/test_option.c \
 	test/unit/test_pool.c \
+	test/unit/test_pool_limit.c \
 	test/unit/test_pool_options.c \
 	test/unit/test_reproxy_allow.c \
 	test/unit/test_reproxy_cache.c \

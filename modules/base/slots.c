@@ -415,6 +415,7 @@ static void slots_backend_fold(slots *s, slots_backend *from)
                      __atomic_exchange_n(&from->first_byte[i], 0,
                                          __ATOMIC_RELAXED));
     }
+    atomic_set64(&from->health.asked, 0);
     atomic_set64(&from->health.answered, 0);
     atomic_set64(&from->health.failed, 0);
     atomic_set32(&from->health.failure, 0);

@@ -38,7 +38,7 @@
 
 /** Changes with every change of what lies in the block: a module that was
  *  replaced by another version and a restart leaves a block of the old one. */
-#define SLOTS_LAYOUT        1
+#define SLOTS_LAYOUT        2
 
 #define SLOTS_WAYS          8
 #define SLOTS_LANES         16
@@ -112,6 +112,7 @@ typedef enum {
 
 /** How a backend is.  Times are microseconds as apr_time_t, 0: never. */
 typedef struct slots_health {
+    apr_uint64_t asked;         /**< the first request since then was sent */
     apr_uint64_t answered;      /**< a first byte last came */
     apr_uint64_t failed;        /**< a failure last was */
     apr_uint32_t failure;       /**< its slots_backend_count */

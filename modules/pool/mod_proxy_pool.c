@@ -233,8 +233,15 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     route.ref = &((pool_backend *)pool_item_value(state->item))->slot;
     route.watched = state->watched;
     route.connect_timeout = pool_connect_timeout(worker, conf, r);
-    state->running = 1;
     pool_flight_begin(&state->flight, &route);
+    if (!pool_flight_admits(&state->flight, r, state->name,
+                            &pool_server_conf_get(r->server)->limits)) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    if (!state->watched) {
+        pool_flight_watch(&state->flight, r);
+    }
+    state->running = 1;
     rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
     pool_flight_end(&state->flight, r, rc, attempt, &route);
     state->running = 0;
@@ -295,6 +302,8 @@ static const char *pool_failure_name(slots_backend_count failure)
         return "reset";
     case SLOTS_BACKEND_BAD:
         return "bad";
+    case SLOTS_BACKEND_LIMITED:
+        return "limited";
     default:
         return NULL;
     }
@@ -369,6 +378,17 @@ static apr_status_t pool_watchdog_start(void)
     return rv;
 }
 
+/* MaxRequestWorkers. */
+static unsigned pool_workers(void)
+{
+    int children = 0, threads = 0;
+
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    return (unsigned)(children > 0 ? children : 1)
+           * (unsigned)(threads > 0 ? threads : 1);
+}
+
 static int pool_post_config(apr_pool_t *p, apr_pool_t *plog,
                             apr_pool_t *ptemp, server_rec *main_server)
 {
@@ -381,7 +401,7 @@ static int pool_post_config(apr_pool_t *p, apr_pool_t *plog,
         return OK;
     }
     for (s = main_server; s; s = s->next) {
-        pool_conf_resolve(pool_server_conf_get(s), p);
+        pool_conf_resolve(pool_server_conf_get(s), pool_workers(), p);
     }
     rv = pool_watchdog_start();
     if (rv != APR_SUCCESS) {

@@ -9,6 +9,12 @@
 
 #include "apr_strings.h"
 
+#define POOL_WAITING_OFF "off"
+/* Of the workers: one backend that hangs leaves three quarters of them to the
+ * others, any number of such backends half. */
+#define POOL_WAITING_ONE "25%"
+#define POOL_WAITING_ALL "50%"
+
 void *pool_server_create(apr_pool_t *p, server_rec *s)
 {
     pool_server_conf *conf = apr_pcalloc(p, sizeof(*conf));
@@ -29,6 +35,11 @@ void *pool_server_merge(apr_pool_t *p, void *basev, void *addv)
     conf->words = add->words && base->words
                   ? apr_pstrcat(p, base->words, " ", add->words, NULL)
                   : add->words ? add->words : base->words;
+    /* both come from one directive */
+    conf->waiting_one = add->waiting_one ? add->waiting_one
+                                         : base->waiting_one;
+    conf->waiting_all = add->waiting_one ? add->waiting_all
+                                         : base->waiting_all;
     return conf;
 }
 
@@ -80,6 +91,50 @@ static const char *pool_set_max(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
+/* A number, or a percentage of the workers: how many that is, 0 for anything
+ * else.  A share is at least one. */
+static unsigned pool_share(const char *text, unsigned workers)
+{
+    char *end;
+    apr_int64_t number = apr_strtoi64(text, &end, 10);
+
+    if (end == text || number < 1 || number > 1000000) {
+        return 0;
+    }
+    if (*end == '\0') {
+        return (unsigned)number;
+    }
+    if (strcmp(end, "%") != 0 || number > 100) {
+        return 0;
+    }
+    number = number * workers / 100;
+    return number > 0 ? (unsigned)number : 1;
+}
+
+static const char *pool_set_waiting(cmd_parms *cmd, void *dconf,
+                                    const char *one, const char *all)
+{
+    pool_server_conf *conf = pool_server_conf_get(cmd->server);
+    const char *wrong = NULL;
+
+    (void)dconf;
+    if (ap_cstr_casecmp(one, POOL_WAITING_OFF) == 0) {
+        wrong = all;
+    }
+    else {
+        wrong = !pool_share(one, 1) ? one
+                : all && !pool_share(all, 1) ? all : NULL;
+    }
+    if (wrong) {
+        return apr_pstrcat(cmd->pool, "ProxyPoolMaxWaiting: `", wrong,
+                           "`: expected off, or one or two numbers of 1 to "
+                           "1000000 or percentages of 1% to 100%", NULL);
+    }
+    conf->waiting_one = one;
+    conf->waiting_all = all;
+    return NULL;
+}
+
 const command_rec pool_directives[] = {
     AP_INIT_FLAG("ProxyPoolEnable", pool_set_enable, NULL, RSRC_CONF,
                  "Off: a backend that no directive names gets a new "
@@ -89,10 +144,27 @@ const command_rec pool_directives[] = {
                     "ProxyPass"),
     AP_INIT_TAKE1("ProxyPoolMax", pool_set_max, NULL, RSRC_CONF,
                   "maximum number of pools in a child process"),
+    AP_INIT_TAKE12("ProxyPoolMaxWaiting", pool_set_waiting, NULL, RSRC_CONF,
+                   "how many requests may wait for one backend that does not "
+                   "answer, and for all such backends together: numbers, or "
+                   "percentages of the workers; off: no limit"),
     { NULL }
 };
 
-void pool_conf_resolve(pool_server_conf *conf, apr_pool_t *p)
+static void pool_limits_resolve(pool_server_conf *conf, unsigned workers)
+{
+    const char *one = conf->waiting_one, *all = conf->waiting_all;
+
+    conf->limits.one = conf->limits.all = 0;
+    if (one && ap_cstr_casecmp(one, POOL_WAITING_OFF) == 0) {
+        return;
+    }
+    conf->limits.one = pool_share(one ? one : POOL_WAITING_ONE, workers);
+    conf->limits.all = pool_share(all ? all : POOL_WAITING_ALL, workers);
+}
+
+void pool_conf_resolve(pool_server_conf *conf, unsigned workers,
+                       apr_pool_t *p)
 {
     char *key = apr_palloc(p, POOL_OPTIONS_KEY_MAX);
     hostmap_str words;
@@ -104,4 +176,5 @@ void pool_conf_resolve(pool_server_conf *conf, apr_pool_t *p)
     pool_options_read(&conf->defaults, words, NULL);
     conf->defaults_text.ptr = key;
     conf->defaults_text.len = pool_options_key(key, &conf->defaults);
+    pool_limits_resolve(conf, workers);
 }

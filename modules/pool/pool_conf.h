@@ -14,6 +14,7 @@
 #include "httpd.h"
 #include "http_config.h"
 
+#include "pool_limit_core.h"
 #include "pool_options_core.h"
 
 /** Why an entry or a ProxyPoolSet cannot have this option. */
@@ -27,7 +28,10 @@ typedef struct pool_server_conf {
     int enabled;                /**< -1: unset, which means On */
     int max;                    /**< pools per child; 0: unset */
     const char *words;          /**< of ProxyPoolSet, joined; NULL: unset */
-    /* set by pool_conf_resolve() from words, so never merged */
+    const char *waiting_one;    /**< of ProxyPoolMaxWaiting; NULL: unset */
+    const char *waiting_all;    /**< likewise; NULL: unset */
+    /* set by pool_conf_resolve() from the above, so never merged */
+    pool_limits limits;
     pool_options defaults;
     hostmap_str defaults_text;  /**< pool_options_key() of them */
 } pool_server_conf;
@@ -43,7 +47,12 @@ static inline pool_server_conf *pool_server_conf_get(const server_rec *s)
     return ap_get_module_config(s->module_config, &proxy_pool_module);
 }
 
-/** In post_config, once for each virtual host: set the defaults from words. */
-void pool_conf_resolve(pool_server_conf *conf, apr_pool_t *p);
+/**
+ * In post_config, once for each virtual host: set the defaults from words, and
+ * the limits.
+ * @param workers that httpd has at most: what percentages are of
+ */
+void pool_conf_resolve(pool_server_conf *conf, unsigned workers,
+                       apr_pool_t *p);
 
 #endif /* POOL_CONF_H */

@@ -11,16 +11,30 @@
 
 #include "ap_mpm.h"
 #include "http_config.h"
+#include "http_log.h"
 #include "http_protocol.h"
 #include "mod_proxy.h"
 #include "mpm_common.h"
+#include "util_filter.h"
 
+#include "base/limit.h"
 #include "base/slots_share.h"
 #include "pool_attempt.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
+APLOG_USE_MODULE(proxy_pool);
 
 /* block.block is NULL when there is none. */
 static slots pool_slots;
 static unsigned pool_row;
+/* Of this child. */
+static pool_silence pool_silent;
+
+static hostmap_limit_table pool_silent_logged;
+
+#define POOL_FIRST_FILTER "PROXY_POOL_FIRST"
+
+static ap_filter_rec_t *pool_first_filter_handle;
 
 /* ---- start ------------------------------------------------------------- */
 
@@ -56,8 +70,23 @@ static void pool_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
     }
 }
 
+/* Once, before the response's first byte or its header. */
+static apr_status_t pool_first_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    pool_flight *flight = f->ctx;
+
+    ap_remove_output_filter(f);
+    if (!flight->first_byte) {
+        pool_flight_answered(flight);
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
 void pool_flight_register(void)
 {
+    pool_first_filter_handle =
+        ap_register_output_filter(POOL_FIRST_FILTER, pool_first_filter, NULL,
+                                  (ap_filter_type)(AP_FTYPE_RESOURCE - 4));
     ap_hook_child_status(pool_child_status, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
@@ -76,6 +105,46 @@ void pool_flight_begin(pool_flight *flight, const pool_route *route)
                                          hostmap_str_of(route->name,
                                                         strlen(route->name)),
                                          pool_row, flight->began);
+}
+
+/* A backend that does not answer must not take all workers: the client is told
+ * to come again. */
+static void pool_refuse(request_rec *r, const char *name)
+{
+    hostmap_limit_more more;
+
+    if (hostmap_limit_table_pass(&pool_silent_logged, &more,
+                                 hostmap_str_text(name), r->request_time)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0107: backend %s does "
+                      "not answer, and as many requests wait for it as "
+                      "ProxyPoolMaxWaiting allows: answered 503%s", name,
+                      more.text);
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After", "1");
+}
+
+int pool_flight_admits(pool_flight *flight, request_rec *r, const char *name,
+                       const pool_limits *limits)
+{
+    if (!pool_slots.block
+        || pool_limit_admits(&pool_slots, &pool_silent, flight->backend,
+                             limits, flight->began)) {
+        return 1;
+    }
+    slots_backend_count_one(&pool_slots, flight->backend,
+                            SLOTS_BACKEND_LIMITED);
+    slots_backend_release(&pool_slots, flight->backend, pool_row, 1);
+    flight->failure = SLOTS_BACKEND_LIMITED;
+    pool_refuse(r, name);
+    return 0;
+}
+
+void pool_flight_watch(pool_flight *flight, request_rec *r)
+{
+    if (pool_slots.block) {
+        ap_add_output_filter_handle(pool_first_filter_handle, flight, r,
+                                    r->connection);
+    }
 }
 
 void pool_flight_answered(pool_flight *flight)
@@ -204,6 +273,13 @@ void pool_flight_end(pool_flight *flight, request_rec *r, int rc,
         pool_count_connection(slot, attempt);
         pool_count_first_byte(slot, flight);
     }
+    if (!flight->first_byte && !flight->failure) {
+        /* answered without a byte that was seen: a header alone */
+        atomic_set64(&slot->health.answered, (apr_uint64_t)apr_time_now());
+    }
     slots_backend_release(&pool_slots, flight->backend, pool_row,
                           flight->first_byte == 0);
+    if (!flight->first_byte) {
+        pool_limit_unanswered(&pool_slots, flight->backend);
+    }
 }

@@ -13,6 +13,7 @@
 #include "httpd.h"
 
 #include "base/slots.h"
+#include "pool_limit_core.h"
 
 struct pool_attempt;
 
@@ -30,7 +31,7 @@ typedef struct pool_flight {
     apr_time_t began;
     /** 0: no byte of an answer came */
     apr_time_t first_byte;
-    /** SLOTS_BACKEND_REFUSED to _BAD, or 0: it did not fail */
+    /** SLOTS_BACKEND_REFUSED to _LIMITED, or 0: it did not fail */
     slots_backend_count failure;
     unsigned attempts;
 } pool_flight;
@@ -48,6 +49,20 @@ void pool_flight_register(void);
 /** A request goes to a backend. */
 void pool_flight_begin(pool_flight *flight, const pool_route *route);
 
+/**
+ * May the request that has begun go on to its backend?
+ * @param name of the backend, for the log
+ * @return 1; 0: the backend is silent and enough requests wait
+ *         (pool_limit_core.h): answer 503.  Retry-After is set, it is logged
+ *         and counted, and pool_flight_end() is not called
+ */
+int pool_flight_admits(pool_flight *flight, request_rec *r, const char *name,
+                       const pool_limits *limits);
+
+/** Has the first byte of the answer seen in the request's own filters: for
+ *  schemes whose connections are bare sockets. */
+void pool_flight_watch(pool_flight *flight, request_rec *r);
+
 /** The first byte of its answer has come.  On the request's thread. */
 void pool_flight_answered(pool_flight *flight);
 
@@ -56,7 +71,7 @@ void pool_flight_answered(pool_flight *flight);
  * @param rc of mod_proxy's handler
  */
 void pool_flight_end(pool_flight *flight, request_rec *r, int rc,
-                      const struct pool_attempt *attempt,
+                     const struct pool_attempt *attempt,
                      const pool_route *route);
 
 #endif /* POOL_FLIGHT_H */

@@ -32,6 +32,7 @@ Suite *serve_suite(void);
 Suite *limit_suite(void);
 Suite *follow_suite(void);
 Suite *pool_suite(void);
+Suite *pool_limit_suite(void);
 Suite *pool_options_suite(void);
 Suite *reproxy_url_suite(void);
 Suite *reproxy_allow_suite(void);

@@ -39,6 +39,7 @@ int main(void)
     srunner_add_suite(runner, limit_suite());
     srunner_add_suite(runner, follow_suite());
     srunner_add_suite(runner, pool_suite());
+    srunner_add_suite(runner, pool_limit_suite());
     srunner_add_suite(runner, pool_options_suite());
     srunner_add_suite(runner, reproxy_url_suite());
     srunner_add_suite(runner, reproxy_allow_suite());

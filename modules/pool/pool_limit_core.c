@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Silent backends.  `asked` of a backend's slot is when the first request was
+ * sent that came after its last answer; threads that race there write times
+ * that differ by microseconds.
+ */
+
+#include "pool_limit_core.h"
+
+#define LIMIT_SUM_MAX_AGE (10 * APR_TIME_C(1000))
+
+/** Since when has the backend kept a request waiting?  0: it has not. */
+static apr_time_t limit_silent_since(const slots_health *health)
+{
+    apr_time_t asked = (apr_time_t)atomic_get64(&health->asked);
+    apr_time_t answered = (apr_time_t)atomic_get64(&health->answered);
+
+    return asked > answered ? asked : 0;
+}
+
+static int limit_is_silent(const slots_health *health, apr_time_t now)
+{
+    apr_time_t since = limit_silent_since(health);
+
+    return since && now - since >= POOL_LIMIT_PATIENCE;
+}
+
+/** Requests that wait for silent backends. */
+static unsigned limit_sum(const slots *s, pool_silence *silence,
+                          apr_time_t now)
+{
+    apr_time_t age = now - (apr_time_t)atomic_get64(&silence->computed);
+    unsigned sum = 0, backend;
+
+    if (age >= 0 && age < LIMIT_SUM_MAX_AGE) {
+        return atomic_get32(&silence->waiting);
+    }
+    for (backend = 0; backend < s->block->shape.backends; backend++) {
+        if (limit_is_silent(&s->backends[backend].health, now)) {
+            slots_flight flight;
+
+            slots_flight_sum(s, backend, &flight);
+            sum += flight.waiting;
+        }
+    }
+    atomic_set32(&silence->waiting, sum);
+    atomic_set64(&silence->computed, (apr_uint64_t)now);
+    return sum;
+}
+
+int pool_limit_admits(slots *s, pool_silence *silence, unsigned backend,
+                      const pool_limits *limits, apr_time_t now)
+{
+    slots_health *health = &s->backends[backend].health;
+    slots_flight flight;
+
+    if (!limit_silent_since(health)) {
+        atomic_set64(&health->asked, (apr_uint64_t)now);
+        return 1;
+    }
+    /* backends without a slot of their own share one: nothing can be said of
+     * any of them */
+    if (!limit_is_silent(health, now) || backend == SLOTS_OTHER(s)) {
+        return 1;
+    }
+    if (limits->one) {
+        slots_flight_sum(s, backend, &flight);
+        if (flight.waiting > limits->one) {
+            return 0;
+        }
+    }
+    return !limits->all || limit_sum(s, silence, now) <= limits->all;
+}
+
+void pool_limit_unanswered(slots *s, unsigned backend)
+{
+    slots_flight flight;
+
+    slots_flight_sum(s, backend, &flight);
+    if (flight.waiting == 0) {
+        atomic_set64(&s->backends[backend].health.asked, 0);
+    }
+}
