@@ -202,8 +202,12 @@ tool_sources = \
 	support/hostmap/verbs/verify.c \
 	support/hostmap/entries/import.c \
 	support/hostmap/entries/import.h \
+	support/hostmap/entries/line.c \
+	support/hostmap/entries/line.h \
 	support/hostmap/entries/load.c \
 	support/hostmap/entries/load.h \
+	support/hostmap/entries/report.c \
+	support/hostmap/entries/report.h \
 	support/hostmap/entries/sort.c \
 	support/hostmap/entries/sort.h \
 	support/hostmap/entries/source.c \

@@ -10,8 +10,8 @@
  * What maps have in hostmap_writer.h.  One thread.
  */
 
-#ifndef HOSTMAP_TEXT_H
-#define HOSTMAP_TEXT_H
+#ifndef TOOL_TEXT_H
+#define TOOL_TEXT_H
 
 #include <stdio.h>
 
@@ -47,4 +47,4 @@ int text_commit(text *t);
 /** Remove the new file. */
 void text_abort(text *t);
 
-#endif /* HOSTMAP_TEXT_H */
+#endif /* TOOL_TEXT_H */
