@@ -54,7 +54,7 @@ def note(httpd, target):
                 if path == target:
                     return word
         return None
-    return wait_for(logged, 5, "the access log has " + target)
+    return wait_for(logged, 30, "the access log has " + target)
 
 
 def connection(response):
@@ -80,7 +80,7 @@ def stats(backends, name):
     return counts
 
 
-def wait_until_open(backends, name, count, seconds):
+def wait_until_open(backends, name, count):
     """Until the backend has so many connections."""
-    wait_for(lambda: stats(backends, name)["open"] == count, seconds,
+    wait_for(lambda: stats(backends, name)["open"] == count, 30,
              "backend %s has %d connections" % (name, count))

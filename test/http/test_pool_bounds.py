@@ -2,7 +2,6 @@
 """How many pools there are, how long connections live, what they cost."""
 
 from concurrent import futures
-import threading
 import time
 
 import pytest
@@ -16,23 +15,17 @@ HOST = "%s.example.com"
 
 
 @pytest.fixture
-def server(make_httpd, pool_backends, maps, folder):
-    """Makes a server with hosts a to d for the backends of these names."""
+def server(make_httpd, pool_backends, maps, folder, world):
+    """Makes a server with hosts a to d for the backends of these names.  Its
+    clock stands still: connections get old when a test says so."""
     def made(*more, options="", modules=()):
         httpd = make_httpd(modules=modules, children=1, pool=True)
+        world.preload(httpd)
+        world.stop_clock()
         return start(httpd, maps, folder, {
             HOST % name: (pool_backends.url(name) + " " + options).strip()
             for name in "abcd"}, *more)
     return made
-
-
-def occupied(httpd, host, seconds):
-    """A thread whose request keeps a pool in use for so long."""
-    thread = threading.Thread(target=httpd.get, args=(host,), kwargs={
-        "headers": [client.order(delay=seconds)]})
-    thread.start()
-    time.sleep(0.3)
-    return thread
 
 
 # ---- ProxyPoolMax ---------------------------------------------------------
@@ -45,7 +38,7 @@ def test_least_recently_used_pool_makes_room(server, pool_backends):
     assert ask(httpd, HOST % "a") == (a, "reused")
     assert stats(pool_backends, "b")["open"] == before + 1
     ask(httpd, HOST % "c")
-    wait_until_open(pool_backends, "b", before, 2)
+    wait_until_open(pool_backends, "b", before)
     assert ask(httpd, HOST % "a") == (a, "reused")
     again, how = ask(httpd, HOST % "b")
     assert (again != b, how) == (True, "new")
@@ -53,30 +46,30 @@ def test_least_recently_used_pool_makes_room(server, pool_backends):
     assert ask(httpd, HOST % "c")[1] == "new"
 
 
-def test_pool_in_use_is_not_torn_down(server, settings):
+def test_pool_in_use_is_not_torn_down(server, pool_backends, settings):
     if settings.mpm == "prefork":
         pytest.skip("a child of prefork serves one request at a time")
     httpd = server("ProxyPoolMax 2")
     ask(httpd, HOST % "b")
-    slow = occupied(httpd, HOST % "a", 1)
-    for name in "bcdbcd":
-        assert ask(httpd, HOST % name)[1] == "new" or name == "b"
-    slow.join()
+    with pool_backends.holding(httpd.port, HOST % "a") as answers:
+        for name in "bcdbcd":
+            assert ask(httpd, HOST % name)[1] == "new" or name == "b"
+    assert answers[0].backend == "a"
     assert ask(httpd, HOST % "a")[1] == "reused"
 
 
-def test_request_goes_through_when_all_pools_are_in_use(server, settings):
+def test_request_goes_through_when_all_pools_are_in_use(
+        server, pool_backends, settings):
     if settings.mpm == "prefork":
         pytest.skip("a child of prefork serves one request at a time")
     httpd = server("ProxyPoolMax 1")
-    slow = occupied(httpd, HOST % "a", 1)
-    numbers = set()
-    for _ in range(3):
-        number, how = ask(httpd, HOST % "b")
-        numbers.add(number)
-        assert how == "generic"
+    with pool_backends.holding(httpd.port, HOST % "a"):
+        numbers = set()
+        for _ in range(3):
+            number, how = ask(httpd, HOST % "b")
+            numbers.add(number)
+            assert how == "generic"
     assert len(numbers) == 3
-    slow.join()
     assert ask(httpd, HOST % "b")[1] == "new"
     assert ask(httpd, HOST % "b")[1] == "reused"
 
@@ -88,37 +81,46 @@ def test_512_pools_are_the_default(server, pool_backends):
     before = stats(pool_backends, "wide")["open"]
     for count, kept in ((400, 400), (600, 512)):
         assert ask_in_turn(httpd.port, addresses(0, count)) == 0
-        wait_until_open(pool_backends, "wide", before + kept, 5)
+        wait_until_open(pool_backends, "wide", before + kept)
 
 
 # ---- idle connections -----------------------------------------------------
 
-@pytest.mark.parametrize("options, more, least, most", [
-    ("ttl=1", "", 0.8, 4), ("", "ProxyPoolSet ttl=2", 1.8, 5),
-    ("", "", 3.8, 7)], ids=["entry", "default", "unsaid"])
+@pytest.mark.parametrize("options, more, ttl", [
+    ("ttl=1", "", 1), ("", "ProxyPoolSet ttl=2", 2), ("", "", 4)],
+    ids=["entry", "default", "unsaid"])
 def test_idle_connections_are_closed_though_nobody_comes(
-        server, pool_backends, settings, options, more, least, most):
+        server, pool_backends, world, settings, options, more, ttl):
+    """By a watchdog, which looks once a second."""
     httpd = server(more, options=options)
     before = stats(pool_backends, "d")["open"]
     count = 1 if settings.mpm == "prefork" else 8
-    client.burst(httpd.port, [HOST % "d"] * count,
-                 [client.order(delay=0.1)])
-    begin = time.monotonic()
-    wait_until_open(pool_backends, "d", before, most)
-    assert time.monotonic() - begin > least
+    with pool_backends.holding(httpd.port, *[HOST % "d"] * count):
+        pass
+    world.advance(ttl - 0.1)
+    time.sleep(1.5)
+    assert stats(pool_backends, "d")["open"] == before + count
+    world.set_clock(10)
+    wait_until_open(pool_backends, "d", before)
 
 
-def test_connection_in_use_outlives_its_ttl(server):
+def test_connection_in_use_outlives_its_ttl(server, pool_backends, world):
+    httpd = server(options="ttl=1")
+    before = stats(pool_backends, "a")["open"]
+    with pool_backends.holding(httpd.port, HOST % "a") as answers:
+        world.set_clock(10)
+        # the watchdog has come by
+        time.sleep(2)
+        assert stats(pool_backends, "a")["open"] == before + 1
+    assert answers[0].backend == "a"
+
+
+def test_connection_that_is_older_than_its_ttl_is_not_used(server, world):
     httpd = server(options="ttl=1")
     first, _ = ask(httpd, HOST % "a")
-    again, _ = ask(httpd, HOST % "a", delay=3)
-    assert again == first
-
-
-def test_connection_that_is_older_than_its_ttl_is_not_used(server):
-    httpd = server(options="ttl=1")
-    first, _ = ask(httpd, HOST % "a")
-    time.sleep(1.05)
+    world.advance(0.9)
+    assert ask(httpd, HOST % "a") == (first, "reused")
+    world.advance(1.05)
     second, how = ask(httpd, HOST % "a")
     assert (second != first, how) == (True, "new")
 
@@ -176,7 +178,8 @@ def test_many_backends_come_and_go(server, pool_backends):
     assert after["connections"] - connections >= count
 
 
-def test_pools_that_nobody_used_give_their_files_back(server, pool_backends):
+def test_pools_that_nobody_used_give_their_files_back(server, pool_backends,
+                                                      world):
     httpd = server("ProxyPoolSet ttl=1", "RewriteEngine On",
                    "RewriteRule ^/(127[.0-9]+)/ http://$1:%d/ [P]"
                    % pool_backends.port["wide"], modules=["rewrite"])
@@ -187,4 +190,5 @@ def test_pools_that_nobody_used_give_their_files_back(server, pool_backends):
         for address in addresses(2, 202):
             kept.request("GET", "/%s/" % address, "x.example")
     assert descriptors(pid) > few + 50
-    wait_for(lambda: descriptors(pid) <= few + 2, 5, "the files are closed")
+    world.set_clock(10)
+    wait_for(lambda: descriptors(pid) <= few + 2, 30, "the files are closed")

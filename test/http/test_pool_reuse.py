@@ -8,7 +8,6 @@ import contextlib
 import socket
 import struct
 import threading
-import time
 
 import pytest
 
@@ -16,18 +15,23 @@ import client
 from httpd import wait_for
 from pools import ask, connection, new_target, note, start, stats, \
     wait_until_open
+from world import World
 
 ONE = "one.example.com"
 TWO = "two.example.com"
 
 
 @pytest.fixture(scope="module")
-def server(make_module_httpd, pool_backends, maps, module_folder):
+def server(make_module_httpd, pool_backends, maps, module_folder, preload):
     """Entries of several hosts for a few backends; another port, without
-    pools, has the same map."""
+    pools, has the same map.  Its clock stands still: no connection is too old
+    to be used again."""
     a, b = pool_backends.url("a"), pool_backends.url("b")
     httpd = make_module_httpd(modules=["rewrite"], children=1, pool=True)
     httpd.off = httpd.listen()
+    world = World(module_folder, preload)
+    world.preload(httpd)
+    world.stop_clock()
     start(httpd, maps, module_folder, {
         ONE: a,
         TWO: a,
@@ -147,7 +151,7 @@ def test_backend_that_closed_without_a_word_is_not_used_again(
     ask(server, ONE)
     before = stats(pool_backends, "a")["open"]
     number, _ = ask(server, ONE, close="silent")
-    wait_until_open(pool_backends, "a", before - 1, 5)
+    wait_until_open(pool_backends, "a", before - 1)
     assert_not_used_again(server, ONE, number)
 
 
@@ -162,7 +166,7 @@ def test_connection_that_closed_while_idle_costs_no_body(
         server.port, method, "/", ONE, body=b"2",
         headers=[client.order(close="silent")]))
     assert closed == first
-    wait_until_open(pool_backends, "a", before - 1, 5)
+    wait_until_open(pool_backends, "a", before - 1)
     answer = client.request(server.port, method, "/", ONE, body=b"3")
     assert connection(answer) != first
     assert answer.json()["body"] == "3"
@@ -246,9 +250,9 @@ def test_backend_that_was_down_is_asked_again_at_once(server):
         assert "AH00940" not in server.log()
 
 
-def serve_unasked(listener, kept):
-    """Answers the first request of each connection, and then one that nobody
-    has sent."""
+def serve_unasked(listener, kept, read, unasked):
+    """Answers the first request of each connection, and, when its client has
+    read that, once more; semaphores say so to each other."""
     answer = (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nasked",
               b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked")
     with contextlib.suppress(OSError):      # the listener is closed at the end
@@ -257,14 +261,17 @@ def serve_unasked(listener, kept):
             kept[-1].settimeout(10)
             kept[-1].recv(8192)
             kept[-1].sendall(answer[0])
-            time.sleep(0.2)
+            assert read.acquire(timeout=30)
             kept[-1].sendall(answer[1])
+            unasked.release()
 
 
 def test_answer_that_nobody_asked_for_is_nobodys(make_httpd, maps, folder):
     kept = []
+    read, unasked = threading.Semaphore(0), threading.Semaphore(0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve_unasked, args=(listener, kept))
+        thread = threading.Thread(target=serve_unasked,
+                                  args=(listener, kept, read, unasked))
         thread.start()
         httpd = make_httpd(children=1, pool=True)
         httpd.allow_log("AH03408")
@@ -273,7 +280,8 @@ def test_answer_that_nobody_asked_for_is_nobodys(make_httpd, maps, folder):
         for _ in range(4):
             response = httpd.get(ONE)
             assert (response.status, response.body) == (200, b"asked")
-            time.sleep(0.5)
+            read.release()
+            assert unasked.acquire(timeout=30)
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(15)
     assert not thread.is_alive()

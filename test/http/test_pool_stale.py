@@ -104,9 +104,13 @@ def test_no_get_fails_over_a_unix_socket(server, way, clients):
 
 
 @pytest.fixture
-def alone(make_httpd, pool_backends, maps, folder):
-    """A server of one child, so that the next request reuses."""
-    return start(make_httpd(children=1, pool=True), maps, folder,
+def alone(make_httpd, pool_backends, maps, folder, world):
+    """A server of one child, so that the next request reuses; its clock stands
+    still, so that no connection is too old for that."""
+    httpd = make_httpd(children=1, pool=True)
+    world.preload(httpd)
+    world.stop_clock()
+    return start(httpd, maps, folder,
                  {HOST: pool_backends.url("a"), UNIX_HOST: unix(pool_backends)})
 
 
@@ -158,7 +162,7 @@ def test_unix_connection_that_closed_while_idle_costs_no_post(
     first = sent()
     before = stats(pool_backends, "unix")["open"]
     assert sent(client.order(close="silent")) == first
-    wait_until_open(pool_backends, "unix", before - 1, 5)
+    wait_until_open(pool_backends, "unix", before - 1)
     assert sent() != first
 
 
@@ -227,25 +231,25 @@ def test_answer_that_has_begun_is_not_asked_for_again(alone, pool_backends):
 @pytest.mark.parametrize("method, host", [
     ("POST", HOST), ("PUT", HOST), ("POST", UNIX_HOST)])
 def test_request_with_a_body_takes_no_connection_idle_for_a_second(
-        alone, method, host):
+        alone, world, method, host):
     def sent():
         return connection(client.request(alone.port, method, "/", host,
                                          body=b"x"))
     first = sent()
     assert sent() == first
-    time.sleep(1.05)
+    world.advance(1.05)
     second = sent()
     assert second != first
     assert sent() == second
 
 
-def test_post_fails_no_more_than_with_a_connection_each(alone):
+def test_post_fails_no_more_than_with_a_connection_each(alone, world):
     """The backend closes what is idle for a second, as it may: each POST
     comes just then."""
     for _ in range(3):
         closing = client.request(alone.port, "POST", "/", HOST, body=b"x")
         assert closing.status == 200
-        time.sleep(1.001)
+        world.advance(1.001)
         answer = client.request(
             alone.port, "POST", "/", HOST, body=b"x",
             headers=[client.order(**WAYS["rst-on-receipt"])])
