@@ -27,6 +27,10 @@ apr_status_t follow_state_of(follow_state *state, const char *map,
     apr_status_t rv;
 
     rv = tool_map_at(&type, map, pool, why);
+    if (rv == HOSTMAP_EFORMAT) {
+        /* somebody else's file; a broken map has the marks of one */
+        return FOLLOW_EREFUSED;
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -37,7 +37,7 @@
 #define DOWN_MOST       apr_time_from_sec(1)
 #define DENIED_MOST     apr_time_from_sec(30)
 #define MAP_PAUSE       apr_time_from_sec(1)
-#define REFUSED_PAUSE   apr_time_from_sec(10)
+#define REFUSED_PAUSE   apr_time_from_sec(5)
 
 static volatile sig_atomic_t stop_wanted, reload_wanted, snapshot_wanted;
 
