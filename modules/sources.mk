@@ -63,6 +63,8 @@ hostmap_sources = \
 	modules/hostmap/store/hostmap_lmdb.c \
 	modules/hostmap/store/hostmap_place.c \
 	modules/hostmap/store/hostmap_place.h \
+	modules/hostmap/store/hostmap_pages.c \
+	modules/hostmap/store/hostmap_pages.h \
 	modules/hostmap/store/hostmap_provider.h \
 	modules/hostmap/store/hostmap_type.c \
 	modules/hostmap/store/hostmap_writer.c \
@@ -269,6 +271,7 @@ unit_sources = \
 	test/unit/test_loop_memory.c \
 	test/unit/test_match.c \
 	test/unit/test_option.c \
+	test/unit/test_pages.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_limit.c \
 	test/unit/test_pool_options.c \
@@ -304,6 +307,7 @@ fuzz_programs = \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
 	test/fuzz/fuzz_match \
+	test/fuzz/fuzz_pages \
 	test/fuzz/fuzz_reproxy_headers \
 	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \

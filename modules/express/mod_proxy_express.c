@@ -45,6 +45,7 @@ typedef struct express_server_conf {
     const char *type;               /* NULL: unset */
     int unknown_status;             /* 0: decline; -1: unset */
     apr_interval_time_t interval;   /* -1: unset */
+    int verify;                     /* -1: unset, which means On */
     /* set in child_init, so never merged */
     express_map *map;
 } express_server_conf;
@@ -59,6 +60,7 @@ static void *express_server_create(apr_pool_t *p, server_rec *s)
     conf->enabled = -1;
     conf->unknown_status = -1;
     conf->interval = -1;
+    conf->verify = -1;
     return conf;
 }
 
@@ -74,6 +76,7 @@ static void *express_server_merge(apr_pool_t *p, void *basev, void *addv)
     conf->unknown_status = add->unknown_status != -1 ? add->unknown_status
                                                      : base->unknown_status;
     conf->interval = add->interval != -1 ? add->interval : base->interval;
+    conf->verify = add->verify != -1 ? add->verify : base->verify;
     return conf;
 }
 
@@ -159,6 +162,13 @@ static const char *express_set_interval(cmd_parms *cmd, void *dconf,
     return NULL;
 }
 
+static const char *express_set_verify(cmd_parms *cmd, void *dconf, int flag)
+{
+    (void)dconf;
+    express_conf_get(cmd->server)->verify = flag;
+    return NULL;
+}
+
 static const command_rec express_directives[] = {
     AP_INIT_FLAG("ProxyExpressEnable", express_set_enable, NULL, RSRC_CONF,
                  "On: look hosts up in the map"),
@@ -174,6 +184,9 @@ static const command_rec express_directives[] = {
                   RSRC_CONF,
                   "minimum time between two checks whether the map was "
                   "replaced"),
+    AP_INIT_FLAG("ProxyExpressVerify", express_set_verify, NULL, RSRC_CONF,
+                 "Off: a new map is not checked for damaged pages before it "
+                 "serves"),
     { NULL }
 };
 
@@ -376,6 +389,9 @@ static void express_child_init(apr_pool_t *pchild, server_rec *main_server)
         rv = hostmap_open(&map, registry, conf->file, express_conf_type(conf),
                           express_conf_interval(conf));
         if (rv == APR_SUCCESS) {
+            if (conf->verify != 0) {
+                hostmap_verify(map);
+            }
             conf->map = express_map_for(maps, map, conf->file, pchild);
         }
     }

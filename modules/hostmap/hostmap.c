@@ -59,6 +59,7 @@ struct hostmap {
     const char *path;
     const char *type;
     apr_interval_time_t interval;
+    int verify;
 
     hostmap_file *current;
     map_fault fault;
@@ -327,7 +328,13 @@ static apr_status_t map_file_open(hostmap_file **file, hostmap *map,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = hostmap_file_features(*file, &(*file)->features, pool, why);
+    /* before the first look into its tree */
+    if (map->verify) {
+        rv = hostmap_file_verify(*file, why);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_file_features(*file, &(*file)->features, pool, why);
+    }
     if (rv != APR_SUCCESS) {
         hostmap_file_close(*file);
     }
@@ -657,4 +664,9 @@ apr_status_t hostmap_open(hostmap **out, hostmap_registry *registry,
     registry->maps = map;
     *out = map;
     return APR_SUCCESS;
+}
+
+void hostmap_verify(hostmap *map)
+{
+    map->verify = 1;
 }

@@ -59,6 +59,10 @@ apr_status_t hostmap_open(hostmap **map, hostmap_registry *registry,
                           const char *path, const char *type,
                           apr_interval_time_t interval);
 
+/** Have each file proved by hostmap_file_verify() before it is switched to.
+ *  Before the first look-up. */
+void hostmap_verify(hostmap *map);
+
 /**
  * Find the entry for a host and a path in what the path of the map leads to
  * now: hostmap_match(), with all its look-ups in one file, also when the map

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INPUT_MAX 16384
+#define INPUT_MAX 65536
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

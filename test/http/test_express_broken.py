@@ -6,6 +6,8 @@ map does."""
 import os
 import random
 import re
+import struct
+import subprocess
 import time
 
 import pytest
@@ -340,3 +342,84 @@ def test_unreadable_is_about_the_user_of_the_children(make_httpd, backends,
     os.chmod(path, 0o400)
     httpd = make_httpd().start(express(path))
     assert httpd.get(HOST).backend == "a"
+
+
+# ---- damaged pages ---------------------------------------------------------
+
+PAGE = 4096
+
+
+def pages_of(data):
+    """Numbers of the leaves and branches of an LMDB file."""
+    for at in range(2 * PAGE, len(data), PAGE):
+        number, _, flags = struct.unpack_from("<QHH", data, at)
+        if number * PAGE == at and flags in (1, 2):
+            yield at
+
+
+def damaged(data):
+    """The same file with the first node of each page leading beyond it."""
+    data = bytearray(data)
+    pages = list(pages_of(data))
+    assert pages
+    for at in pages:
+        struct.pack_into("<H", data, at + 16, PAGE - 2)
+    return bytes(data)
+
+
+@pytest.fixture
+def damaged_map(maps, folder):
+    """A sound map of many pages, and the bytes of it after damage."""
+    path = maps.build(folder + "/map", {
+        HOST: "404", **filler(2000, "http://127.0.0.1:9")})
+    return path, damaged(contents(path))
+
+
+def test_damaged_map_is_refused_and_the_last_good_one_serves(
+        make_httpd, damaged_map):
+    path, bad = damaged_map
+    httpd = make_httpd(children=1).start(express(path, "lmdb"))
+    assert httpd.get(HOST).status == 404
+    httpd.expect_log("SB0013: map .* is damaged: page")
+    children = httpd.child_pids()
+    put(path, bad)
+    wait_for(lambda: (httpd.get(HOST).status == 404
+                      and httpd.log_lines("is damaged: page")), 30,
+             "the damage is seen")
+    assert httpd.get(HOST).status == 404
+    assert httpd.child_pids() == children
+
+
+def test_server_that_starts_with_a_damaged_map_answers_503(
+        make_httpd, damaged_map):
+    path, bad = damaged_map
+    put(path, bad)
+    httpd = make_httpd(children=1).start(express(path, "lmdb"))
+    httpd.expect_log("SB0013: map .* is damaged: page")
+    assert httpd.get(HOST).status == 503
+
+
+def test_check_names_the_damaged_page(maps, damaged_map):
+    path, bad = damaged_map
+    put(path, bad)
+    done = subprocess.run([maps.hostmap, "check", path], text=True,
+                          capture_output=True, timeout=60)
+    assert done.returncode == 1
+    assert "is damaged: page" in done.stderr
+
+
+def test_verify_off_does_not_look(make_httpd, maps, folder):
+    """Only what a look-up meets is read: a page that none needs is not seen."""
+    path = maps.build(folder + "/map", {
+        HOST: "404", **filler(2000, "http://127.0.0.1:9")})
+    data = bytearray(contents(path))
+    meta = max((0, PAGE), key=lambda at: struct.unpack_from(
+        "<Q", data, at + 16 + 24 + 48 + 56)[0])
+    # the count of entries is believed by nobody who looks up
+    entries = meta + 16 + 24 + 48 + 32
+    struct.pack_into("<Q", data, entries,
+                     struct.unpack_from("<Q", data, entries)[0] + 1)
+    put(path, bytes(data))
+    httpd = make_httpd(children=1).start(
+        express(path, "lmdb", "ProxyExpressVerify Off"))
+    assert httpd.get(HOST).status == 404

@@ -31,6 +31,7 @@ Suite *file_suite(void);
 Suite *serve_suite(void);
 Suite *limit_suite(void);
 Suite *follow_suite(void);
+Suite *pages_suite(void);
 Suite *pool_suite(void);
 Suite *pool_limit_suite(void);
 Suite *pool_options_suite(void);

@@ -38,6 +38,7 @@ int main(void)
     srunner_add_suite(runner, serve_suite());
     srunner_add_suite(runner, limit_suite());
     srunner_add_suite(runner, follow_suite());
+    srunner_add_suite(runner, pages_suite());
     srunner_add_suite(runner, pool_suite());
     srunner_add_suite(runner, pool_limit_suite());
     srunner_add_suite(runner, pool_options_suite());

@@ -671,6 +671,7 @@ const hostmap_provider hostmap_provider_##type = { \
     NULL, \
     NULL, \
     NULL, \
+    NULL, \
     dbm_hold, \
     dbm_create, \
     dbm_change, \

@@ -73,6 +73,12 @@ apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
     return rv;
 }
 
+apr_status_t hostmap_file_verify(hostmap_file *file, hostmap_reason *why)
+{
+    return file->provider->verify ? file->provider->verify(file, why)
+                                  : APR_SUCCESS;
+}
+
 void hostmap_file_close(hostmap_file *file)
 {
     file->provider->close(file);

@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "hostmap/hostmap_key.h"
+#include "hostmap_pages.h"
 #include "hostmap_provider.h"
 
 #include "apr_strings.h"
@@ -238,6 +239,37 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
     }
     file->ctx = ctx;
     return APR_SUCCESS;
+}
+
+/* A mapping of its own: LMDB's is as long as the meta page says. */
+static apr_status_t lmdb_verify(const hostmap_file *file, hostmap_reason *why)
+{
+    const lmdb_ctx *ctx = file->ctx;
+    apr_size_t size = (apr_size_t)file->id.size;
+    hostmap_pages_fault fault;
+    mdb_filehandle_t fd;
+    void *bytes = MAP_FAILED, *scratch = malloc(hostmap_pages_scratch(size));
+    apr_status_t rv = APR_ENOMEM;
+
+    if (mdb_env_get_fd(ctx->env, &fd) == 0) {
+        bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    }
+    if (!scratch || bytes == MAP_FAILED) {
+        hostmap_fail(why, rv, "cannot read its pages");
+    }
+    else {
+        rv = hostmap_pages_check(&fault, bytes, size, scratch);
+        if (rv != APR_SUCCESS) {
+            rv = hostmap_fail(why, HOSTMAP_EFORMAT, "%s is damaged: page %"
+                              APR_UINT64_T_FMT " %s", file->names.main,
+                              fault.page, fault.reason);
+        }
+    }
+    if (bytes != MAP_FAILED) {
+        munmap(bytes, size);
+    }
+    free(scratch);
+    return rv;
 }
 
 /* Most of the time one look-up is over before the next begins: one reader
@@ -688,6 +720,7 @@ const hostmap_provider hostmap_provider_lmdb = {
     lmdb_cursor_open,
     lmdb_cursor_next,
     lmdb_cursor_close,
+    lmdb_verify,
     lmdb_hold,
     lmdb_create,
     lmdb_change,

@@ -108,6 +108,11 @@ struct hostmap_provider {
                                 hostmap_reason *why);
     void (*cursor_close)(void *cursor);
 
+    /** Prove that reading any part of the file ends in an answer or an error,
+     *  without trusting what it holds; NULL: the format has nothing that could
+     *  be proved. */
+    apr_status_t (*verify)(const hostmap_file *file, hostmap_reason *why);
+
     /** Keep those out who change a file in place, while it is copied; as long
      *  as *lock is open.  NULL in *lock where the type has no such lock. */
     apr_status_t (*hold)(const hostmap_file *file, apr_file_t **lock,

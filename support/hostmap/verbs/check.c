@@ -180,7 +180,11 @@ static apr_status_t check_all(void *baton, hostmap_file *file,
     c->features = 0;
     table_clear(c->paths);
     progress_begin(&c->p, c->path, stat.entries > 0 ? stat.entries : 0);
-    rv = hostmap_file_each(file, check_entry, c, c->pool, why);
+    /* before anything is read that the pages lead to */
+    rv = hostmap_file_verify(file, why);
+    if (rv == APR_SUCCESS) {
+        rv = hostmap_file_each(file, check_entry, c, c->pool, why);
+    }
     progress_end(&c->p);
     if (rv == APR_SUCCESS) {
         rv = check_paths(c, file, why);
