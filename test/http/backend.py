@@ -28,6 +28,7 @@ in the query of its target:
     delay            seconds to wait before answering
     hold             a word: do not answer before another request says so with
     release          the same word
+    hold_body        a word: the same, after the first piece of the body
     close            "before": close without an answer; "half": close within
                      the body; "after": close behind the answer; "silent": as
                      "after", without a Connection: close
@@ -98,6 +99,7 @@ class Connection(Counted):
         self.echoes = False
         self.paused = False
         self.pause = 0
+        self.hold = None
         self.pieces = iter(())
         self.ends = None
 
@@ -227,6 +229,7 @@ class Connection(Counted):
             body = b""
         self.pieces = self.split(body, order)
         self.pause = order.get("pause", 0)
+        self.hold = order.get("hold_body")
         self.ends = functools.partial(self.close, order.get("reset")) \
             if last or close or "cut" in order else None
         self.write_on()
@@ -270,6 +273,10 @@ class Connection(Counted):
         """Write until the client reads no faster, or all is written."""
         for piece in self.pieces:
             self.transport.write(piece)
+            word, self.hold = self.hold, None
+            if word:
+                HELD[word].append(self.write_on)
+                return
             if self.pause:
                 asyncio.get_running_loop().call_later(self.pause,
                                                       self.write_on)

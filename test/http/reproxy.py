@@ -87,6 +87,19 @@ def allow_all(backends):
         backends.url(name) for name in backends.port)
 
 
+BRIEF = 2
+"""Seconds that an attempt has below /brief/, for what never answers; all else
+has the ten of the default."""
+
+
+def brief(backends):
+    """The app once more, with so short a ReproxyTimeout."""
+    return "\n".join(["<Location /brief/>",
+                      "ProxyPass %s" % backends.url("app", "/"),
+                      "AllowReproxy On", "ReproxyTimeout %d" % BRIEF,
+                      "</Location>"])
+
+
 def start(httpd, backends, *lines, outside=()):
     return httpd.start(configuration(backends, *lines, outside=outside))
 
@@ -101,7 +114,7 @@ def logged(httpd, path):
                 if words[-1] == path:
                     return words[:-1]
         return None
-    return wait_for(found, 5, "the access log has " + path)
+    return wait_for(found, 30, "the access log has " + path)
 
 
 def counted(backends, name, path, method="GET"):

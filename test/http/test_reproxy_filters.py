@@ -186,7 +186,7 @@ def test_headers(filtered, storages):
 @pytest.fixture(scope="module")
 def plain(make_module_httpd, storages):
     return reproxy.start(make_module_httpd(reproxy=True), storages,
-                         "ReproxyTimeout 1")
+                         outside=[reproxy.brief(storages)])
 
 
 def lines_of(httpd, path):
@@ -216,7 +216,7 @@ def test_notes_say_what_failed(plain, storages, name, result, status):
             "slow": url(storages, "s", delay=30),
             "refused-url": "ftp://127.0.0.1/",
             "not-allowed": "http://127.0.0.1:1/"}[name]
-    path = "/app/" + new_name()
+    path = ("/brief/" if name == "slow" else "/app/") + new_name()
     assert_failed(plain.get(HOST, path, [asks([text])]), status)
     assert logged(plain, path)[2:] == [result, str(status)]
 

@@ -87,7 +87,8 @@ def test_app_is_idle_while_200_clients_download(make_httpd, storages,
 def test_storage_connections_are_reused(make_httpd, storages):
     """By way of mod_proxy_pool."""
     httpd = reproxy.start(
-        make_httpd(reproxy=True, pool=True, children=1), storages)
+        make_httpd(reproxy=True, pool=True, children=1), storages,
+        outside=["ProxyPoolSet ttl=60"])
     numbers = set()
     for _ in range(10):
         response = httpd.get(HOST, "/app/x", [asks([url(storages, "s")])])
@@ -98,7 +99,8 @@ def test_storage_connections_are_reused(make_httpd, storages):
 def test_storage_connections_are_reused_after_failures(make_httpd, storages):
     """An attempt at another storage does not end that."""
     httpd = reproxy.start(
-        make_httpd(reproxy=True, pool=True, children=1), storages)
+        make_httpd(reproxy=True, pool=True, children=1), storages,
+        outside=["ProxyPoolSet ttl=60"])
     httpd.allow_log(reproxy.ATTEMPT_LOG)
     numbers = set()
     for _ in range(5):
@@ -179,14 +181,13 @@ def test_client_that_goes_away_leaves_nothing(make_httpd, storages):
             started(connection)
     assert_serves(httpd.get(HOST, "/app/x", [
         asks([url(storages, "s", content=9)])]), "s", 9)
-    wait_for(lambda: stats(storages, "s")["open"] <= before + 2, 5,
+    wait_for(lambda: stats(storages, "s")["open"] <= before + 2, 30,
              "storage's connections are closed")
 
 
 def test_many_clients_at_once(make_httpd, storages, settings):
     """Each gets its own, whatever fails for others."""
-    httpd = reproxy.start(make_httpd(reproxy=True, pool=True), storages,
-                          "ReproxyTimeout 5")
+    httpd = reproxy.start(make_httpd(reproxy=True, pool=True), storages)
     httpd.allow_log(reproxy.ATTEMPT_LOG)
     wrong = []
 

@@ -115,7 +115,7 @@ def test_client_that_waits_for_100_of_an_app_that_reads_nothing(make_httpd,
     httpd.start("TypesConfig /dev/null\n"
                 "AddHandler send-as-is asis\nAllowReproxy On\n"
                 + reproxy.allow_all(storages) + "\n")
-    with client.Connection(httpd.port, timeout=5) as waiting:
+    with client.Connection(httpd.port, timeout=15) as waiting:
         waiting.send(client.request_bytes("GET", "/a.asis", HOST, [
             ("Expect", "100-continue"), ("Content-Length", "5")]))
         assert_serves(waiting.read_response(), "s", SIZE)

@@ -2,7 +2,6 @@
 """Where mod_reproxy acts, what it takes from an app, and its directives."""
 
 import os
-import time
 
 import pytest
 
@@ -294,10 +293,11 @@ def test_app_of_a_map(make_httpd, storages, maps, folder):
     """Its entry's options are none of storage's."""
     httpd = make_httpd(reproxy=True, pool=True, children=1)
     path = maps.build(folder + "/map", {
-        HOST: storages.url("app") + " timeout=1"})
+        HOST: storages.url("app") + " timeout=2 ttl=60"})
     httpd.start(express(path, "lmdb", "AllowReproxy On",
+                        "ProxyPoolSet ttl=60",
                         reproxy.allow_all(storages)))
-    slow = url(storages, "s", content=SIZE, delay=1.5)
+    slow = url(storages, "s", content=SIZE, delay=2.5)
     numbers = set()
     for _ in range(2):
         assert_serves(httpd.get(HOST, "/x", [asks([slow])]), "s", SIZE)
@@ -379,35 +379,32 @@ def test_answer_that_names_nothing_passes_through(server):
     assert_hidden(response)
 
 
-def first_byte(port, headers, path="/on/x"):
-    """Seconds until a body begins, and until it ends."""
-    began = time.monotonic()
-    with client.Connection(port) as connection:
-        connection.send(client.request_bytes("GET", path, HOST, headers))
+def begins_before_it_ends(server, storages, word, headers):
+    """Its body begins at the client while the backend holds the rest."""
+    with client.Connection(server.port) as connection:
+        connection.send(client.request_bytes("GET", "/on/x", HOST, headers))
         seen = b""
         while not seen.partition(b"\r\n\r\n")[2]:
             seen += connection.socket.recv(1)
-        first = time.monotonic() - began
+        storages.tell(release=word)
         connection.buffer = seen
-        connection.read_response()
-        return first, time.monotonic() - began
-
-
-SLOW = {"content": 400, "pieces": 4, "pause": 0.4}
+        assert len(connection.read_response().body) == 400
 
 
 @pytest.mark.parametrize("framing", [{}, {"chunked": True}])
-def test_answer_that_is_none_of_ours_is_not_held_back(server, framing):
+def test_answer_that_is_none_of_ours_is_not_held_back(server, storages,
+                                                      framing):
     """Events of an app go to the client as they come."""
-    first, last = first_byte(server.port, [asks(None, **SLOW, **framing)])
-    assert first < last - 0.6
+    word = new_name()
+    begins_before_it_ends(server, storages, word, [asks(
+        None, content=400, pieces=4, hold_body=word, **framing)])
 
 
 @pytest.mark.parametrize("framing", [{}, {"chunked": True}])
 def test_body_of_storage_is_not_held_back(server, storages, framing):
-    text = url(storages, "s", **SLOW, **framing)
-    first, last = first_byte(server.port, [asks([text])])
-    assert first < last - 0.6
+    word = new_name()
+    begins_before_it_ends(server, storages, word, [asks([url(
+        storages, "s", content=400, pieces=4, hold_body=word, **framing)])])
 
 
 def test_upgraded_connection_goes_through(make_httpd, storages):

@@ -325,7 +325,7 @@ def test_storage_that_does_not_speak_tls(make_httpd, tls_storages):
     """It waits for a request, so the time runs out."""
     httpd = reproxy.start(
         make_httpd(modules=["ssl"], reproxy=True), tls_storages,
-        "ReproxyTimeout 1",
+        "ReproxyTimeout %d" % reproxy.BRIEF,
         "ReproxyAllow https://127.0.0.1:%d https://127.0.0.1:%d"
         % (tls_storages.port["tls"], tls_storages.port["app"]),
         outside=["SSLProxyEngine On", "SSLProxyCheckPeerName Off",
@@ -336,7 +336,7 @@ def test_storage_that_does_not_speak_tls(make_httpd, tls_storages):
     assert_serves(httpd.get(HOST, "/app/x", [
         asks([plain, tls_url(tls_storages, content=SIZE)])]), "tls", SIZE)
     assert_failed(httpd.get(HOST, "/app/x", [asks([plain])]), 504)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_settings_of_a_proxy_section_hold(make_httpd, tls_storages):
