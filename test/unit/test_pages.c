@@ -20,7 +20,8 @@
 #define LOWER   12
 #define UPPER   14
 #define NODES   16
-#define MAIN    (16 + 24 + 48)
+#define FREE    (16 + 24)
+#define MAIN    (FREE + 48)
 #define ENTRIES (MAIN + 32)
 #define ROOT    (MAIN + 40)
 #define LAST    (MAIN + 48)
@@ -328,6 +329,15 @@ END_TEST
 
 START_TEST(flags_that_no_map_has_are_refused)
 {
+    static const unsigned wrong[] = { 0, 1, 2, 4, 0x10, 0x20, 0x40 };
+    unsigned flags = get16(at(meta(), FREE + 4)), i;
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        set16(at(meta(), FREE + 4), wrong[i] ? flags | wrong[i] : 0);
+        check_refused("flags", 0);
+    }
+    set16(at(meta(), FREE + 4), flags);
+    ck_assert(is_sound(size));
     set16(at(meta(), MAIN + 4), 4);
     check_refused("flags", 0);
 }

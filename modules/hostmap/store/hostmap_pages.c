@@ -12,7 +12,9 @@
 
 #define META_MAGIC      0xBEEFC0DEu
 #define META_VERSION    1
-#define META_FIXEDMAP   0x01
+/** Flags of a tree, and FIXEDMAP; the tree of free pages has integer keys. */
+#define META_FLAGS      0x7f
+#define META_INTEGERKEY 0x08
 #define HEADER_SIZE     16
 #define NODE_SIZE       8
 #define PAGE_SIZE_LEAST 512
@@ -467,7 +469,8 @@ static int pages_meta_check(pages_check *check, pages_meta *meta,
     if (second.txnid > meta->txnid) {
         *meta = second;
     }
-    if (meta->free.flags & META_FIXEDMAP || meta->main.flags != 0) {
+    if ((meta->free.flags & META_FLAGS) != META_INTEGERKEY
+        || meta->main.flags != 0) {
         return pages_bad(check, 0, "has flags that no map has");
     }
     if (meta->last_page < 1 || meta->last_page >= size / page_size) {
