@@ -5,9 +5,11 @@
  * seen and said.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 
 #include "folder.h"
 #include "hostmap/hostmap_key.h"
+#include "hostmap/store/hostmap_copy.h"
 #include "hostmap/store/hostmap_guard.h"
 #include "hostmap/store/hostmap_writer.h"
 #include "suites.h"
@@ -715,6 +718,70 @@ START_TEST(who_can_write_is_seen)
 }
 END_TEST
 
+/* Pages of the files below: more than a window of hostmap_copy_warm(). */
+#define WARM_TEST_PAGES ((size_t)17000)
+
+/** A file of that many pages, on the disk and out of memory as far as its file
+ *  system lets go of it. */
+static int cold_file(const char *name)
+{
+    static char page[4096];
+    size_t i;
+    int fd = open(folder_file(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    ck_assert_int_ge(fd, 0);
+    for (i = 0; i < WARM_TEST_PAGES; i++) {
+        memset(page, (int)(i % 251), sizeof(page));
+        ck_assert_int_eq(write(fd, page, sizeof(page)), sizeof(page));
+    }
+    ck_assert_int_eq(fsync(fd), 0);
+    ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    return fd;
+}
+
+/** Which pages are in memory; free it. */
+static unsigned char *pages_in_memory(int fd)
+{
+    size_t len = WARM_TEST_PAGES * 4096;
+    unsigned char *pages = malloc(WARM_TEST_PAGES);
+    void *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+
+    ck_assert_ptr_nonnull(pages);
+    ck_assert(map != MAP_FAILED);
+    ck_assert_int_eq(mincore(map, len, pages), 0);
+    munmap(map, len);
+    return pages;
+}
+
+START_TEST(a_copy_is_in_memory_where_its_original_is)
+{
+    static const size_t read[] = { 0, 1, 4000, 16383, 16384, 16999 };
+    int from = cold_file("from"), to = cold_file("to");
+    unsigned char *wanted, *has;
+    char page[4096];
+    size_t i, count = 0;
+
+    for (i = 0; i < sizeof(read) / sizeof(read[0]); i++) {
+        ck_assert_int_eq(pread(from, page, sizeof(page),
+                               (off_t)(read[i] * sizeof(page))),
+                         sizeof(page));
+    }
+    wanted = pages_in_memory(from);
+    hostmap_copy_warm(to, from);
+    has = pages_in_memory(to);
+    for (i = 0; i < WARM_TEST_PAGES; i++) {
+        count += wanted[i] & 1;
+        ck_assert_msg(!(wanted[i] & 1) || (has[i] & 1), "page %lu is not in "
+                      "memory", (unsigned long)i);
+    }
+    ck_assert_uint_ge(count, sizeof(read) / sizeof(read[0]));
+    free(wanted);
+    free(has);
+    close(from);
+    close(to);
+}
+END_TEST
+
 Suite *file_suite(void)
 {
     Suite *suite = suite_create("file");
@@ -735,6 +802,7 @@ Suite *file_suite(void)
     suite_add_tcase(suite, reading);
 
     tcase_add_checked_fixture(writing, folder_setup, folder_teardown);
+    tcase_add_test(writing, a_copy_is_in_memory_where_its_original_is);
     tcase_add_loop_test(writing, an_aborted_writer_changes_nothing, 0, TYPES);
     tcase_add_loop_test(writing, a_map_is_changed, 0, TYPES);
     tcase_add_loop_test(writing, paths_of_a_host_that_was_removed_are_found,

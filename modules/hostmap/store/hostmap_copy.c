@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -126,6 +127,87 @@ apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
     }
     return APR_SUCCESS;
 }
+
+/* ---- pages in memory --------------------------------------------------- */
+
+/* How much of both files is looked at at once. */
+#define WARM_WINDOW ((size_t)64 << 20)
+#define WARM_PAGES  (WARM_WINDOW / 4096)
+
+/* Which pages of a part of a file are in memory: bit 0 of a byte each.  The
+ * system says so only of files that one may write, else that all are. */
+static int copy_pages_of(unsigned char *pages, int fd, off_t at, size_t len)
+{
+    void *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, at);
+    int rc;
+
+    if (map == MAP_FAILED) {
+        return -1;
+    }
+    rc = mincore(map, len, pages);
+    munmap(map, len);
+    return rc;
+}
+
+static void copy_read_part(int fd, off_t at, off_t end)
+{
+    char bytes[1 << 16];
+
+    while (at < end) {
+        size_t left = (size_t)(end - at);
+        ssize_t got = pread(fd, bytes, left < sizeof(bytes) ? left
+                            : sizeof(bytes), at);
+
+        if (got <= 0 && !(got < 0 && errno == EINTR)) {
+            break;
+        }
+        at += got > 0 ? got : 0;
+    }
+}
+
+static int copy_warm_window(int to, int from, off_t at, size_t len)
+{
+    unsigned char has[WARM_PAGES], wanted[WARM_PAGES];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t count = (len + page - 1) / page, i, run;
+
+    if (copy_pages_of(has, to, at, len) != 0
+        || copy_pages_of(wanted, from, at, len) != 0) {
+        return -1;
+    }
+    for (i = 0; i < count; i = run + 1) {
+        run = i;
+        while (run < count && (wanted[run] & 1) && !(has[run] & 1)) {
+            run++;
+        }
+        if (run > i) {
+            copy_read_part(to, at + (off_t)(i * page),
+                           at + (off_t)(run * page));
+        }
+    }
+    return 0;
+}
+
+void hostmap_copy_warm(int to, int from)
+{
+    struct stat to_st, from_st;
+    off_t at, end;
+
+    if (fstat(to, &to_st) != 0 || fstat(from, &from_st) != 0) {
+        return;
+    }
+    end = to_st.st_size < from_st.st_size ? to_st.st_size : from_st.st_size;
+    for (at = 0; at < end; at += (off_t)WARM_WINDOW) {
+        size_t len = end - at < (off_t)WARM_WINDOW ? (size_t)(end - at)
+                                                   : WARM_WINDOW;
+
+        if (copy_warm_window(to, from, at, len) != 0) {
+            return;
+        }
+    }
+}
+
+/* ---- the disk ---------------------------------------------------------- */
 
 int hostmap_disk_has_less(const char *path, apr_uint64_t bytes)
 {

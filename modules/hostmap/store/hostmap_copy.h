@@ -22,6 +22,15 @@ apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
                                 hostmap_reason *why);
 
 /**
+ * Read into memory those pages of a file that are in memory of the file it was
+ * copied from.  A copy that shares the blocks of the other file (FICLONE)
+ * shares no page with it: the first look-ups would wait for the disk, page
+ * after page.  Failures change nothing and are not reported.
+ * @param to,from descriptors, both readable; their offsets do not matter
+ */
+void hostmap_copy_warm(int to, int from);
+
+/**
  * Give a file the owner, group, mode, ACL and SELinux context of another one,
  * or mode 0644 when there is none, and flush it to the disk.
  *

@@ -436,6 +436,17 @@ static apr_status_t place_copy_rights(hostmap_place *place,
     return rv;
 }
 
+/* Readers find the new map in memory as far as they had the old one there. */
+static void place_warm(const hostmap_place *place)
+{
+    int old = open(place->names.main, O_RDONLY | O_CLOEXEC);
+
+    if (old >= 0) {
+        hostmap_copy_warm(place->lock_fd, old);
+        close(old);
+    }
+}
+
 apr_status_t hostmap_place_commit(hostmap_place *place, hostmap_reason *why)
 {
     hostmap_folder folder;
@@ -449,6 +460,7 @@ apr_status_t hostmap_place_commit(hostmap_place *place, hostmap_reason *why)
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    place_warm(place);
     if (!place_is_ours(place->lock_fd, place->work_names.main)) {
         rv = hostmap_fail(why, HOSTMAP_ESTALE, "%s was removed or replaced "
                           "while it was written: nothing was changed",
