@@ -140,8 +140,10 @@ mod_reproxy_sources = \
 	modules/reproxy/reproxy_gather.c \
 	modules/reproxy/reproxy_judge.c \
 	modules/reproxy/reproxy_log.c \
+	modules/reproxy/reproxy_loop.c \
 	modules/reproxy/reproxy_request.c \
 	modules/reproxy/reproxy_restore.c \
+	modules/reproxy/reproxy_swallow.c \
 	modules/reproxy/reproxy_timeout.c
 
 # mod_ssl_certmap: the pure part; and the part that knows OpenSSL, which the

@@ -15,7 +15,10 @@
 
 #include "reproxy.h"
 
+#include <poll.h>
+
 #include "apr_lib.h"
+#include "apr_portable.h"
 #include "apr_strings.h"
 
 #include "ap_mpm.h"
@@ -24,11 +27,20 @@
 
 module AP_MODULE_DECLARE_DATA reproxy_module;
 
+/* Without POLLRDHUP only a connection that was reset counts as gone: reading
+ * would tell more, and would take what the client has sent ahead. */
+#ifdef POLLRDHUP
+#define REPROXY_POLL_GONE POLLRDHUP
+#else
+#define REPROXY_POLL_GONE 0
+#endif
+
 /* ---- a request --------------------------------------------------------- */
 
 static int reproxy_serve_plain(request_rec *r);
 static int reproxy_serve_app(request_rec *r, const reproxy_conf *conf);
 static int reproxy_serve_answer(reproxy_request *state);
+static void reproxy_log_loop(reproxy_request *state);
 static reproxy_result reproxy_try_urls(reproxy_request *state, int *rc);
 static reproxy_result reproxy_try_url(reproxy_request *state,
                                       hostmap_str word, int *rc);
@@ -71,6 +83,7 @@ static int reproxy_serve_plain(request_rec *r)
 static int reproxy_serve_app(request_rec *r, const reproxy_conf *conf)
 {
     reproxy_request *state = apr_pcalloc(r->pool, sizeof(*state));
+    apr_interval_time_t limit;
     int rc;
 
     state->r = r;
@@ -80,16 +93,12 @@ static int reproxy_serve_app(request_rec *r, const reproxy_conf *conf)
     reproxy_restore_save(state);
     apr_table_setn(r->headers_in, REPROXY_CAPABILITIES, REPROXY_CAPABLE);
     reproxy_gate_insert(state);
+    limit = reproxy_timeout_set(0);
     rc = ap_run_handler(r);
-    if (state->gate == REPROXY_GATE_SWALLOW) {
-        return reproxy_serve_answer(state);
-    }
-    if (state->gate == REPROXY_GATE_WATCH) {
-        /* an error status: httpd writes its document after this handler */
-        reproxy_gate_strip(r);
-        state->gate = REPROXY_GATE_OPEN;
-    }
-    return rc;
+    reproxy_gate_end(state, rc);
+    reproxy_timeout_set(limit);
+    return state->gate == REPROXY_GATE_SWALLOW ? reproxy_serve_answer(state)
+                                               : rc;
 }
 
 static int reproxy_is_served(reproxy_result result)
@@ -103,12 +112,16 @@ static int reproxy_serve_answer(reproxy_request *state)
 
     state->answered = 1;
     state->host = "-";
-    if (state->answer.urls.ptr) {
-        state->result = reproxy_try_urls(state, &rc);
-    }
-    else {
+    if (!state->answer.urls.ptr) {
         state->attempts = 1;
         state->result = reproxy_file_run(state, &rc);
+    }
+    else if (reproxy_loop_is(state->r)) {
+        state->result = REPROXY_LOOP;
+        reproxy_log_loop(state);
+    }
+    else {
+        state->result = reproxy_try_urls(state, &rc);
     }
     if (reproxy_is_served(state->result)) {
         return rc;
@@ -116,26 +129,58 @@ static int reproxy_serve_answer(reproxy_request *state)
     return reproxy_answer_failure(state);
 }
 
+/* The URLs are not looked at: each would be one round more. */
+static void reproxy_log_loop(reproxy_request *state)
+{
+    request_rec *r = state->r;
+    hostmap_limit_more more;
+
+    if (reproxy_log_allowed(r, REPROXY_LOG_REFUSED, REPROXY_LOOP, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0210: the URL that the "
+                      "app named for %s leads back to the app: the client "
+                      "gets 502%s", r->uri, more.text);
+    }
+}
+
+/* Is there nobody left to serve?  Of an HTTP/2 stream httpd knows; a client of
+ * HTTP/1 that has gone is noticed only when it is written to, so its socket is
+ * asked. */
+static int reproxy_is_client_gone(conn_rec *c)
+{
+    apr_socket_t *socket = ap_get_conn_socket(c);
+    apr_os_sock_t fd;
+    struct pollfd poll_fd = { 0 };
+
+    if (!c->aborted && !c->master && socket
+        && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
+        poll_fd.fd = fd;
+        poll_fd.events = REPROXY_POLL_GONE;
+        c->aborted = poll(&poll_fd, 1, 0) > 0;
+    }
+    return c->aborted;
+}
+
 static reproxy_result reproxy_try_urls(reproxy_request *state, int *rc)
 {
     reproxy_result result = REPROXY_BAD_URL;
     request_rec *r = state->r;
     hostmap_str rest = state->answer.urls, word;
-    const char *more;
+    hostmap_limit_more more;
 
     while (reproxy_url_next(&word, &rest)) {
         if (state->attempts == state->conf->max_urls) {
-            if (reproxy_log_allowed(r, REPROXY_LOG_MANY, r->uri, &more)) {
+            if (reproxy_log_allowed(r, REPROXY_LOG_MANY, result, &more)) {
                 ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0202: the "
                               "app named more than %d URLs (ReproxyMaxURLs): "
                               "the others were not tried%s",
-                              state->conf->max_urls, more);
+                              state->conf->max_urls, more.text);
             }
             break;
         }
         state->attempts++;
         result = reproxy_try_url(state, word, rc);
-        if (reproxy_is_served(result) || r->connection->aborted) {
+        if (reproxy_is_served(result) || result == REPROXY_LOOP
+            || reproxy_is_client_gone(r->connection)) {
             break;
         }
     }
@@ -149,25 +194,27 @@ static reproxy_result reproxy_try_url(reproxy_request *state,
     reproxy_result result;
     reproxy_url url;
     hostmap_bad bad;
-    const char *more;
+    hostmap_limit_more more;
 
     state->host = "-";
     if (reproxy_url_parse(&url, word.ptr, word.len, &bad) != APR_SUCCESS) {
-        if (reproxy_log_allowed(r, REPROXY_LOG_REFUSED, bad.reason, &more)) {
+        if (reproxy_log_allowed(r, REPROXY_LOG_REFUSED, REPROXY_BAD_URL,
+                                &more)) {
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0201: URL %d of "
                           "the app is refused: %s at column %" APR_SIZE_T_FMT
                           "%s", state->attempts, bad.reason, bad.pos + 1,
-                          more);
+                          more.text);
         }
         return REPROXY_BAD_URL;
     }
     state->host = apr_pstrmemdup(r->pool, url.host.ptr, url.host.len);
     result = reproxy_attempt_run(state, &url, rc);
     if (result == REPROXY_DENIED
-        && reproxy_log_allowed(r, REPROXY_LOG_REFUSED, state->host, &more)) {
+        && reproxy_log_allowed(r, REPROXY_LOG_REFUSED, result, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0206: URL %d of the "
                       "app, at %s, is not allowed by ReproxyAllow or a "
-                      "<Proxy> section%s", state->attempts, state->host, more);
+                      "<Proxy> section%s", state->attempts, state->host,
+                      more.text);
     }
     ap_log_rerror(APLOG_MARK, result == REPROXY_OK ? APLOG_DEBUG : APLOG_INFO,
                   0, r, "SB0207: URL %d of the app, at %s: %s",
@@ -179,7 +226,7 @@ static reproxy_result reproxy_try_url(reproxy_request *state,
 static int reproxy_answer_failure(reproxy_request *state)
 {
     request_rec *r = state->r;
-    const char *more;
+    hostmap_limit_more more;
 
     reproxy_restore_reset(state);
     /* ap_die() reads it to find out whether an ErrorDocument has failed */
@@ -188,13 +235,16 @@ static int reproxy_answer_failure(reproxy_request *state)
     if (r->connection->aborted) {
         return DONE;
     }
-    /* reproxy_file.c has already logged why */
-    if (state->result != REPROXY_FILE
-        && reproxy_log_allowed(r, REPROXY_LOG_FAILED, state->host, &more)) {
+    if (state->result == REPROXY_LOOP) {
+        return reproxy_loop_refuse(r);
+    }
+    /* reproxy_file.c has logged why for a file */
+    if (state->answer.urls.ptr
+        && reproxy_log_allowed(r, REPROXY_LOG_FAILED, state->result, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0203: nothing "
                       "that the app named could be served: %d tried, the last "
                       "one, at %s: %s%s", state->attempts, state->host,
-                      reproxy_log_word(state->result), more);
+                      reproxy_log_word(state->result), more.text);
     }
     return state->result == REPROXY_TIMEOUT ? HTTP_GATEWAY_TIME_OUT
                                             : HTTP_BAD_GATEWAY;
@@ -245,15 +295,22 @@ static int reproxy_pre_config(apr_pool_t *p, apr_pool_t *plog,
 static int reproxy_post_config(apr_pool_t *p, apr_pool_t *plog,
                                apr_pool_t *ptemp, server_rec *main_server)
 {
+    apr_status_t rv = APR_SUCCESS;
+
     (void)p;
     (void)plog;
     (void)ptemp;
-    (void)main_server;
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        rv = reproxy_loop_start();
         reproxy_conf_warn();
         reproxy_attempt_prepare();
     }
     reproxy_conf_end();
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server, "SB0211: cannot "
+                     "make this server's name for CDN-Loop");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     return OK;
 }
 
@@ -271,6 +328,7 @@ static void reproxy_register_hooks(apr_pool_t *p)
     reproxy_log_register();
     reproxy_request_register();
     reproxy_timeout_register();
+    reproxy_file_register();
 }
 
 AP_DECLARE_MODULE(reproxy) = {

@@ -13,12 +13,14 @@
  *     reproxy_file.c      X-Reproxy-File
  *     reproxy_gate.c      an output filter before all others: what the app and
  *                         failed attempts send ends here
+ *     reproxy_swallow.c   bodies that are dropped, within bounds
  *     reproxy_judge.c     is storage's response the one to serve?
  *     reproxy_gather.c    a filter after the gate: small pieces of a body go
  *                         on together
  *     reproxy_answer.c    what the app's answer says
  *     reproxy_access.c    may this URL be asked at all?
  *     reproxy_request.c   the headers that storage is sent
+ *     reproxy_loop.c      URLs that lead back to the app
  *     reproxy_timeout.c   how long storage may keep us waiting
  *     reproxy_restore.c   one request served several times: what is put back
  *     reproxy_log.c       which messages may repeat, the access log's notes
@@ -36,6 +38,8 @@
 #include "http_config.h"
 #include "mod_proxy.h"
 
+#include "base/limit.h"
+
 #include "reproxy_url_core.h"
 
 extern module AP_MODULE_DECLARE_DATA reproxy_module;
@@ -45,9 +49,14 @@ extern module AP_MODULE_DECLARE_DATA reproxy_module;
 #define REPROXY_CAPABILITIES_ENV "HTTP_X_PROXY_CAPABILITIES"
 #define REPROXY_CAPABLE "reproxy-file"
 
+/** How a request that was reproxied too often is found, see reproxy_loop.c. */
+#define REPROXY_LOOP_HEADER "CDN-Loop"
+#define REPROXY_STATUS_HEADER "Proxy-Status"
+
 /** The configuration of a directory. */
 typedef struct reproxy_conf {
     int enabled;                    /**< -1: not set */
+    int file_escapes;               /**< -1: not set */
     int max_urls;                   /**< 0: not set */
     apr_interval_time_t timeout;    /**< 0: not set */
     const char *pool_words;         /**< timeout, as mod_proxy_pool has it */
@@ -79,13 +88,15 @@ typedef enum {
     REPROXY_BROKEN,         /**< closed, or not HTTP */
     REPROXY_STATUS,         /**< a status that is no success */
     REPROXY_SIZE,           /**< not X-Reproxy-Expected-Size */
-    REPROXY_FILE            /**< X-Reproxy-File cannot be served */
+    REPROXY_FILE,           /**< X-Reproxy-File cannot be served */
+    REPROXY_LOOP,           /**< the URL leads back to the app */
+    REPROXY_RESULTS
 } reproxy_result;
 
 /** What the app answered, as far as it matters. */
 typedef struct reproxy_answer {
     hostmap_str urls;           /**< ptr NULL: no X-Reproxy-URL */
-    const char *file;           /**< NULL: no X-Reproxy-File */
+    const apr_array_header_t *files;    /**< const char *, X-Reproxy-File */
     apr_off_t expected_size;    /**< -1: not set */
     apr_table_t *preserved;     /**< headers that stay, all values */
     const char *cache_control;  /**< NULL: none */
@@ -117,18 +128,23 @@ typedef struct reproxy_before {
     const char *nokeepalive;    /**< proxy-nokeepalive */
 } reproxy_before;
 
+/** A body that is dropped. */
+typedef struct reproxy_swallow {
+    apr_time_t until;           /**< its connection is given up then */
+    apr_off_t left;             /**< bytes; below 0: it is given up */
+} reproxy_swallow;
+
 /** An attempt that is under way. */
 typedef struct reproxy_attempt {
     const reproxy_url *url;
     int head_as_get;            /**< the client's HEAD, asked as a GET */
     int judged;                 /**< its first bytes were seen */
-    apr_off_t swallowed;
+    reproxy_swallow swallow;    /**< its body, when it has failed */
     reproxy_result result;
     int status;                 /**< storage's, 0: none was seen */
     int timed_out;
     apr_time_t began;
     apr_table_t *headers;       /**< what storage is sent */
-    int conditional;            /**< there is an If-... among them */
 } reproxy_attempt;
 
 typedef struct reproxy_request {
@@ -137,12 +153,14 @@ typedef struct reproxy_request {
     reproxy_gate gate;
     ap_filter_t *filter;
     reproxy_answer answer;
+    reproxy_swallow swallow;    /**< the app's body */
     reproxy_before before;
     reproxy_client client;
     int borrowed;               /**< the request is storage's now */
     reproxy_attempt *attempt;   /**< NULL: none under way */
     /* for the log */
     int answered;               /**< by the app, with what to serve */
+    const char *lookup;         /**< the file that is looked up, or NULL */
     const char *host;
     int attempts;
     reproxy_result result;
@@ -181,18 +199,19 @@ const reproxy_conf *reproxy_conf_resolve(request_rec *r,
 typedef enum {
     REPROXY_LOG_REFUSED,
     REPROXY_LOG_MANY,
+    REPROXY_LOG_SIZE,
     REPROXY_LOG_FAILED,
     REPROXY_LOG_FILE,
     REPROXY_LOG_KINDS
 } reproxy_log_kind;
 
 /**
- * May a message be logged now?  Once a minute in a child, for each kind and
- * what it is about.
+ * May a message be logged now?  Once a minute in a child, for each kind, result
+ * and path of a request.
  * @param more set to what is added to the message
  */
 int reproxy_log_allowed(request_rec *r, reproxy_log_kind kind,
-                        const char *about, const char **more);
+                        reproxy_result result, hostmap_limit_more *more);
 
 /** The word of the note reproxy-result; static. */
 const char *reproxy_log_word(reproxy_result result);
@@ -213,7 +232,25 @@ void reproxy_gate_strip(request_rec *r);
  *         would write otherwise (Date, Server): PROXYREQ_REVERSE */
 void reproxy_gate_open(reproxy_request *state, int proxyreq);
 
+/** The app's handler has returned rc: one that has passed nothing has begun
+ *  an answer all the same. */
+void reproxy_gate_end(reproxy_request *state, int rc);
+
 void reproxy_gate_register(void);
+
+/* ---- reproxy_swallow.c ------------------------------------------------- */
+
+/** A body is dropped from now on, by this thread: 250 ms or so many bytes of
+ *  it, whichever comes first. */
+void reproxy_swallow_begin(reproxy_swallow *swallow, apr_off_t bytes);
+
+/**
+ * Drop what a brigade holds, and read what has to be read for it.
+ * @return APR_SUCCESS; an error when the rest is not worth waiting for: the
+ *         handler is to give up the connection
+ */
+apr_status_t reproxy_swallow_brigade(reproxy_swallow *swallow, request_rec *r,
+                                     apr_bucket_brigade *bb);
 
 /* ---- reproxy_gather.c -------------------------------------------------- */
 
@@ -231,6 +268,9 @@ void reproxy_gather_register(void);
  *         other
  */
 int reproxy_answer_read(reproxy_request *state);
+
+/** Does the response take this header from the app alone? */
+int reproxy_answer_replaces(const reproxy_answer *answer, const char *name);
 
 /** Puts the preserved headers in the place of the response's. */
 void reproxy_answer_preserve(reproxy_request *state);
@@ -297,6 +337,24 @@ apr_table_t *reproxy_request_conditions(const reproxy_request *state,
 
 void reproxy_request_register(void);
 
+/* ---- reproxy_loop.c ---------------------------------------------------- */
+
+/** Makes this server's name: in post_config. */
+apr_status_t reproxy_loop_start(void);
+
+/** Was the request reproxied so often that it may not be once more? */
+int reproxy_loop_is(request_rec *r);
+
+/** The status for a request that is in a loop; tells the attempt that waits
+ *  for it, if there is one. */
+int reproxy_loop_refuse(request_rec *r);
+
+/** Adds this server's name to the headers for storage. */
+void reproxy_loop_mark(apr_table_t *headers);
+
+/** Is the response that of reproxy_loop_refuse()? */
+int reproxy_loop_answered(request_rec *r);
+
 /* ---- reproxy_file.c ---------------------------------------------------- */
 
 /**
@@ -305,14 +363,23 @@ void reproxy_request_register(void);
  */
 reproxy_result reproxy_file_run(reproxy_request *state, int *rc);
 
+void reproxy_file_register(void);
+
 /* ---- reproxy_timeout.c ------------------------------------------------- */
 
 /** Sets the time limit of attempts on this thread; 0: no attempt runs.
  *  Returns what was set before. */
 apr_interval_time_t reproxy_timeout_set(apr_interval_time_t limit);
 
-/** Storage has answered: its connection has its own timeout again. */
+/** Storage has answered: no deadline any more. */
 void reproxy_timeout_lift(void);
+
+/** A body is dropped on this thread, until then at the latest. */
+void reproxy_timeout_until(apr_time_t deadline);
+
+/** Waits until the connection that this thread has read can be read again: at
+ *  the deadline APR_TIMEUP.  APR_SUCCESS as well when nobody knows. */
+apr_status_t reproxy_timeout_poll(apr_pool_t *pool);
 
 /** How long this thread's attempt has been waiting for an answer over its
  *  connection; 0: storage has answered, or there is no connection. */

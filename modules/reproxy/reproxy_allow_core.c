@@ -167,39 +167,61 @@ static int allow_is_number(hostmap_str host)
     return 1;
 }
 
-static int allow_below(hostmap_str suffix, const reproxy_url *url)
+static int allow_below(const reproxy_allow *rule, const reproxy_url *url)
 {
     hostmap_str host = allow_without_dot(url->host);
+    apr_port_t port = rule->port ? rule->port
+                                 : hostmap_scheme_port(url->scheme);
 
-    if (url->port != hostmap_scheme_port(url->scheme)
-        || host.len <= suffix.len) {
+    if (url->port != port || host.len <= rule->suffix.len
+        || (rule->scheme.len > 0 && !allow_equal(rule->scheme, url->scheme))) {
         return 0;
     }
-    return allow_equal(hostmap_scan_behind(host, host.len - suffix.len),
-                       suffix);
+    return allow_equal(hostmap_scan_behind(host, host.len - rule->suffix.len),
+                       rule->suffix);
+}
+
+/** Reads what follows the name: `:PORT` or nothing. */
+static apr_status_t allow_parse_port(reproxy_allow *rule, hostmap_str rest,
+                                     const hostmap_scan *scan)
+{
+    if (rest.len == 0) {
+        return APR_SUCCESS;
+    }
+    if (rest.ptr[0] != ':') {
+        return hostmap_scan_fail(scan, rest.ptr,
+                                 "expected a host name after `*.`, and at "
+                                 "most a port after it");
+    }
+    rest = hostmap_scan_behind(rest, 1);
+    if (!hostmap_scan_port(&rule->port, rest)) {
+        return hostmap_scan_fail(scan, rest.ptr,
+                                 "the port is not a number of 1 to 65535");
+    }
+    return APR_SUCCESS;
 }
 
 static apr_status_t allow_parse_suffix(reproxy_allow *rule, hostmap_str text,
                                        const hostmap_scan *scan)
 {
     hostmap_str name;
-    apr_size_t i;
+    apr_size_t len;
     apr_status_t rv;
 
     if (text.len < 3 || text.ptr[1] != '.') {
         return hostmap_scan_fail(scan, text.ptr, "expected `*.` and a name");
     }
     name = hostmap_scan_behind(text, 2);
-    i = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
-    if (i < name.len) {
-        return hostmap_scan_fail(scan, name.ptr + i,
-                                 "expected a host name after `*.`, without "
-                                 "port and path");
+    len = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
+    rv = allow_parse_port(rule, hostmap_scan_behind(name, len), scan);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    name.len = len;
     rv = reproxy_url_labels(name, scan->bad);
     if (rv != APR_SUCCESS) {
         if (scan->bad) {
-            scan->bad->pos += 2;
+            scan->bad->pos += (apr_size_t)(name.ptr - scan->base);
         }
         return rv;
     }
@@ -208,26 +230,43 @@ static apr_status_t allow_parse_suffix(reproxy_allow *rule, hostmap_str text,
                                  "no address is below a name: expected a "
                                  "name whose last label is not a number");
     }
-    rule->suffix = allow_without_dot(hostmap_scan_behind(text, 1));
+    rule->suffix = hostmap_scan_behind(text, 1);
+    rule->suffix.len = 1 + len;
+    rule->suffix = allow_without_dot(rule->suffix);
     return APR_SUCCESS;
+}
+
+/** Length of `http://` or `https://` before a `*`; 0: the text begins in
+ *  another way. */
+static apr_size_t allow_scheme(reproxy_allow *rule, hostmap_str text)
+{
+    apr_size_t len = hostmap_scan_before(text, ':');
+    hostmap_str scheme = text;
+
+    scheme.len = len;
+    if (text.len < len + 4 || memcmp(text.ptr + len, "://*", 4) != 0
+        || (!hostmap_scan_equal(scheme, "http")
+            && !hostmap_scan_equal(scheme, "https"))) {
+        return 0;
+    }
+    rule->scheme = scheme;
+    return len + 3;
 }
 
 apr_status_t reproxy_allow_parse(reproxy_allow *rule, const char *text,
                                  apr_size_t len, hostmap_bad *bad)
 {
     hostmap_scan scan;
-    hostmap_str path;
+    hostmap_str all, path;
     apr_size_t at;
     apr_status_t rv;
 
     scan.base = text;
     scan.bad = bad;
     memset(rule, 0, sizeof(*rule));
-    if (len > 0 && text[0] == '*') {
-        hostmap_str all;
-
-        all.ptr = text;
-        all.len = len;
+    all = hostmap_str_of(text, len);
+    all = hostmap_scan_behind(all, allow_scheme(rule, all));
+    if (all.len > 0 && all.ptr[0] == '*') {
         return allow_parse_suffix(rule, all, &scan);
     }
     rv = reproxy_url_parse(&rule->prefix, text, len, bad);
@@ -259,7 +298,7 @@ int reproxy_allow_match(const reproxy_allow *rule, const reproxy_url *url)
     hostmap_str path;
 
     if (rule->suffix.len > 0) {
-        return allow_below(rule->suffix, url);
+        return allow_below(rule, url);
     }
     path = allow_path(url);
     return allow_equal(url->scheme, prefix->scheme)

@@ -7,6 +7,7 @@
  *     http://storage.example:8080/public
  *     https://bucket.example/
  *     *.blobs.example
+ *     *.blobs.example:8443
  *
  * Pure: no allocation, no I/O, any thread.  URLs are compared as URLs, never
  * as prefixes of bytes.
@@ -21,12 +22,17 @@
 typedef struct reproxy_allow {
     /** `.blobs.example` of `*.blobs.example`; empty: the rule is a prefix */
     hostmap_str suffix;
+    /** of a suffix: empty, any */
+    hostmap_str scheme;
+    /** of a suffix: 0, that of the URL's scheme */
+    apr_port_t port;
     /** the prefix */
     reproxy_url prefix;
 } reproxy_allow;
 
 /**
- * Parse a rule: an http or https URL without query, or `*.` and a host name.
+ * Parse a rule: an http or https URL without query, or `*.` and a host name,
+ * with or without `http://` or `https://` before it and a port after it.
  * @param bad set on failure, may be NULL
  * @return APR_SUCCESS, or APR_EINVAL when the rule is bad: nothing of *rule
  *         may be used then.  A rule that would match nothing, or not what it
@@ -46,7 +52,8 @@ apr_status_t reproxy_allow_parse(reproxy_allow *rule, const char *text,
  * escaped twice, between backslashes, with a parameter (`..;x`).
  *
  * A suffix: hosts below it at any depth, not the suffix itself and never an
- * IP address, on port 80 of http or 443 of https; any path.
+ * IP address, with the scheme of the rule (any if it names none), on its port
+ * (that of the URL's scheme if it names none); any path.
  */
 int reproxy_allow_match(const reproxy_allow *rule, const reproxy_url *url);
 

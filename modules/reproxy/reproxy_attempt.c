@@ -45,13 +45,17 @@ static proxy_worker *attempt_worker(reproxy_request *state)
     request_rec *r = state->r;
     char origin[REPROXY_ORIGIN_MAX];
     proxy_worker *worker;
+    hostmap_limit_more more;
     const char *wrong;
 
     reproxy_url_origin(origin, state->attempt->url);
     wrong = ap_proxy_define_worker(r->pool, &worker, NULL, NULL, origin, 0);
     if (wrong) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0205: no worker for "
-                      "%s: %s", origin, wrong);
+        if (reproxy_log_allowed(r, REPROXY_LOG_REFUSED, REPROXY_UNREACHABLE,
+                                &more)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0205: no worker "
+                          "for %s: %s%s", origin, wrong, more.text);
+        }
         return NULL;
     }
     worker->s->conn_timeout = state->conf->timeout;
@@ -261,7 +265,6 @@ static void attempt_begin(reproxy_request *state)
     r->hostname = apr_pstrmemdup(r->pool, attempt->url->host.ptr,
                                  attempt->url->host.len);
     attempt->judged = attempt->status = 0;
-    attempt->swallowed = 0;
     attempt->result = REPROXY_BROKEN;
     state->gate = REPROXY_GATE_JUDGE;
 }

@@ -42,6 +42,7 @@ void *reproxy_conf_create(apr_pool_t *p, char *dir)
 
     (void)dir;
     conf->enabled = -1;
+    conf->file_escapes = -1;
     return conf;
 }
 
@@ -58,6 +59,8 @@ void *reproxy_conf_merge(apr_pool_t *p, void *basev, void *addv)
     conf->forward = add->forward ? add->forward : base->forward;
     conf->allow = add->allow ? add->allow : base->allow;
     conf->roots = add->roots ? add->roots : base->roots;
+    conf->file_escapes = add->file_escapes != -1 ? add->file_escapes
+                                                 : base->file_escapes;
     return conf;
 }
 
@@ -98,14 +101,17 @@ static void conf_list_add(cmd_parms *cmd, apr_array_header_t **list,
     APR_ARRAY_PUSH(*list, const char *) = item;
 }
 
-static const char *conf_header_wrong(cmd_parms *cmd, const char *name)
+/* @param allowed NULL, or a name that is not refused */
+static const char *conf_header_wrong(cmd_parms *cmd, const char *name,
+                                     const char *allowed)
 {
     const char *wrong = NULL;
 
     if (!reproxy_header_is_name(name)) {
         wrong = "is not the name of a header";
     }
-    else if (reproxy_header_is_framing(name)) {
+    else if (reproxy_header_is_framing(name)
+             && (!allowed || ap_cstr_casecmp(name, allowed) != 0)) {
         wrong = "belongs to one message or one connection and cannot be "
                 "carried over";
     }
@@ -120,7 +126,8 @@ static const char *conf_set_preserve(cmd_parms *cmd, void *dconf,
     const char *wrong;
 
     CONF_NOT_OF_HTACCESS(cmd);
-    wrong = conf_header_wrong(cmd, arg);
+    /* has an effect on files only */
+    wrong = conf_header_wrong(cmd, arg, "Content-Encoding");
     if (!wrong) {
         conf_list_add(cmd, &conf->preserve, arg);
     }
@@ -134,7 +141,7 @@ static const char *conf_set_forward(cmd_parms *cmd, void *dconf,
     const char *wrong;
 
     CONF_NOT_OF_HTACCESS(cmd);
-    wrong = conf_header_wrong(cmd, arg);
+    wrong = conf_header_wrong(cmd, arg, NULL);
     if (!wrong) {
         conf_list_add(cmd, &conf->forward, arg);
     }
@@ -183,6 +190,13 @@ static const char *conf_set_root(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
+static const char *conf_set_escapes(cmd_parms *cmd, void *dconf, int flag)
+{
+    CONF_NOT_OF_HTACCESS(cmd);
+    ((reproxy_conf *)dconf)->file_escapes = flag;
+    return NULL;
+}
+
 static const char *conf_set_max_urls(cmd_parms *cmd, void *dconf,
                                      const char *arg)
 {
@@ -227,6 +241,9 @@ const command_rec reproxy_conf_directives[] = {
     AP_INIT_ITERATE("ReproxyAllow", conf_set_allow, NULL,
                     RSRC_CONF | ACCESS_CONF,
                     "URL prefixes and *.suffixes that apps may name"),
+    AP_INIT_FLAG("ReproxyFileEscapes", conf_set_escapes, NULL,
+                 RSRC_CONF | ACCESS_CONF,
+                 "On: %XX in X-Reproxy-File is an escaped byte"),
     AP_INIT_ITERATE("ReproxyFileRoot", conf_set_root, NULL,
                     RSRC_CONF | ACCESS_CONF,
                     "folders whose files apps may name in X-Reproxy-File"),

@@ -31,6 +31,8 @@
 #include "http_protocol.h"
 #include "http_request.h"
 
+#include "reproxy_headers_core.h"
+
 APLOG_USE_MODULE(reproxy);
 
 #ifndef O_PATH
@@ -56,30 +58,36 @@ static int file_has_dots(const char *path)
     return 0;
 }
 
-static int file_has_control(const char *path)
+/* Sets the path to what the file system knows.
+ * @return why it is refused; NULL: it is not */
+static const char *file_path(reproxy_request *state, const char **named)
 {
-    for (; *path; path++) {
-        if (apr_iscntrl(*path)) {
-            return 1;
-        }
+    const apr_array_header_t *files = state->answer.files;
+    char *path;
+
+    if (files->nelts != 1) {
+        return "expected one path, there are several headers";
     }
-    return 0;
+    path = apr_pstrdup(state->r->pool, APR_ARRAY_IDX(files, 0, const char *));
+    if (state->conf->file_escapes == 1
+        && !reproxy_path_unescape(path, path)) {
+        return "expected two hexadecimal digits after each %, and not 00 "
+               "(ReproxyFileEscapes)";
+    }
+    *named = path;
+    return path[0] != '/' || file_has_dots(path)
+           ? "expected an absolute path without dot segments" : NULL;
 }
 
-/* Why the path is refused; NULL: it is not. */
+/* Finds the root and the name below it.
+ * @return why the path is refused; NULL: it is not */
 static const char *file_locate(const reproxy_conf *conf, const char *path,
                                const char **root, const char **name)
 {
     apr_size_t longest = 0;
     int i;
 
-    if (!conf->roots) {
-        return "there is no ReproxyFileRoot";
-    }
-    if (path[0] != '/' || file_has_control(path) || file_has_dots(path)) {
-        return "expected one absolute path without dot segments";
-    }
-    for (i = 0; i < conf->roots->nelts; i++) {
+    for (i = 0; conf->roots && i < conf->roots->nelts; i++) {
         const char *folder = APR_ARRAY_IDX(conf->roots, i, const char *);
         apr_size_t len = strlen(folder);
 
@@ -89,6 +97,9 @@ static const char *file_locate(const reproxy_conf *conf, const char *path,
             *root = folder;
             *name = path + len + strspn(path + len, "/");
         }
+    }
+    if (!conf->roots) {
+        return "there is no ReproxyFileRoot";
     }
     return longest == 0 ? "it is not below a ReproxyFileRoot"
            : **name == '\0' ? "it is a folder" : NULL;
@@ -187,6 +198,38 @@ static apr_status_t file_open(apr_file_t **file, request_rec *r,
     return rv;
 }
 
+/* ---- what the configuration says ---------------------------------------- */
+
+/* A lookup of a file parses its path as a URI, where `%`, `?` and `#` mean
+ * something else: so it is made for the path `/`, and the file's takes its
+ * place before the sections are looked for. */
+static int file_map_to_storage(request_rec *r)
+{
+    const reproxy_request *state = r->main ? reproxy_request_of(r->main)
+                                           : NULL;
+
+    if (state && state->lookup) {
+        r->filename = apr_pstrdup(r->pool, state->lookup);
+        r->canonical_filename = NULL;
+        memset(&r->finfo, 0, sizeof(r->finfo));
+    }
+    return DECLINED;
+}
+
+static const char *file_denial(request_rec *r, const request_rec *named)
+{
+    switch (named->status) {
+    case HTTP_OK:
+        return NULL;
+    case HTTP_FORBIDDEN:
+    case HTTP_UNAUTHORIZED:
+        return "the configuration denies it";
+    default:
+        return apr_psprintf(r->pool, "httpd answers %d for this path",
+                            named->status);
+    }
+}
+
 /* ---- serving ------------------------------------------------------------ */
 
 static apr_status_t file_send(request_rec *r, apr_file_t *file)
@@ -200,6 +243,7 @@ static apr_status_t file_send(request_rec *r, apr_file_t *file)
 
     if (status != OK) {
         r->status = status;
+        apr_table_unset(r->headers_out, "Content-Length");
     }
     else {
         b = apr_brigade_insert_file(bb, file, 0, r->finfo.size, r->pool);
@@ -228,40 +272,37 @@ static void file_headers(request_rec *r, request_rec *named, apr_file_t *file)
     ap_set_content_length(r, r->finfo.size);
 }
 
-static reproxy_result file_refuse(request_rec *r, apr_status_t rv,
-                                  const char *path, const char *why)
+static reproxy_result file_refuse(const reproxy_request *state,
+                                  reproxy_result result, apr_status_t rv,
+                                  const char *why)
 {
-    const char *more;
+    const apr_array_header_t *files = state->answer.files;
+    request_rec *r = state->r;
+    hostmap_limit_more more;
 
-    if (reproxy_log_allowed(r, REPROXY_LOG_FILE, why, &more)) {
+    if (reproxy_log_allowed(r, REPROXY_LOG_FILE, result, &more)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, "SB0209: X-Reproxy-File "
-                      "%s: %s%s", path, why, more);
+                      "%s: %s%s", APR_ARRAY_IDX(files, 0, const char *), why,
+                      more.text);
     }
-    return REPROXY_FILE;
+    return result;
 }
 
 static reproxy_result file_serve(reproxy_request *state, request_rec *named,
-                                 const char *root, const char *name, int *rc)
+                                 apr_file_t *file, int *rc)
 {
-    const char *path = state->answer.file;
+    const char *denial = file_denial(state->r, named);
     request_rec *r = state->r;
     apr_table_t *headers_in = r->headers_in;
-    apr_file_t *file;
     apr_status_t rv;
 
-    if (named->status != HTTP_OK) {
-        return file_refuse(r, 0, path, "the configuration denies it");
-    }
-    rv = file_open(&file, r, root, name);
-    if (rv == APR_EINVAL) {
-        return file_refuse(r, 0, path, "it is not a regular file");
-    }
-    if (rv != APR_SUCCESS) {
-        return file_refuse(r, rv, path, "cannot be opened");
+    if (denial) {
+        return file_refuse(state, REPROXY_FILE, 0, denial);
     }
     if (state->answer.expected_size != -1
         && state->answer.expected_size != r->finfo.size) {
-        return REPROXY_SIZE;
+        return file_refuse(state, REPROXY_SIZE, 0, "its size is not that of "
+                           "X-Reproxy-Expected-Size");
     }
     file_headers(r, named, file);
     reproxy_gate_open(state, PROXYREQ_NONE);
@@ -275,17 +316,37 @@ static reproxy_result file_serve(reproxy_request *state, request_rec *named,
 
 reproxy_result reproxy_file_run(reproxy_request *state, int *rc)
 {
-    const char *root = NULL, *name = NULL, *wrong;
+    const char *path = NULL, *root = NULL, *name = NULL, *wrong;
     request_rec *r = state->r, *named;
     reproxy_result result;
+    apr_file_t *file;
+    apr_status_t rv;
 
-    wrong = file_locate(state->conf, state->answer.file, &root, &name);
+    wrong = file_path(state, &path);
+    if (!wrong) {
+        wrong = file_locate(state->conf, path, &root, &name);
+    }
     if (wrong) {
-        return file_refuse(r, 0, state->answer.file, wrong);
+        return file_refuse(state, REPROXY_FILE, 0, wrong);
     }
     reproxy_restore_reset(state);
-    named = ap_sub_req_lookup_file(state->answer.file, r, NULL);
-    result = file_serve(state, named, root, name, rc);
+    rv = file_open(&file, r, root, name);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_EINVAL
+               ? file_refuse(state, REPROXY_FILE, 0,
+                             "it is not a regular file")
+               : file_refuse(state, REPROXY_FILE, rv, "cannot be opened");
+    }
+    state->lookup = path;
+    named = ap_sub_req_lookup_file("/", r, NULL);
+    state->lookup = NULL;
+    result = file_serve(state, named, file, rc);
     ap_destroy_sub_req(named);
     return result;
+}
+
+void reproxy_file_register(void)
+{
+    ap_hook_map_to_storage(file_map_to_storage, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
 }

@@ -4,10 +4,8 @@
  * The gate: an output filter before all others of the request, so that the
  * client's side of the filters sees one response, the final one.
  *
- * The app's body is read to its end and dropped: its connection goes back to
- * its pool when its handler returns.  The body of a failed attempt is dropped
- * as well, up to REJECT_MAX bytes to keep the connection; after that an error
- * tells mod_proxy to close it.
+ * The app's body is dropped, and its connection goes back to its pool when its
+ * handler returns.  The body of a failed attempt is dropped as well.
  */
 
 #include "reproxy.h"
@@ -16,9 +14,10 @@
 #include "util_filter.h"
 
 #define GATE_FILTER "REPROXY_GATE"
-/* Of the body of a failed attempt: more than this, and a new connection is
- * the cheaper one. */
-#define REJECT_MAX (64 * 1024)
+/* How much of a body may be worth a kept connection: an app is on this machine
+ * or near it, and its connection is the one that is used again. */
+#define GATE_APP_BYTES (1024 * 1024)
+#define GATE_ATTEMPT_BYTES (64 * 1024)
 
 static ap_filter_rec_t *gate_filter_handle;
 
@@ -80,7 +79,6 @@ void reproxy_gate_open(reproxy_request *state, int proxyreq)
 typedef struct gate_seen {
     int error;
     int body;                   /* data, or the end */
-    apr_off_t length;
 } gate_seen;
 
 static void gate_look(gate_seen *seen, apr_bucket_brigade *bb)
@@ -88,49 +86,15 @@ static void gate_look(gate_seen *seen, apr_bucket_brigade *bb)
     apr_bucket *b;
 
     seen->error = seen->body = 0;
-    seen->length = 0;
     for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
          b = APR_BUCKET_NEXT(b)) {
         if (AP_BUCKET_IS_ERROR(b) || AP_BUCKET_IS_EOC(b)) {
             seen->error = 1;
         }
-        else if (APR_BUCKET_IS_EOS(b)) {
+        else if (APR_BUCKET_IS_EOS(b) || !APR_BUCKET_IS_METADATA(b)) {
             seen->body = 1;
         }
-        else if (!APR_BUCKET_IS_METADATA(b)) {
-            seen->body = 1;
-            seen->length += b->length;
-        }
     }
-}
-
-/* A pipe has to be read, or its writer waits for ever.  What has a length is
- * dropped unread. */
-static apr_status_t gate_app_swallow(apr_bucket_brigade *bb)
-{
-    while (!APR_BRIGADE_EMPTY(bb)) {
-        apr_bucket *b = APR_BRIGADE_FIRST(bb);
-        const char *data;
-        apr_size_t length;
-
-        if (!APR_BUCKET_IS_METADATA(b) && b->length == (apr_size_t)-1
-            && apr_bucket_read(b, &data, &length, APR_BLOCK_READ)
-               != APR_SUCCESS) {
-            apr_brigade_cleanup(bb);
-            break;
-        }
-        apr_bucket_delete(b);
-    }
-    return APR_SUCCESS;
-}
-
-static apr_status_t gate_attempt_swallow(reproxy_attempt *attempt,
-                                    apr_bucket_brigade *bb,
-                                    const gate_seen *seen)
-{
-    attempt->swallowed += seen->length;
-    apr_brigade_cleanup(bb);
-    return attempt->swallowed > REJECT_MAX ? APR_ENOSPC : APR_SUCCESS;
 }
 
 /* The client's HEAD was sent as a GET: only the header is the answer. */
@@ -146,17 +110,48 @@ static apr_status_t gate_head_pass(ap_filter_t *f, apr_bucket_brigade *bb)
     return rv == APR_SUCCESS && !ended ? APR_ENOSPC : rv;
 }
 
+static int gate_app_judge(reproxy_request *state)
+{
+    if (reproxy_answer_read(state)) {
+        reproxy_swallow_begin(&state->swallow, GATE_APP_BYTES);
+        state->gate = REPROXY_GATE_SWALLOW;
+        return 1;
+    }
+    reproxy_gate_strip(state->r);
+    state->gate = REPROXY_GATE_OPEN;
+    return 0;
+}
+
+void reproxy_gate_end(reproxy_request *state, int rc)
+{
+    int status = state->r->status;
+
+    if (state->gate != REPROXY_GATE_WATCH) {
+        return;
+    }
+    if (rc != OK) {
+        /* a handler may return its status, whose document httpd writes */
+        state->r->status = rc;
+    }
+    if (!gate_app_judge(state)) {
+        state->r->status = status;
+    }
+}
+
 static apr_status_t gate_app_pass(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     reproxy_request *state = f->ctx;
 
-    if (reproxy_answer_read(state)) {
-        state->gate = REPROXY_GATE_SWALLOW;
-        return gate_app_swallow(bb);
+    if (gate_app_judge(state)) {
+        return reproxy_swallow_brigade(&state->swallow, f->r, bb);
     }
-    reproxy_gate_strip(f->r);
-    state->gate = REPROXY_GATE_OPEN;
     return ap_pass_brigade(f->next, bb);
+}
+
+static void gate_reject(reproxy_request *state)
+{
+    reproxy_swallow_begin(&state->attempt->swallow, GATE_ATTEMPT_BYTES);
+    state->gate = REPROXY_GATE_REJECT;
 }
 
 static apr_status_t gate_attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
@@ -169,15 +164,17 @@ static apr_status_t gate_attempt_pass(ap_filter_t *f, apr_bucket_brigade *bb)
     gate_look(&seen, bb);
     if (state->gate == REPROXY_GATE_JUDGE) {
         reproxy_timeout_lift();
-        state->gate = !seen.error && reproxy_judge(state)
-                      ? REPROXY_GATE_HOLD : REPROXY_GATE_REJECT;
+        state->gate = REPROXY_GATE_HOLD;
+        if (seen.error || !reproxy_judge(state)) {
+            gate_reject(state);
+        }
     }
     if (state->gate == REPROXY_GATE_HOLD && seen.error) {
         attempt->result = REPROXY_BROKEN;
-        state->gate = REPROXY_GATE_REJECT;
+        gate_reject(state);
     }
     if (state->gate == REPROXY_GATE_REJECT) {
-        return gate_attempt_swallow(attempt, bb, &seen);
+        return reproxy_swallow_brigade(&attempt->swallow, f->r, bb);
     }
     if (!seen.body) {
         /* a FLUSH: until the first byte there is still a next URL */
@@ -206,7 +203,7 @@ static apr_status_t gate_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     case REPROXY_GATE_WATCH:
         return gate_app_pass(f, bb);
     case REPROXY_GATE_SWALLOW:
-        return gate_app_swallow(bb);
+        return reproxy_swallow_brigade(&state->swallow, f->r, bb);
     case REPROXY_GATE_OPEN:
         if (APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
             gate_strip(f->r->trailers_out);

@@ -113,6 +113,38 @@ int reproxy_range_parse(reproxy_range *range, const char *text)
                && range->last < range->total);
 }
 
+static int headers_hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int reproxy_path_unescape(char *out, const char *text)
+{
+    for (; *text; text++) {
+        int high, low;
+
+        if (*text != '%') {
+            *out++ = *text;
+            continue;
+        }
+        high = headers_hex(text[1]);
+        low = high >= 0 ? headers_hex(text[2]) : -1;
+        if (low < 0 || (high == 0 && low == 0)) {
+            return 0;
+        }
+        *out++ = (char)(high * 16 + low);
+        text += 2;
+    }
+    *out = '\0';
+    return 1;
+}
+
 reproxy_size reproxy_size_compare(apr_off_t expected, int status,
                                   const char *content_length,
                                   const char *content_range)
@@ -129,7 +161,7 @@ reproxy_size reproxy_size_compare(apr_off_t expected, int status,
         }
         size = range.total;
     }
-    else if (status == 304 || !content_length) {
+    else if (status == 304 || status == 412 || !content_length) {
         return REPROXY_SIZE_UNKNOWN;
     }
     else if (!reproxy_expected_size(&size, content_length)) {

@@ -50,10 +50,18 @@ int reproxy_range_parse(reproxy_range *range, const char *text);
  */
 int reproxy_expected_size(apr_off_t *size, const char *text);
 
+/**
+ * Replace each %XX by the byte that it means.
+ * @param out room for strlen(text) + 1 bytes; may be text itself
+ * @return 1; 0 when a `%` is not followed by two hexadecimal digits, or by
+ *         `00`: nothing of out may be used then
+ */
+int reproxy_path_unescape(char *out, const char *text);
+
 typedef enum {
     REPROXY_SIZE_RIGHT,
     REPROXY_SIZE_WRONG,
-    /** the response does not say: no length, several ranges, a 304 */
+    /** the response does not say: no length, several ranges, 304, 412 */
     REPROXY_SIZE_UNKNOWN
 } reproxy_size;
 

@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Is the response that storage has begun the one to serve?
+ * Is the response that storage has begun the one to serve?  Judged before a
+ * byte of it goes to the client: afterwards there is no next URL.
  */
 
 #include "reproxy.h"
 
+#include "http_core.h"
+
 #include "reproxy_headers_core.h"
 
+static int judge_was_sent(const reproxy_attempt *attempt, const char *name)
+{
+    return apr_table_get(attempt->headers, name) != NULL;
+}
+
+/* An answer to a condition or a range is one only where storage was asked with
+ * it (RFC 9110, 13.1, 14.2). */
 static int judge_is_success(const reproxy_attempt *attempt)
 {
-    return (attempt->status >= 200 && attempt->status <= 299)
-           || (attempt->status == HTTP_NOT_MODIFIED && attempt->conditional)
-           || attempt->status == HTTP_RANGE_NOT_SATISFIABLE;
+    switch (attempt->status) {
+    case HTTP_PARTIAL_CONTENT:
+    case HTTP_RANGE_NOT_SATISFIABLE:
+        return judge_was_sent(attempt, "Range");
+    case HTTP_NOT_MODIFIED:
+        return judge_was_sent(attempt, "If-None-Match")
+               || judge_was_sent(attempt, "If-Modified-Since");
+    case HTTP_PRECONDITION_FAILED:
+        return judge_was_sent(attempt, "If-Match")
+               || judge_was_sent(attempt, "If-Unmodified-Since");
+    default:
+        return attempt->status >= 200 && attempt->status <= 299;
+    }
 }
 
 static int judge_is_expected_size(const reproxy_request *state)
@@ -34,10 +54,42 @@ static int judge_is_expected_size(const reproxy_request *state)
     case REPROXY_SIZE_WRONG:
         return 0;
     default:
-        /* without a body there is nothing of a wrong size */
+        /* what is not served has no wrong size */
         return attempt->status == HTTP_NOT_MODIFIED
+               || attempt->status == HTTP_PRECONDITION_FAILED
                || attempt->status == HTTP_RANGE_NOT_SATISFIABLE;
     }
+}
+
+typedef struct judge_names {
+    const reproxy_answer *answer;
+    int strict;
+} judge_names;
+
+/* What httpd's own output filter would answer with a 500. */
+static int judge_header(void *data, const char *name, const char *value)
+{
+    const judge_names *names = data;
+
+    if (reproxy_answer_replaces(names->answer, name)) {
+        return 1;
+    }
+    return *(names->strict ? ap_scan_http_token(name)
+                           : ap_scan_vchar_obstext(name)) == '\0'
+           && *ap_scan_http_field_content(value) == '\0';
+}
+
+static int judge_are_headers(const reproxy_request *state)
+{
+    const core_server_config *core =
+        ap_get_core_module_config(state->r->server->module_config);
+    judge_names names;
+
+    names.answer = &state->answer;
+    names.strict = core->http_conformance != AP_HTTP_CONFORMANCE_UNSAFE;
+    return apr_table_do(judge_header, &names, state->r->headers_out, NULL)
+           && apr_table_do(judge_header, &names, state->r->err_headers_out,
+                           NULL);
 }
 
 int reproxy_judge(reproxy_request *state)
@@ -52,9 +104,18 @@ int reproxy_judge(reproxy_request *state)
         return 0;
     }
     attempt->status = r->status;
-    attempt->result = !judge_is_success(attempt) ? REPROXY_STATUS
-                      : !judge_is_expected_size(state) ? REPROXY_SIZE
-                      : REPROXY_OK;
+    if (reproxy_loop_answered(r)) {
+        attempt->result = REPROXY_LOOP;
+    }
+    else if (!judge_is_success(attempt)) {
+        attempt->result = REPROXY_STATUS;
+    }
+    else if (!judge_are_headers(state)) {
+        attempt->result = REPROXY_BROKEN;
+    }
+    else {
+        attempt->result = judge_is_expected_size(state) ? REPROXY_OK
+                                                        : REPROXY_SIZE;
+    }
     return attempt->result == REPROXY_OK;
 }
-

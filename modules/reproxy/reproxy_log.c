@@ -7,21 +7,18 @@
 
 #include "reproxy.h"
 
-#include "apr_hash.h"
 #include "apr_strings.h"
 
 #include "http_config.h"
 
-#include "base/limit.h"
-
-#define LOG_SLOTS 64
-
-static hostmap_limit log_limits[REPROXY_LOG_KINDS][LOG_SLOTS];
+/* Results have tables of their own: one of a path must not suppress another's.
+ * Paths share a slot by chance only. */
+static hostmap_limit_table log_limits[REPROXY_LOG_KINDS][REPROXY_RESULTS];
 
 /* In the order of reproxy_result. */
 static const char *const log_result_words[] = {
     "ok", "aborted", "bad-url", "denied", "unreachable", "timeout", "broken",
-    "status", "size", "file"
+    "status", "size", "file", "loop"
 };
 
 const char *reproxy_log_word(reproxy_result result)
@@ -30,19 +27,11 @@ const char *reproxy_log_word(reproxy_result result)
 }
 
 int reproxy_log_allowed(request_rec *r, reproxy_log_kind kind,
-                        const char *about, const char **more)
+                        reproxy_result result, hostmap_limit_more *more)
 {
-    apr_ssize_t len = APR_HASH_KEY_STRING;
-    unsigned int slot = apr_hashfunc_default(about, &len) % LOG_SLOTS;
-    apr_uint32_t suppressed;
-
-    if (!hostmap_limit_pass(&log_limits[kind][slot], &suppressed,
-                            r->request_time)) {
-        return 0;
-    }
-    *more = suppressed ? apr_psprintf(r->pool, " (%u more since the last time)",
-                                      suppressed) : "";
-    return 1;
+    return hostmap_limit_table_pass(&log_limits[kind][result], more,
+                                    hostmap_str_of(r->uri, strlen(r->uri)),
+                                    r->request_time);
 }
 
 /* Sets the notes on the last request of a chain of internal redirects: the

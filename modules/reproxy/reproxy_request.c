@@ -13,7 +13,7 @@
 #include "http_protocol.h"
 
 static const char *const request_always[] = {
-    "Accept", "Accept-Encoding", "User-Agent", NULL
+    "Accept", "Accept-Encoding", REPROXY_LOOP_HEADER, "User-Agent", NULL
 };
 
 /* For a GET or HEAD, whose answer is storage's. */
@@ -148,9 +148,8 @@ void reproxy_request_headers(reproxy_request *state, reproxy_attempt *attempt)
             request_copy(to, from, name);
         }
     }
+    reproxy_loop_mark(to);
     attempt->headers = to;
-    attempt->conditional = apr_table_get(to, "If-None-Match")
-                           || apr_table_get(to, "If-Modified-Since");
 }
 
 static int request_add(void *table, const char *key, const char *value)

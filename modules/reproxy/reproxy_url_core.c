@@ -20,7 +20,13 @@
 
 int reproxy_url_next(hostmap_str *word, hostmap_str *rest)
 {
-    *word = hostmap_scan_word(rest);
+    do {
+        *word = hostmap_scan_word(rest);
+        if (word->len > 0 && word->ptr[word->len - 1] == ','
+            && rest->len > 0) {
+            word->len--;
+        }
+    } while (word->len == 0 && rest->len > 0);
     return word->len > 0;
 }
 

@@ -43,7 +43,9 @@ typedef struct reproxy_url {
 
 /**
  * Take the next word off the value of an X-Reproxy-URL header: words are
- * separated by any number of blanks and tabs.
+ * separated by any number of blanks and tabs, or by a comma and these: what is
+ * between the app and us may have joined several headers so (RFC 9110, 5.3).
+ * A comma at the end of the value belongs to its last word.
  * @param rest what is left of the value, moved after the word
  * @return 1, or 0 at the end
  */

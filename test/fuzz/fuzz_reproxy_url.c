@@ -87,7 +87,10 @@ static void check_match(const reproxy_allow *rule, const reproxy_url *url,
 
     if (rule->suffix.len > 0) {
         require(url->host.len > rule->suffix.len);
-        require(url->port == (url->scheme.len == 4 ? 80 : 443));
+        require(url->port == (rule->port ? rule->port
+                              : url->scheme.len == 4 ? 80 : 443));
+        require(rule->scheme.len == 0
+                || rule->scheme.len == url->scheme.len);
         return;
     }
     require(url->port == rule->prefix.port);
