@@ -6,7 +6,8 @@
 switchboard_version = 0.1.0
 
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
-switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy
+switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy \
+	mod_switchboard_status
 
 # What modules of others may include: installed.
 module_headers = \
@@ -161,6 +162,28 @@ certmap_crypto = \
 	modules/certmap/certmap_seal.c \
 	modules/certmap/certmap_seal.h
 
+# mod_switchboard_status.
+mod_switchboard_status_core = \
+	modules/status/status_html_core.c \
+	modules/status/status_html_core.h \
+	modules/status/status_json_core.c \
+	modules/status/status_json_core.h \
+	modules/status/status_metrics_core.c \
+	modules/status/status_metrics_core.h \
+	modules/status/status_out_core.c \
+	modules/status/status_out_core.h \
+	modules/status/status_page_core.c \
+	modules/status/status_view_core.c \
+	modules/status/status_view_core.h
+mod_switchboard_status_sources = \
+	modules/status/mod_switchboard_status.c \
+	modules/status/status_count.c \
+	modules/status/status_count.h \
+	modules/status/status_gather.c \
+	modules/status/status_gather.h \
+	modules/status/status_log.c \
+	modules/status/status_log.h
+
 # The tool: the pure part, and the rest.
 tool_core = \
 	support/hostmap/entries/import_core.c \
@@ -285,6 +308,7 @@ unit_sources = \
 	test/unit/test_reverse.c \
 	test/unit/test_serve.c \
 	test/unit/test_slots.c \
+	test/unit/test_status.c \
 	test/unit/test_target.c \
 	test/unit/test_text.c \
 	test/unit/unit.c \
@@ -313,6 +337,7 @@ fuzz_programs = \
 	test/fuzz/fuzz_reproxy_headers \
 	test/fuzz/fuzz_reproxy_url \
 	test/fuzz/fuzz_reverse \
+	test/fuzz/fuzz_status \
 	test/fuzz/fuzz_target \
 	test/fuzz/fuzz_text
 

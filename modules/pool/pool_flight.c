@@ -47,8 +47,13 @@ apr_status_t pool_flight_start(server_rec *main_server)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return slots_share(&pool_slots, main_server->process->pool, SLOTS_MEMORY,
-                       children > 0 ? (unsigned)children : 1);
+    rv = slots_share(&pool_slots, main_server->process->pool, SLOTS_MEMORY,
+                     children > 0 ? (unsigned)children : 1);
+    if (rv == APR_SUCCESS) {
+        /* until a module that reads the counters says so */
+        atomic_set32(&pool_slots.block->counting, 0);
+    }
+    return rv;
 }
 
 void pool_flight_child_start(void)

@@ -26,6 +26,7 @@ STOCK_MODULES = "/usr/lib/apache2/modules"
 OUR_MODULE = "mod_proxy_express.so"
 OUR_POOL = "mod_proxy_pool.so"
 OUR_REPROXY = "mod_reproxy.so"
+OUR_STATUS = "mod_switchboard_status.so"
 START_TIMEOUT = 30
 STOP_TIMEOUT = 20
 
@@ -97,12 +98,13 @@ class Httpd:
     """One server.  Make it, give it ports and a configuration, start it."""
 
     def __init__(self, settings, modules=(), stock=False, children=2,
-                 threads=25, pool=False, reproxy=False):
+                 threads=25, pool=False, reproxy=False, status=False):
         """modules: names (alias for mod_alias.so) beyond the least; stock:
         httpd's own mod_proxy_express instead of ours; children: how many
         processes serve (1: one, whose log and cache a test can count on);
         threads: of each child (with prefork, one each); pool: with
-        mod_proxy_pool; reproxy: with mod_reproxy."""
+        mod_proxy_pool; reproxy: with mod_reproxy; status: with
+        mod_switchboard_status."""
         self.settings = settings
         self.root = private_folder()
         self.log_path = os.path.join(self.root, "error.log")
@@ -112,6 +114,8 @@ class Httpd:
         self.pool = os.path.join(settings.modules, OUR_POOL) if pool else None
         self.reproxy = (os.path.join(settings.modules, OUR_REPROXY)
                         if reproxy else None)
+        self.status = (os.path.join(settings.modules, OUR_STATUS)
+                       if status else None)
         self.children = children
         self.threads = threads
         self.ports = []
@@ -188,6 +192,8 @@ class Httpd:
             lines += ["LoadModule proxy_pool_module %s" % self.pool]
         if self.reproxy:
             lines += ["LoadModule reproxy_module %s" % self.reproxy]
+        if self.status:
+            lines += ["LoadModule switchboard_status_module %s" % self.status]
         lines += user_lines()
         lines += ["Listen 127.0.0.1:%d" % port for port in self.ports]
         lines += self._mpm_lines()

@@ -44,7 +44,8 @@ def installed(settings, line):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/mod_proxy_express.md",
                                   "docs/mod_proxy_pool.md",
-                                  "docs/mod_reproxy.md"])
+                                  "docs/mod_reproxy.md",
+                                  "docs/mod_switchboard_status.md"])
 def test_page_shows_a_configuration(page):
     assert list(snippets(os.path.join(TOP, page)))
 
@@ -56,7 +57,7 @@ def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
         "alias", "authz_host", "env", "rewrite", "setenvif", "headers", "ssl",
         "xml2enc", "proxy_html", "proxy_balancer", "slotmem_shm",
         "lbmethod_byrequests", "lbmethod_bybusyness", "proxy_hcheck"],
-        pool=True, reproxy=True)
+        pool=True, reproxy=True, status=True)
     # mod_rewrite wants to see the file
     httpd.write("hosts.txt", "")
     text = text.replace("/etc/apache2/hosts.txt", httpd.path("hosts.txt"))

@@ -41,5 +41,6 @@ Suite *reproxy_cache_suite(void);
 Suite *reproxy_headers_suite(void);
 Suite *slots_suite(void);
 Suite *hitters_suite(void);
+Suite *status_suite(void);
 
 #endif /* SUITES_H */

@@ -48,6 +48,7 @@ int main(void)
     srunner_add_suite(runner, reproxy_headers_suite());
     srunner_add_suite(runner, slots_suite());
     srunner_add_suite(runner, hitters_suite());
+    srunner_add_suite(runner, status_suite());
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
