@@ -4,6 +4,7 @@
 scripts that change it.  What is elsewhere on a real one, paths and ports, is
 put in the place of what the page says, and back in what is printed."""
 
+import contextlib
 import glob
 import os
 import re
@@ -12,7 +13,9 @@ import sys
 
 from doc_commands import PORT
 from httpd import Httpd, STOCK_MODULES, user_lines
+from process import thread_states
 from tree import TOP
+from wait import wait_for
 
 OUR_FOLDER = "/usr/lib/apache2/modules/switchboard"
 
@@ -200,6 +203,17 @@ class Sandbox:
                        python3='#!/bin/sh\nexec %s "$@"\n' % sys.executable)
         for name, text in scripts.items():
             os.chmod(self.httpd.write("bin/" + name, text), 0o755)
+
+    def settle(self):
+        """Until httpd has written what it has to write."""
+        def idle():
+            if self.httpd.process is None:
+                return True
+            with contextlib.suppress(OSError):      # a child that ends
+                return all(set(thread_states(pid)) <= {"S"}
+                           for pid in self.httpd.child_pids())
+            return False
+        wait_for(idle, 30, "httpd's threads wait for requests")
 
     def given(self, text):
         return PORT.sub(lambda port: self.ports[port[0]],

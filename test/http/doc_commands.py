@@ -176,6 +176,10 @@ class Machine:
             "HOME": self.home, "LC_ALL": "C.UTF-8",
             "DEBIAN_FRONTEND": "noninteractive"}
 
+    def settle(self):
+        """As much longer as no reader minds."""
+        time.sleep(PAUSE)
+
     @staticmethod
     def given(text):
         return text
@@ -237,6 +241,7 @@ def is_left(place, step):
 def run_command(place, shell, step):
     """Run a command, and compare what it prints with what is shown."""
     time.sleep(PAUSE)
+    place.settle()
     service = SERVICE.fullmatch(step.text)
     if service:
         place.service(service[1])

@@ -10,6 +10,9 @@
  *     PRELOAD_CLOCK   how many seconds the clock is ahead, or `=` and the time
  *                     in seconds and microseconds at which it stands still
  *
+ *     PRELOAD_TICK    how many seconds the clock goes on with each look at it
+ *     PRELOAD_STOP    set: a file that is flushed stops the program, as SIGSTOP
+ *
  * Of the file system two calls fail when the variable is set:
  *
  *     PRELOAD_FSYNC   that of a folder, with an I/O error
@@ -24,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +112,8 @@ static void read_clock(struct timeval *tv, const char *clock)
 int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 {
     const char *clock = getenv("PRELOAD_CLOCK");
+    const char *tick = getenv("PRELOAD_TICK");
+    static long looks;
     struct timespec now;
 
     (void)zone;
@@ -116,6 +122,9 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
     tv->tv_usec = now.tv_nsec / 1000;
     if (clock) {
         read_clock(tv, clock);
+    }
+    if (tick) {
+        tv->tv_sec += atol(tick) * __sync_fetch_and_add(&looks, 1);
     }
     return 0;
 }
@@ -146,6 +155,9 @@ int fsync(int fd)
     }
     if (taken) {
         take(taken);
+    }
+    if (getenv("PRELOAD_STOP")) {
+        raise(SIGSTOP);
     }
     return flush(fd);
 }

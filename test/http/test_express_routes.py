@@ -124,7 +124,7 @@ def test_map_gets_and_loses_its_wildcards(make_httpd, backends, maps, folder,
     httpd = make_httpd(children=1).start(express(path))
     for entries, backend in ((exact, None), (wild, "b"), (exact, None)):
         maps.build(path, entries, kind)
-        wait_for(lambda: httpd.get("x.example.com").backend == backend, 5,
+        wait_for(lambda: httpd.get("x.example.com").backend == backend, 30,
                  "the new map serves")
         assert httpd.get("www.example.com").backend == "a"
 

@@ -277,7 +277,7 @@ def test_timeout_of_a_member(balanced):
     httpd = balanced("BalancerMember {a} timeout=1")
     httpd.expect_log("AH01102")
     httpd.allow_log("AH00898")
-    response = httpd.get("www.example.com", headers=[client.order(delay=2)])
+    response = httpd.get("www.example.com", headers=[client.order(delay=30)])
     assert response.status in (502, 504)
 
 

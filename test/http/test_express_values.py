@@ -303,7 +303,7 @@ def logged(httpd, target):
                 if line.startswith(target + " "):
                     return line.rstrip("\n").partition(" ")[2]
         return None
-    return wait_for(find, 5, "the access log has " + target)
+    return wait_for(find, 30, "the access log has " + target)
 
 
 @pytest.mark.parametrize("host, target, line", [

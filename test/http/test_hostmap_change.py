@@ -155,7 +155,7 @@ def test_readers_do_not_mind_that_a_map_is_replaced(tool, map_type, arguments):
     text = "".join("h%d !\n" % i for i in range(50))
     tool.map("map", map_type, text)
     tool.write("text", text)
-    loop = ("i=0; while [ $i -lt 1000 ] && [ ! -e stop ]; do \"$1\" httxt2dbm "
+    loop = ("i=0; while [ $i -lt 100000 ] && [ ! -e stop ]; do \"$1\" httxt2dbm "
             "-f $2 -i text -o map || exit 1; i=$((i + 1)); done")
     with subprocess.Popen(["sh", "-c", loop, "sh", tool.program, map_type],
                           cwd=tool.folder) as writer:

@@ -224,7 +224,8 @@ def test_half_a_replacement_is_503_until_a_writer_ends_it(
     httpd.start(express(path, "sdbm", "ProxyExpressCheckInterval 10ms"))
     assert httpd.get("a").backend == "a"
     kill_between_renames(maps, path, new)
-    wait_for(lambda: httpd.get("h1.example.net").status == 503, 2,
+    wait_for(lambda: httpd.get("h1.example.net").status == 503, 30,
              "the half is seen")
     maps.run("set", path, "c", "!")
-    wait_for(lambda: httpd.get("a").backend == "b", 2, "the map serves")
+    wait_for(lambda: httpd.get("a").backend == "b", 30,
+             "the map serves")
