@@ -2,10 +2,9 @@
 
 /**
  * @file hash.h
- * @brief A hash for what every request asks for: eight bytes at a time.
+ * @brief A hash for what each request looks up: eight bytes at a time.
  *
- * Not against who chooses the bytes: whoever writes the map could have many of
- * them meet.
+ * Not collision resistant: whoever writes the map could choose colliding keys.
  */
 
 #ifndef BASE_HASH_H
@@ -13,7 +12,7 @@
 
 #include "str.h"
 
-/** Odd, and its bits look like chance: the golden ratio's. */
+/** Odd, and its bits look random: those of the golden ratio. */
 #define HOSTMAP_HASH_FACTOR APR_UINT64_C(0x9e3779b97f4a7c15)
 
 /** Pure.  Every bit of the result depends on every byte. */
@@ -28,7 +27,7 @@ static inline apr_uint32_t hostmap_hash(hostmap_str str)
             memcpy(&word, bytes, sizeof(word));
         }
         else if (str.len >= sizeof(word)) {
-            /* the last eight, some of them again */
+            /* the last eight bytes, some of them for the second time */
             memcpy(&word, bytes + left - sizeof(word), sizeof(word));
         }
         else {
@@ -39,7 +38,8 @@ static inline apr_uint32_t hostmap_hash(hostmap_str str)
         bytes += sizeof(word);
         left -= left < sizeof(word) ? left : sizeof(word);
     }
-    /* a product's lower bits know nothing of a factor's upper ones */
+    /* the lower bits of a product do not depend on the upper bits of its
+     * factors */
     return (apr_uint32_t)((hash * HOSTMAP_HASH_FACTOR) >> 32);
 }
 

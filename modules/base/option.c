@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * The table of what may follow a backend URL, and its reader.  Names, units
- * and ranges are those of set_worker_param() in httpd's mod_proxy.c, except
- * that a number has to be one: `timeout=5x` is no 5 here.
+/**
+ * @file option.c
+ * @brief The table of the options that may follow a backend URL, and its
+ *        reader.
+ *
+ * Names, units and ranges are those of set_worker_param() in httpd's
+ * mod_proxy.c, except that a number has to be one: `timeout=5x` is refused.
  */
 
 #include <string.h>
@@ -17,7 +20,7 @@
 #define INT_MOST APR_INT32_MAX
 /** mod_proxy keeps seconds in an int */
 #define TIME_MOST (APR_INT32_MAX * SEC)
-/** below this a size can only be 0: the system's default */
+/** smallest size other than 0, the system's default */
 #define SIZE_LEAST 512
 
 #define INT(name, min, expected) \
@@ -26,7 +29,7 @@
     { name, HOSTMAP_OPTION_TIME, unit, min, max, expected }
 #define SWITCH(name, max, expected) \
     { name, HOSTMAP_OPTION_SWITCH, 1, 0, max, expected }
-/** room: size of mod_proxy's field, with the terminating NUL */
+/** room: size of the field in mod_proxy, with the terminating NUL */
 #define TEXT(name, room, expected) \
     { name, HOSTMAP_OPTION_TEXT, 1, 1, (room) - 1, expected }
 
@@ -64,7 +67,7 @@ const hostmap_option_def hostmap_options[] = {
     { NULL, HOSTMAP_OPTION_INT, 0, 0, 0, NULL }
 };
 
-/** What ProxyPass knows and an entry of a map cannot have. */
+/** Options of ProxyPass that an entry of a map cannot have. */
 static const struct {
     const char *name;
     const char *reason;
@@ -75,7 +78,7 @@ static const struct {
     { "status", "status is for members of a balancer" },
     { "lbset", "lbset is for members of a balancer" },
     { "flusher", "flusher is for mod_proxy_fdpass" },
-    { "mapping", "mapping is of no use to an entry" }
+    { "mapping", "mapping has no effect in an entry" }
 };
 
 static const struct {
@@ -160,7 +163,7 @@ static int option_switch(apr_int64_t *number, hostmap_str text)
     return 0;
 }
 
-/** The number of a value, by the kind of its row: 1; no such value: 0. */
+/** Read a value by the kind of its row.  Returns 1; 0 if it is not one. */
 static int option_number(hostmap_option *option)
 {
     const hostmap_option_def *def = option->def;
@@ -191,7 +194,7 @@ static int option_in_range(const hostmap_option *option)
         && option->number == 0) {
         return 1;
     }
-    /* the time that may be -1 is kept in seconds by mod_proxy */
+    /* mod_proxy keeps the time that may be -1 in seconds */
     if (def->kind == HOSTMAP_OPTION_TIME && def->min == -1
         && option->number != -1 && option->number % SEC != 0) {
         return 0;

@@ -4,8 +4,8 @@
  * @file option.h
  * @brief The key=value words after a backend URL: ProxyPass's names and units.
  *
- * One table (option.c) says which names there are and what values they
- * take; the map tool checks entries with it, the modules read them with it.
+ * One table (option.c) lists the names and the values that they take; the map
+ * tool checks entries with it, the modules read them with it.
  * Pure: no allocation, no I/O, any thread.
  */
 
@@ -22,7 +22,7 @@
 #define HOSTMAP_FLAG_NOQUERY 0x2
 
 typedef enum {
-    HOSTMAP_OPTION_INT,     /**< number: what the name says */
+    HOSTMAP_OPTION_INT,     /**< number: in the unit of the name */
     HOSTMAP_OPTION_TIME,    /**< number: microseconds */
     HOSTMAP_OPTION_SWITCH,  /**< number: 1 on, 0 off, 2 auto (flushpackets) */
     HOSTMAP_OPTION_TEXT     /**< text */
@@ -34,12 +34,12 @@ typedef struct hostmap_option_def {
     hostmap_option_kind kind;
     /** TIME: microseconds of a bare number; else 1 */
     apr_int64_t unit;
-    /** range of number (in number's own unit), or of the text's length.  A
-     *  size may also be 0, the system's default; the -1 of addressttl stands
-     *  for ever and is no microsecond */
+    /** range of number (in the unit of number), or of the length of the text.
+     *  A size may also be 0, the system's default; the -1 of addressttl means
+     *  for ever and is not in microseconds */
     apr_int64_t min, max;
-    /** for people, and the reason of a bad value: "acquire takes a time of at
-     *  least one millisecond" */
+    /** for people, and the reason why a value is bad: "acquire takes a time of
+     *  at least one millisecond" */
     const char *expected;
 } hostmap_option_def;
 
@@ -49,17 +49,18 @@ typedef struct hostmap_option {
     hostmap_str text;       /**< the value as written */
 } hostmap_option;
 
-/** All rows, ended by one with a NULL name. */
+/** All rows; the last one has a NULL name. */
 extern const hostmap_option_def hostmap_options[];
 
-/** The row of a name, case-insensitive as in ProxyPass; NULL: none. */
+/** The row of a name, case-insensitive as in ProxyPass; NULL: no such name. */
 const hostmap_option_def *hostmap_option_find(hostmap_str name);
 
 /**
- * Take the next key=value word of entry->words; flags are passed over.
- * @param words the words not yet read; moved behind the word that was read
- * @return APR_SUCCESS; APR_EOF when there is none; APR_EINVAL with bad set
- *         (bad->pos counts from the words->ptr of the call)
+ * Take the next key=value word of entry->words; flags are skipped.
+ * @param words the words not yet read; set to the rest after the word that was
+ *        read
+ * @return APR_SUCCESS; APR_EOF at the end; APR_EINVAL with bad set (bad->pos
+ *         counts from the words->ptr of the call)
  */
 apr_status_t hostmap_option_next(hostmap_option *option, hostmap_str *words,
                                  hostmap_bad *bad);

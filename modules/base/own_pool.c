@@ -2,7 +2,7 @@
 
 /**
  * @file own_pool.c
- * @brief A pool with neither a parent nor an allocator that others use.
+ * @brief A pool that shares neither its parent nor its allocator.
  */
 
 #include "own_pool.h"

@@ -2,7 +2,7 @@
 
 /**
  * @file own_pool.h
- * @brief A pool for what outlives the thread that made it.
+ * @brief A pool for objects that outlive the thread that created them.
  */
 
 #ifndef BASE_OWN_POOL_H
@@ -15,11 +15,11 @@ extern "C" {
 #endif
 
 /**
- * Make a pool that hangs on nobody's but APR's own, with an allocator of its
- * own: any thread may use it and destroy it, one at a time, whatever others do
- * with theirs; and its memory goes back to the system with it.
- * @param pool to be destroyed by the caller
- * @return APR_SUCCESS, APR_ENOMEM or what else APR said
+ * Create a pool whose only parent is APR's global pool, with an allocator of
+ * its own: any thread may use and destroy it, one at a time, independently of
+ * all other pools, and its memory is returned to the system with it.
+ * @param pool destroy it
+ * @return APR_SUCCESS, or the failure of APR (APR_ENOMEM)
  */
 apr_status_t hostmap_own_pool_create(apr_pool_t **pool);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * The small scanners that keys, values, options and lines share.
+/**
+ * @file scan.c
+ * @brief The small scanners that the parsers of keys, values, options and lines
+ *        share.
  */
 
 #include <arpa/inet.h>

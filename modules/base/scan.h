@@ -2,9 +2,10 @@
 
 /**
  * @file scan.h
- * @brief What the parsers of keys, values, lines and URLs have in common.
+ * @brief The small scanners that the parsers of keys, values, lines and URLs
+ *        share.
  *
- * Internal to the tree.  ASCII only: nothing here asks the locale.
+ * Internal to the tree.  ASCII only: nothing here depends on the locale.
  * Pure: no allocation, no I/O, any thread.
  */
 
@@ -29,11 +30,11 @@ typedef struct hostmap_scan {
 apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
                                const char *reason);
 
-/** What a byte can be; of the bits of hostmap_scan_class. */
+/** Classes of bytes: the bits of hostmap_scan_class. */
 #define HOSTMAP_SCAN_BLANK   0x01   /**< blank, tab */
 #define HOSTMAP_SCAN_DIGIT   0x02
-#define HOSTMAP_SCAN_CONTROL 0x04   /**< 0 to 31 and 127, but for the tab */
-#define HOSTMAP_SCAN_NAME    0x08   /**< of a host name, underscore included */
+#define HOSTMAP_SCAN_CONTROL 0x04   /**< 0 to 31 except the tab, and 127 */
+#define HOSTMAP_SCAN_NAME    0x08   /**< in host names, underscore included */
 #define HOSTMAP_SCAN_COLON   0x10
 #define HOSTMAP_SCAN_SLASH   0x20
 #define HOSTMAP_SCAN_QUERY   0x40   /**< `?` and `#` */
@@ -43,7 +44,8 @@ apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
 #define HOSTMAP_SCAN_PLAIN_HOST 0x100
 #define HOSTMAP_SCAN_PLAIN_PATH 0x200
 
-/** One look a byte: keys and values are read once a request. */
+/** The classes of each byte.  A table, because keys and values are read in
+ *  every request. */
 extern const apr_uint16_t hostmap_scan_class[256];
 
 static inline int hostmap_scan_is(char c, int class_bits)
@@ -90,8 +92,8 @@ static inline int hostmap_scan_equal(hostmap_str str, const char *text)
            && apr_cstr_casecmpn(str.ptr, text, str.len) == 0;
 }
 
-/** What follows the first len bytes. */
-static inline hostmap_str hostmap_scan_behind(hostmap_str str, apr_size_t len)
+/** The rest after the first len bytes. */
+static inline hostmap_str hostmap_scan_after(hostmap_str str, apr_size_t len)
 {
     str.ptr += len;
     str.len -= len;
@@ -104,16 +106,16 @@ hostmap_str hostmap_scan_trim(hostmap_str str);
 /** Take the next word off the front of rest; empty when there is none. */
 hostmap_str hostmap_scan_word(hostmap_str *rest);
 
-/** Length of the bytes before the first such one. */
+/** Length of the bytes before the first `stop`, or of all if there is none. */
 apr_size_t hostmap_scan_before(hostmap_str str, char stop);
 
-/** Digits and nothing else, that fit: 1; else 0. */
+/** Read digits, and nothing else, that fit the number.  @return 1; else 0 */
 int hostmap_scan_number(apr_int64_t *number, hostmap_str str);
 
-/** A number of 1 to 65535: 1; else 0. */
+/** Read a number of 1 to 65535.  @return 1; else 0 */
 int hostmap_scan_port(apr_port_t *port, hostmap_str str);
 
-/** An IPv6 address without brackets and zone: 1; else 0. */
+/** Is it an IPv6 address, without brackets and zone?  @return 1; else 0 */
 int hostmap_scan_ipv6(hostmap_str str);
 
 #endif /* BASE_SCAN_H */

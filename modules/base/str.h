@@ -2,10 +2,10 @@
 
 /**
  * @file str.h
- * @brief Bytes of a buffer that somebody else owns, and what is wrong with one.
+ * @brief Bytes of a buffer that the caller does not own, and a fault in them.
  *
  * The names of base/ begin with hostmap_ like those of the map library: both
- * are linked into modules, beside other people's names.
+ * are linked into modules, where other libraries have names too.
  */
 
 #ifndef BASE_STR_H
@@ -15,7 +15,7 @@
 
 #include "apr.h"
 
-/** Some bytes of a buffer that somebody else owns; not terminated. */
+/** Bytes of a buffer that is owned elsewhere; not terminated. */
 typedef struct hostmap_str {
     const char *ptr;
     apr_size_t len;

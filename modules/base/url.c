@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * The front of a URL, and the schemes that mod_proxy has a handler for.
+/**
+ * @file url.c
+ * @brief Scheme, host and port of a URL, and the schemes that mod_proxy has a
+ *        handler for.
  */
 
 #include <string.h>
@@ -17,7 +19,7 @@ typedef struct url_scheme {
 
 #define SCHEME(name, port) { { name, sizeof(name) - 1 }, port }
 
-/** Those that are met most often come first. */
+/** The most frequent ones come first. */
 static const url_scheme url_schemes[] = {
     SCHEME("http", 80),
     SCHEME("https", 443),
@@ -62,25 +64,25 @@ int hostmap_scheme_known(hostmap_str scheme)
     return url_scheme_find(scheme) != NULL;
 }
 
-/** Reads `[v6]` or a name; tail: what is left of the authority. */
+/** Reads `[v6]` or a name; tail: the rest of the authority. */
 static apr_status_t url_host(hostmap_str *host, hostmap_str *tail,
                               hostmap_str authority,
                               const hostmap_scan *scan)
 {
     if (authority.len > 0 && authority.ptr[0] == '[') {
-        *host = hostmap_scan_behind(authority, 1);
+        *host = hostmap_scan_after(authority, 1);
         host->len = hostmap_scan_before(*host, ']');
         if (host->len + 1 == authority.len || !hostmap_scan_ipv6(*host)) {
             return hostmap_scan_fail(scan, host->ptr,
                                      "expected an IPv6 address and `]`");
         }
-        *tail = hostmap_scan_behind(authority, host->len + 2);
+        *tail = hostmap_scan_after(authority, host->len + 2);
         return APR_SUCCESS;
     }
 
     *host = authority;
     host->len = hostmap_scan_while(authority, HOSTMAP_SCAN_NAME);
-    *tail = hostmap_scan_behind(authority, host->len);
+    *tail = hostmap_scan_after(authority, host->len);
     if (tail->len > 0 && tail->ptr[0] != ':') {
         return hostmap_scan_fail(scan, tail->ptr,
                                  "expected letters, digits, `.`, `_` or "
@@ -107,9 +109,9 @@ static apr_status_t url_authority(hostmap_url *url, hostmap_str authority,
     }
     if (tail.ptr[0] != ':') {
         return hostmap_scan_fail(scan, tail.ptr,
-                                 "expected a port or a path behind `]`");
+                                 "expected a port or a path after `]`");
     }
-    tail = hostmap_scan_behind(tail, 1);
+    tail = hostmap_scan_after(tail, 1);
     if (!hostmap_scan_port(&url->port, tail)) {
         return hostmap_scan_fail(scan, tail.ptr,
                                  "the port is not a number of 1 to 65535");
@@ -129,21 +131,21 @@ apr_status_t hostmap_scan_url(hostmap_url *url, hostmap_str text,
     url->scheme.len = hostmap_scan_until(text, HOSTMAP_SCAN_COLON
                                          | HOSTMAP_SCAN_SLASH);
     url->port = 0;
-    tail = hostmap_scan_behind(text, url->scheme.len);
+    tail = hostmap_scan_after(text, url->scheme.len);
     if (url->scheme.len == 0 || tail.len < 3
         || memcmp(tail.ptr, "://", 3) != 0) {
         return hostmap_scan_fail(scan, text.ptr, no_scheme);
     }
 
-    authority = hostmap_scan_behind(tail, 3);
+    authority = hostmap_scan_after(tail, 3);
     authority.len = hostmap_scan_until(authority, HOSTMAP_SCAN_SLASH
                                        | HOSTMAP_SCAN_QUERY);
-    url->rest = hostmap_scan_behind(tail, 3 + authority.len);
+    url->rest = hostmap_scan_after(tail, 3 + authority.len);
     rv = url_authority(url, authority, scan);
     if (rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    /* no host and no port holds an @: it explains whatever is wrong */
+    /* neither a host nor a port holds an @: it is the cause of the fault */
     user = memchr(authority.ptr, '@', authority.len);
     return user ? hostmap_scan_fail(scan, user,
                                     "a user name in a URL is refused") : rv;

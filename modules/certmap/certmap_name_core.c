@@ -45,7 +45,7 @@ apr_status_t certmap_name_wildcard(char *key, apr_size_t *len,
                                    hostmap_str name)
 {
     apr_size_t first = hostmap_scan_before(name, '.');
-    hostmap_str parent = hostmap_scan_behind(name, first);
+    hostmap_str parent = hostmap_scan_after(name, first);
 
     /* of "*.example" nobody certifies anything */
     if (parent.len < 2
@@ -82,7 +82,7 @@ apr_status_t certmap_name_check(hostmap_str key, hostmap_bad *bad)
         return name_fail(bad, CERTMAP_NAME_MAX, "longer than 253 bytes");
     }
     if (key.len >= 2 && key.ptr[0] == '*' && key.ptr[1] == '.') {
-        name = hostmap_scan_behind(key, 2);
+        name = hostmap_scan_after(key, 2);
         if (memchr(name.ptr, '.', name.len) == NULL) {
             return name_fail(bad, 0, "a wildcard needs two labels after `*.`");
         }
@@ -111,8 +111,8 @@ int certmap_name_covers(hostmap_str pattern, hostmap_str key)
         || (key.len > 0 && key.ptr[0] == '*')) {
         return 0;
     }
-    key = hostmap_scan_behind(key, hostmap_scan_before(key, '.'));
-    return equal_nocase(hostmap_scan_behind(pattern, 1), key);
+    key = hostmap_scan_after(key, hostmap_scan_before(key, '.'));
+    return equal_nocase(hostmap_scan_after(pattern, 1), key);
 }
 
 unsigned certmap_name_shard(hostmap_str key)

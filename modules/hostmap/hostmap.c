@@ -3,20 +3,20 @@
 /**
  * @file hostmap.c
  * @brief A path that is served from: notices that its file was replaced,
- *        switches over, and keeps the last good one.
+ *        switches to the new one, and keeps the last good one.
  *
  * State of a map, guarded by the registry's mutex, which is never held during
  * I/O:
  *
  * - current: the last file that could be opened, NULL before the first;
- * - fault, state, why: none and APR_SUCCESS while current is what the path
- *   leads to and can be read; else what is wrong.  HOSTMAP_EBUSY before the
- *   first look, and while a writer holds the file.
+ * - fault, state, why: FAULT_NONE and APR_SUCCESS while the path leads to
+ *   current, which can be read; else what is wrong.  HOSTMAP_EBUSY before the
+ *   path is checked for the first time, and while a writer has the file locked.
  *
  * Each look-up takes a reference on current, so that a file which was replaced
- * is closed by the last look-up that reads it.  Every interval one look-up
- * looks at the path (the others go on meanwhile), and opens what is new there.
- * All look-ups of one question are done in one file.
+ * is closed by the last look-up that reads it.  Once an interval one look-up
+ * checks the path, and opens a new file that it finds there; the others do not
+ * wait for it.  All look-ups of one question are done in one file.
  */
 
 #include "hostmap.h"
@@ -32,17 +32,16 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* A file that could not be opened is not tried again before its mtime or inode
- * changes or so much time has passed. */
+/* A file that could not be opened is tried again when its mtime or inode has
+ * changed, or after this time. */
 #define RETRY_AFTER apr_time_from_sec(1)
 
-/* While one look-up looks at the path the others go on with the file that is
- * known, but not with one that nobody has looked at for so much longer than the
- * interval: after an idle hour it may have been replaced long ago. */
+/* While one look-up checks the path the others use the current file, unless the
+ * last check is older than the interval by more than this: after an idle hour
+ * the file may have been replaced long ago. */
 #define UNSEEN_MAX apr_time_from_msec(100)
 
-/* How long a look-up waits for a writer, and how often it looks meanwhile. */
-#define BUSY_WAIT apr_time_from_sec(1)
+/* How often a look-up that waits for a writer tries again. */
 #define BUSY_POLL apr_time_from_msec(5)
 
 typedef enum {
@@ -65,7 +64,7 @@ struct hostmap {
     map_fault fault;
     apr_status_t state;
     hostmap_reason why;
-    /* what could not be opened, if has_bad */
+    /* the file that could not be opened, if has_bad */
     hostmap_id bad;
     int has_bad;
     apr_time_t retry_at;
@@ -113,10 +112,10 @@ static void map_log(hostmap *map, hostmap_log_level level,
     map->registry->log(map->registry->baton, level, line);
 }
 
-/* Said for a new fault and for each look-up that fails of it, so that the
- * count is theirs. */
+/* Called for a new fault and for every look-up that it breaks, so the count is
+ * the number of failed look-ups. */
 static void map_log_fault(hostmap *map, const hostmap_reason *why,
-                          const char *meanwhile)
+                          const char *now)
 {
     apr_uint32_t suppressed;
 
@@ -125,10 +124,10 @@ static void map_log_fault(hostmap *map, const hostmap_reason *why,
     }
     if (suppressed) {
         map_log(map, HOSTMAP_LOG_ERR, "%s%s (%u look-ups failed since this "
-                "was last said)", why->text, meanwhile, suppressed);
+                "was last logged)", why->text, now, suppressed);
     }
     else {
-        map_log(map, HOSTMAP_LOG_ERR, "%s%s", why->text, meanwhile);
+        map_log(map, HOSTMAP_LOG_ERR, "%s%s", why->text, now);
     }
 }
 
@@ -174,7 +173,7 @@ static void map_file_release(hostmap_registry *registry, hostmap_file *file)
     }
 }
 
-/* A file that another map has open already, by its identity. */
+/* A file that another map has opened already, found by its identity. */
 static hostmap_file *map_file_shared(hostmap_registry *registry,
                                      const hostmap_id *id,
                                      const hostmap_provider *provider)
@@ -201,9 +200,9 @@ static void map_file_share(hostmap_registry *registry, hostmap_file *file)
     apr_thread_mutex_unlock(registry->mutex);
 }
 
-/* ---- looking at the path ----------------------------------------------- */
+/* ---- checking the path ------------------------------------------------- */
 
-/* What is at the path now, if it can be seen at all. */
+/* Finds which file the path leads to now. */
 static apr_status_t map_look(hostmap *map, hostmap_id *id,
                              const hostmap_provider **provider,
                              apr_pool_t *pool, hostmap_reason *why)
@@ -211,8 +210,8 @@ static apr_status_t map_look(hostmap *map, hostmap_id *id,
     hostmap_names names;
     apr_status_t rv;
 
-    /* The file that is served is the first guess: its names cost a stat,
-     * where telling types apart reads the file. */
+    /* Try the names of the current file first: that costs a stat, where
+     * detecting the type reads the file. */
     if (map->current
         && hostmap_id_of(id, &map->current->names, pool, NULL) == APR_SUCCESS
         && hostmap_id_equal(id, &map->current->id)) {
@@ -265,8 +264,8 @@ static void map_fail(hostmap *map, map_fault fault, apr_status_t rv,
         map_log(map, HOSTMAP_LOG_DEBUG, "%s", why->text);
     }
     else if (is_new && fault == FAULT_PATH) {
-        map_log_fault(map, why, map->current ? "; going on with what is known "
-                      "of the file before" : "");
+        map_log_fault(map, why, map->current ? "; what is known of the "
+                      "previous file is still served" : "");
     }
 }
 
@@ -286,14 +285,14 @@ static void map_switch(hostmap *map, hostmap_file *file)
     map->has_bad = 0;
     apr_thread_mutex_unlock(map->registry->mutex);
     if (was_broken) {
-        /* the next fault is news, however soon it comes */
+        /* log the next fault at once, however soon it comes */
         apr_atomic_set32(&map->fault_limit.until, 0);
     }
     map_log_opened(map, file);
     map_file_release(map->registry, old);
 }
 
-/* The path leads to the current file, as it should or as it does again. */
+/* The path leads to the current file, still or again. */
 static void map_stay(hostmap *map)
 {
     apr_thread_mutex_lock(map->registry->mutex);
@@ -367,7 +366,7 @@ static void map_check(hostmap *map, apr_pool_t *pool)
     if (!file) {
         rv = map_file_open(&file, map, pool, &why);
         if (rv != APR_SUCCESS) {
-            /* A writer ends its work when it does: no need to wait then. */
+            /* nothing says when a writer will be done: try again at once */
             map_fail(map, FAULT_PATH, rv, &why,
                      rv == HOSTMAP_EBUSY ? NULL : &id);
             return;
@@ -377,7 +376,7 @@ static void map_check(hostmap *map, apr_pool_t *pool)
     map_switch(map, file);
 }
 
-/* With the mutex held, which is let go meanwhile. */
+/* With the mutex held, which is released during the check. */
 static void map_check_locked(hostmap *map, apr_pool_t *pool)
 {
     apr_pool_t *scratch;
@@ -398,7 +397,7 @@ static void map_check_locked(hostmap *map, apr_pool_t *pool)
 /* With the mutex held. */
 static void map_wait_for_check(hostmap *map, apr_time_t now)
 {
-    apr_time_t deadline = now + BUSY_WAIT;
+    apr_time_t deadline = now + hostmap_busy_wait;
 
     while (map->checking && now - map->check_at > UNSEEN_MAX
            && now < deadline) {
@@ -454,7 +453,7 @@ static apr_status_t map_ask(map_question *q)
     return map_ask_key(q, &found->value, q->host);
 }
 
-/* One look at the current file, or at what is still known of it. */
+/* Asks the current file, or what is still known of it. */
 static apr_status_t map_ask_once(hostmap *map, int force, apr_time_t now,
                                  map_question *q)
 {
@@ -506,7 +505,7 @@ static apr_status_t map_ask_once(hostmap *map, int force, apr_time_t now,
 static apr_status_t map_ask_until_answered(hostmap *map, map_question *q)
 {
     apr_time_t now = apr_time_now();
-    apr_time_t deadline = now + BUSY_WAIT;
+    apr_time_t deadline = now + hostmap_busy_wait;
     hostmap_reason why;
     apr_status_t rv;
     int force = 0;
@@ -525,8 +524,8 @@ static apr_status_t map_ask_until_answered(hostmap *map, map_question *q)
             rv = HOSTMAP_EBUSY;
             break;
         }
-        /* An outdated file is a reason to look at once; somebody else may be
-         * doing so. */
+        /* An outdated file is a reason to check the path at once; another
+         * thread may be doing so. */
         if (rv == HOSTMAP_EBUSY || force) {
             apr_sleep(BUSY_POLL);
         }
@@ -657,7 +656,7 @@ apr_status_t hostmap_open(hostmap **out, hostmap_registry *registry,
     map->path = apr_pstrdup(registry->pool, path);
     map->type = apr_pstrdup(registry->pool, type);
     map->interval = interval;
-    /* Who comes while the first look-up opens the file waits for it. */
+    /* Look-ups that come while the first one opens the file wait for it. */
     map->state = HOSTMAP_EBUSY;
     hostmap_fail(&map->why, HOSTMAP_EBUSY, "not open yet");
     map->next = registry->maps;

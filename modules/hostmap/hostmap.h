@@ -7,8 +7,8 @@
  * A map is a file that never changes; a change is a new file, renamed over the
  * old one.  A hostmap notices that the file was replaced, switches, keeps the
  * last good file when the new one cannot be read, and answers HOSTMAP_EBUSY
- * while a writer holds a DBM file.  For modules; tools read one file as it is
- * now (store/hostmap_file.h).
+ * while a writer has a DBM file locked.  For modules; tools read one file as it
+ * is now (store/hostmap_file.h).
  *
  * APR, APR-util and LMDB only; messages go to a callback.
  */
@@ -24,8 +24,8 @@
 #include "hostmap_key.h"
 #include "hostmap_match.h"
 
-/** The maps of one process: shares one open file between paths that lead to
- *  the same (dev, inode).  Made after fork. */
+/** The maps of one process.  Paths that lead to the same file (device and
+ *  inode) share it.  Create it after fork. */
 typedef struct hostmap_registry hostmap_registry;
 
 typedef enum {
@@ -35,8 +35,8 @@ typedef enum {
     HOSTMAP_LOG_DEBUG
 } hostmap_log_level;
 
-/** What happened to a map: whole line, "map PATH: ...".  Called from any
- *  thread.  Failures that repeat are said once a minute, with their count. */
+/** Logs what happened to a map: a line, "map PATH: ...".  Called from any
+ *  thread.  Failures that repeat are logged once a minute, with their count. */
 typedef void hostmap_log_fn(void *baton, hostmap_log_level level,
                             const char *line);
 
@@ -48,12 +48,13 @@ apr_status_t hostmap_registry_create(hostmap_registry **registry,
 typedef struct hostmap hostmap;
 
 /**
- * Name a map.  Nothing is opened: the first look-up does that, so a map that
- * is missing or broken now may come later.
- * @param type as for hostmap_type_of, and looked at again with each new file
- * @param interval how often the path is looked at, microseconds
- * @return APR_SUCCESS, or what the system says.  The same path, type and
- *         interval give the same map again.  Not for use while look-ups run.
+ * Register a map.  The first look-up opens the file, so that a map that is
+ * missing or broken now may come later.  Not for use while look-ups run.
+ * @param type as for hostmap_type_of; a default type is detected again for each
+ *        new file
+ * @param interval how often the path is checked, microseconds
+ * @return APR_SUCCESS, or a failure of the system.  The same path, type and
+ *         interval give the same map again.
  */
 apr_status_t hostmap_open(hostmap **map, hostmap_registry *registry,
                           const char *path, const char *type,
@@ -64,10 +65,11 @@ apr_status_t hostmap_open(hostmap **map, hostmap_registry *registry,
 void hostmap_verify(hostmap *map);
 
 /**
- * Find the entry for a host and a path in what the path of the map leads to
- * now: hostmap_match(), with all its look-ups in one file, also when the map
- * is replaced meanwhile.  A map without features costs one look-up.  Any number
- * of threads.  Blocks at most one second, while a writer holds a DBM file.
+ * Find the entry for a host and a path in the file that the path of the map
+ * leads to now: hostmap_match(), with all its look-ups in one file, even when
+ * the map is replaced at the same time.  A map without features costs one
+ * look-up.  Any number of threads.  Blocks at most one second, while a writer
+ * has a DBM file locked.
  * @param found set when the result is APR_SUCCESS.  The value is copied into
  *        pool, terminated with NUL
  * @param host as hostmap_key_host() writes it, not in found

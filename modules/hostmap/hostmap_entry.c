@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * The grammar of values.  The limit of a socket is that of the field of
- * mod_proxy's worker, as the limit of a host is: a longer one would be refused
- * by every request instead of once by the tool.
+/**
+ * @file hostmap_entry.c
+ * @brief The grammar of values.
+ *
+ * The fields of mod_proxy's worker limit the lengths of a socket and of a host:
+ * longer ones would fail in every request instead of once in the tool.
  */
 
 #include <string.h>
@@ -18,19 +20,20 @@
 
 #define ENTRY_FIRST_WORD "expected a URL, `!` or a status"
 
-/** `unix:/path|` in front of a URL; *url is moved behind it. */
+/** `unix:/path|` before a URL; *url is set to the rest. */
 static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
                                  const hostmap_scan *scan)
 {
-    hostmap_str path = hostmap_scan_behind(*url, strlen("unix:"));
+    hostmap_str path = hostmap_scan_after(*url, strlen("unix:"));
     apr_size_t i;
 
     path.len = hostmap_scan_before(path, '|');
     if (path.ptr + path.len == url->ptr + url->len) {
         return hostmap_scan_fail(scan, path.ptr + path.len,
-                                 "expected `|` and a URL behind the socket");
+                                 "expected `|` and a URL after the socket");
     }
-    /* mod_proxy reads it as a URL: `//x` would be a host, `?` and `#` ends */
+    /* mod_proxy reads it as a URL: `//x` would be a host, `?` and `#` would end
+     * the path */
     if (path.len < 2 || path.ptr[0] != '/' || path.ptr[1] == '/') {
         return hostmap_scan_fail(scan, path.ptr,
                                  "expected the absolute path of a socket");
@@ -47,7 +50,7 @@ static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
                                  "the socket is longer than 95 bytes");
     }
     entry->socket = path;
-    *url = hostmap_scan_behind(*url, strlen("unix:") + path.len + 1);
+    *url = hostmap_scan_after(*url, strlen("unix:") + path.len + 1);
     return APR_SUCCESS;
 }
 
@@ -69,7 +72,7 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
         }
     }
     rv = hostmap_scan_url(&url, text, entry->socket.len > 0
-                          ? "expected scheme://host behind the socket"
+                          ? "expected scheme://host after the socket"
                           : ENTRY_FIRST_WORD, scan);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -97,7 +100,7 @@ static apr_status_t entry_backend(hostmap_entry *entry, hostmap_str word,
     return APR_SUCCESS;
 }
 
-/** Checks the words behind a backend URL. */
+/** Checks the words after a backend URL. */
 static apr_status_t entry_words(hostmap_entry *entry,
                                 const hostmap_scan *scan)
 {
@@ -135,7 +138,7 @@ static apr_status_t entry_words(hostmap_entry *entry,
     }
 }
 
-/** `410` and `301 URL`; rest: the words behind the number. */
+/** `410` and `301 URL`; rest: the words after the number. */
 static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
                                  hostmap_str rest, const hostmap_scan *scan)
 {
@@ -160,7 +163,7 @@ static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
         entry->kind = HOSTMAP_ENTRY_REDIRECT;
         entry->url = hostmap_scan_word(&rest);
         rv = hostmap_scan_url(&url, entry->url,
-                              "expected an http or https URL behind the "
+                              "expected an http or https URL after the "
                               "status", scan);
         if (rv != APR_SUCCESS) {
             return rv;
@@ -168,7 +171,7 @@ static apr_status_t entry_status(hostmap_entry *entry, hostmap_str word,
         if (!hostmap_scan_equal(url.scheme, "http")
             && !hostmap_scan_equal(url.scheme, "https")) {
             return hostmap_scan_fail(scan, url.scheme.ptr,
-                                     "expected an http or https URL behind "
+                                     "expected an http or https URL after "
                                      "the status");
         }
     }
@@ -199,7 +202,7 @@ apr_status_t hostmap_entry_parse(hostmap_entry *entry, hostmap_str value,
     word = rest = hostmap_scan_trim(value);
     word.len = hostmap_scan_until(word, HOSTMAP_SCAN_BLANK
                                   | HOSTMAP_SCAN_CONTROL);
-    rest = hostmap_scan_behind(rest, word.len);
+    rest = hostmap_scan_after(rest, word.len);
     i = hostmap_scan_until(rest, HOSTMAP_SCAN_CONTROL);
     if (i < rest.len) {
         return hostmap_scan_fail(&scan, rest.ptr + i,

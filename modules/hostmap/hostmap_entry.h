@@ -2,7 +2,7 @@
 
 /**
  * @file hostmap_entry.h
- * @brief Values of a map: what is to become of a request for a host.
+ * @brief Values of a map: how a request for a host is answered.
  *
  *     http://10.0.0.5:8080
  *     https://10.0.0.6/app timeout=5 connectiontimeout=1 ping=1 nocanon
@@ -53,7 +53,7 @@ typedef struct hostmap_entry {
     hostmap_str scheme;
     /** host as written, IPv6 without brackets */
     hostmap_str host;
-    /** 0: none written */
+    /** 0: not written */
     apr_port_t port;
     /** from the first slash after the host to the end of url; may be empty */
     hostmap_str path;

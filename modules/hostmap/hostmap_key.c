@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Keys: the one spelling of a host name that is stored and looked up, the
- * check that a key of a text has it already, and what wildcards and paths add.
+/**
+ * @file hostmap_key.c
+ * @brief Keys: the spelling in which host names are stored and looked up, the
+ *        check that a key is spelled so, and wildcards and paths.
  */
 
 #include <string.h>
@@ -14,8 +15,8 @@
 
 #define NONE_OF_16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
-/** What a byte of a name is stored as; NUL: no name holds it.  A name is read
- *  once a request: one look a byte. */
+/** The stored form of each byte of a name; NUL: no name holds it.  A table,
+ *  because a name is read in every request. */
 static const char key_byte[256] =
     NONE_OF_16
     NONE_OF_16
@@ -111,7 +112,7 @@ static apr_status_t key_bracketed(char *key, apr_size_t *len,
         digits.len = (apr_size_t)(host_end - digits.ptr);
         if (end[1] != ':') {
             return hostmap_scan_fail(scan, end + 1,
-                                     "expected a port or nothing behind `]`");
+                                     "expected a port or nothing after `]`");
         }
         if (!hostmap_scan_port(&port, digits)) {
             return hostmap_scan_fail(scan, digits.ptr, KEY_PORT);
@@ -156,11 +157,11 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len, hostmap_str host,
 
 /* ---- checking ---------------------------------------------------------- */
 
-/** What a byte that no stored name holds is replaced with; NULL: nothing. */
+/** What to write instead of a byte that no stored name holds; NULL: unknown. */
 static const char *key_advice(char c)
 {
     if (c == '*') {
-        return "`*` stands alone or first, as in *.example.com";
+        return "`*` is the whole name or its first label, as in *.example.com";
     }
     if (c == '[' || c == ']') {
         return "write the address without brackets";
@@ -174,7 +175,7 @@ static const char *key_advice(char c)
     return NULL;
 }
 
-/** What to write instead, if a byte of the name tells: 1, with bad set. */
+/** Reports what to write instead, if a byte of the name tells: 1, else 0. */
 static int key_advise(hostmap_str name, const hostmap_scan *scan)
 {
     apr_size_t i;
@@ -209,7 +210,7 @@ static apr_status_t key_check_name(hostmap_str name, const hostmap_scan *scan)
     if (rv != APR_SUCCESS) {
         return hostmap_scan_fail(scan, name.ptr + own.pos, own.reason);
     }
-    /* without brackets and capitals only a port or a dot can have been cut */
+    /* the name has no brackets and capitals: only a port or a dot was cut */
     colon = memchr(name.ptr, ':', name.len);
     if (colon) {
         return hostmap_scan_fail(scan, colon, "write the name without a port");
@@ -218,8 +219,8 @@ static apr_status_t key_check_name(hostmap_str name, const hostmap_scan *scan)
                              "write the name without the trailing dot");
 }
 
-/** The parents of an address mean nothing, and longer names than are asked
- *  for would never answer. */
+/** Refuses the parents of an address, which match nothing, and names of more
+ *  labels than a look-up tries. */
 static apr_status_t key_check_suffix(hostmap_str name, const hostmap_scan *scan)
 {
     unsigned labels = 1;
@@ -233,13 +234,13 @@ static apr_status_t key_check_suffix(hostmap_str name, const hostmap_scan *scan)
     for (i = 0; i < name.len; i++) {
         if (name.ptr[i] == ':') {
             return hostmap_scan_fail(scan, name.ptr + i,
-                                     "expected a name behind `*.`");
+                                     "expected a name after `*.`");
         }
         labels += name.ptr[i] == '.';
     }
     if (labels > HOSTMAP_PARENTS_MAX) {
         return hostmap_scan_fail(scan, name.ptr,
-                                 "more than 16 labels behind `*.`");
+                                 "more than 16 labels after `*.`");
     }
     return APR_SUCCESS;
 }
@@ -275,8 +276,8 @@ static apr_status_t key_check_segment(hostmap_str segment,
                                      "write the path decoded, without `%`");
         }
         if (c == '*') {
-            return hostmap_scan_fail(scan, segment.ptr + i, "`*` is no "
-                                     "pattern in a path: a path stands for "
+            return hostmap_scan_fail(scan, segment.ptr + i, "`*` is not "
+                                     "a wildcard in a path: a path matches "
                                      "all below it");
         }
         if (hostmap_scan_is(c, HOSTMAP_SCAN_BLANK | HOSTMAP_SCAN_CONTROL
@@ -289,7 +290,7 @@ static apr_status_t key_check_segment(hostmap_str segment,
     return APR_SUCCESS;
 }
 
-/** From the slash behind the host key on. */
+/** path: from the slash after the host key on */
 static apr_status_t key_check_path(hostmap_str path, const hostmap_scan *scan)
 {
     const char *at = path.ptr;
@@ -297,8 +298,8 @@ static apr_status_t key_check_path(hostmap_str path, const hostmap_scan *scan)
     unsigned segments = 0;
 
     if (path.len == 1) {
-        return hostmap_scan_fail(scan, at, "write the host alone: it stands "
-                                 "for all paths");
+        return hostmap_scan_fail(scan, at, "write the host alone: it matches "
+                                 "all paths");
     }
     while (at < end) {
         const char *slash = memchr(at + 1, '/', (apr_size_t)(end - at - 1));
@@ -350,7 +351,7 @@ apr_status_t hostmap_key_check(hostmap_str key, hostmap_bad *bad)
         return hostmap_scan_fail(&scan, key.ptr + HOSTMAP_KEY_MAX,
                                  "the key is longer than 511 bytes");
     }
-    path = hostmap_scan_behind(key, host.len);
+    path = hostmap_scan_after(key, host.len);
     return path.len > 0 ? key_check_path(path, &scan) : APR_SUCCESS;
 }
 

@@ -2,8 +2,7 @@
 
 /**
  * @file hostmap_key.h
- * @brief Keys of a map: host names, in the one spelling that is stored, with
- *        wildcards and paths.
+ * @brief Keys of a map: host names in their stored spelling, wildcards, paths.
  *
  * Pure: no allocation, no I/O, any thread.  A name is what httpd presents as
  * the name of a request's host: lower case, no port, no trailing dot, IPv6
@@ -40,26 +39,26 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len, hostmap_str host,
 
 /* ---- keys of more than one name ---------------------------------------- */
 
-/** Longest `*.a.b.c`: so many labels behind the star. */
+/** Labels after the star of the longest `*.a.b.c`. */
 #define HOSTMAP_PARENTS_MAX     16
-/** Longest `host/a/b/c`: so many segments. */
+/** Segments of the longest `host/a/b/c`. */
 #define HOSTMAP_SEGMENTS_MAX    16
 
-/** What a map holds besides whole names, as bits: what a reader has to look
- *  for. */
+/** Features of a map: bits of the kinds of keys that it holds besides whole
+ *  names.  A reader looks for no others. */
 #define HOSTMAP_FEATURE_WILDCARD   0x1     /**< `*`, `*.example.com` */
 #define HOSTMAP_FEATURE_PATH       0x2     /**< `www.example.com/blog` */
 
 /**
- * Check that a key is spelled as it is looked up, for builders of maps: the
- * error says what to write instead.
+ * Check that a key is spelled as it is looked up, for the tool that builds
+ * maps: the error tells what to write instead.
  *
  * A key is a host key, or a host key and a path.  A host key is a name as
  * hostmap_key_host() writes it, `*.` and such a name, or `*`.  A path is
  * decoded and normalised: `/` and segments between single slashes, none of
- * them `.` or `..`, no slash at the end (`/blog` stands for /blog, /blog/ and
- * all below), no bytes that would make it look encoded, like a pattern or like
- * more than a path (`%`, `*`, `?`, `#`), no blanks and control bytes.
+ * them `.` or `..`, no slash at the end (`/blog` matches /blog, /blog/ and all
+ * below), no bytes that would make it look encoded, like a wildcard or like
+ * more than a path (`%`, `*`, `?`, `#`), no blanks and no control bytes.
  * @return APR_SUCCESS; APR_EINVAL with bad set.  Also refused: names that are
  *         not lower case, that carry a port, brackets or a trailing dot, that
  *         hold bytes outside ASCII (write punycode), more labels or segments
@@ -74,10 +73,9 @@ apr_size_t hostmap_key_host_len(hostmap_str key);
 /** The HOSTMAP_FEATURE_ bits of a map that holds this key. */
 unsigned hostmap_key_features(hostmap_str key);
 
-/** Remembers which host keys there were, of keys that come sorted by bytes.
- *  Zero it. */
+/** Remembers the host keys among keys that come sorted by bytes.  Zero it. */
 typedef struct hostmap_key_order {
-    /** the last key; those of its beginnings that were keys */
+    /** the last key, and which of its beginnings were keys themselves */
     char key[HOSTMAP_KEY_MAX];
     apr_size_t len;
     unsigned char seen[HOSTMAP_KEY_MAX + 1];
@@ -85,18 +83,18 @@ typedef struct hostmap_key_order {
 
 /**
  * Take the next key: a path key needs its host key, which sorts before it.
- * All keys between the two begin with the host key, so that remembering the
- * beginnings of the last key is enough.
- * @return 1; 0 when key is a path key whose host key was not there
+ * All keys between the two begin with the host key, so it is enough to remember
+ * the beginnings of the last key.
+ * @return 1; 0 when key is a path key whose host key did not come before
  */
 int hostmap_key_order_add(hostmap_key_order *order, hostmap_str key);
 
 /**
  * Write the path of a URL as httpd has it when it looks a map up: without
- * query, decoded, slashes merged, dot segments gone.
+ * query, decoded, slashes merged, dot segments resolved.
  * @param path room for in.len bytes
  * @param in begins with a slash
- * @return APR_SUCCESS; APR_EINVAL with bad set for what httpd refuses: an
+ * @return APR_SUCCESS; APR_EINVAL with bad set for what httpd refuses too: an
  *         escape that is not two hexadecimal digits, an encoded NUL or slash,
  *         dot segments that lead above the root
  */

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Which entry answers for a host and a path: the order of look-ups, and the
- * bound on them.
+/**
+ * @file hostmap_match.c
+ * @brief Which entry answers for a host and a path: the order of the look-ups,
+ *        and the bound on their number.
  */
 
 #include "hostmap_match.h"
 
 #include <string.h>
 
-/** What one search needs at every step. */
+/** One search. */
 typedef struct match_search {
     hostmap_matched *m;
     const hostmap_matcher *map;
 } match_search;
 
-/** Ask for the key that stands in m->key. */
+/** Look the key up that is in m->key. */
 static apr_status_t match_ask(match_search *s, apr_size_t key_len)
 {
     hostmap_matched *m = s->m;
@@ -31,7 +32,7 @@ static apr_status_t match_ask(match_search *s, apr_size_t key_len)
     return rv;
 }
 
-/** Ask for `*` and the bytes from a dot of the name on: "*.example.com". */
+/** Look up `*` and the name from one of its dots on: "*.example.com". */
 static apr_status_t match_below(match_search *s, const char *suffix,
                                 apr_size_t len)
 {
@@ -51,7 +52,7 @@ static apr_status_t match_wildcard(match_search *s, hostmap_str host)
     apr_status_t rv = APR_NOTFOUND;
     unsigned count = 0;
 
-    /* from the end of the name: the shortest parents are those that count */
+    /* scan from the right: only the shortest parents are tried */
     while (at > host.ptr && count < HOSTMAP_PARENTS_MAX) {
         if (*--at == '.') {
             dots[count++] = at;
@@ -69,9 +70,9 @@ static apr_status_t match_wildcard(match_search *s, hostmap_str host)
     return rv;
 }
 
-/** Find the longest path below the host key that stands in m->key.  The path's
- *  bytes are put behind it once, slashes that follow one another as one: each
- *  shorter prefix is their beginning. */
+/** Find the longest path below the host key that is in m->key.  The path is
+ *  appended once, with consecutive slashes merged: each shorter prefix is a
+ *  beginning of it. */
 static apr_status_t match_path(match_search *s, hostmap_str path)
 {
     apr_size_t ends[HOSTMAP_SEGMENTS_MAX];
@@ -87,7 +88,7 @@ static apr_status_t match_path(match_search *s, hostmap_str path)
             continue;
         }
         key[at++] = path.ptr[i];
-        /* a slash at the end begins no segment: /blog/ is /blog here */
+        /* a slash at the end begins no segment: /blog/ counts as /blog */
         if ((i + 1 == path.len || path.ptr[i + 1] == '/')
             && path.ptr[i] != '/') {
             ends[count++] = at;

@@ -4,11 +4,11 @@
  * @file hostmap_match.h
  * @brief Which entry of a map answers for a host and a path.
  *
- * Pure: no allocation, no I/O of its own, any thread.  How entries are looked
- * up is the caller's, so that the tool and a module decide by the same code.
+ * Pure: no allocation, no I/O of its own, any thread.  The caller provides the
+ * look-up, so that the tool and a module decide with the same code.
  *
- * The host: the exact key; then `*.` and ever shorter parents, the most
- * specific first; then `*`.  Under the host key that matched, the longest key
+ * The host: the exact key; then `*.` and its parents, the longest first; then
+ * `*`.  Under the host key that matched, the longest key
  * `HOSTKEY/prefix` that ends at a segment boundary of the path.  A map without
  * features is asked for the exact key and nothing else.
  */
@@ -21,8 +21,7 @@
 
 #include "hostmap_key.h"
 
-/** Most look-ups that one question costs: the exact key, its parents, `*`,
- *  paths. */
+/** Most look-ups of one search: the exact key, its parents, `*`, paths. */
 #define HOSTMAP_MATCH_LOOKUPS \
     (2 + HOSTMAP_PARENTS_MAX + HOSTMAP_SEGMENTS_MAX)
 
@@ -36,7 +35,7 @@
 typedef apr_status_t hostmap_match_fn(void *baton, hostmap_str *value,
                                       hostmap_str key);
 
-/** The map that is asked. */
+/** The map that is searched. */
 typedef struct hostmap_matcher {
     /** its HOSTMAP_FEATURE_ bits */
     unsigned features;
@@ -44,7 +43,7 @@ typedef struct hostmap_matcher {
     void *baton;
 } hostmap_matcher;
 
-/** Why a host key answers. */
+/** How the host key matched. */
 typedef enum {
     HOSTMAP_MATCH_EXACT,
     HOSTMAP_MATCH_WILDCARD,
@@ -60,7 +59,7 @@ typedef struct hostmap_matched {
     apr_size_t host_len;
     /** as the look-up gave it */
     hostmap_str value;
-    /** look-ups done, for the curious */
+    /** look-ups done */
     unsigned lookups;
 } hostmap_matched;
 
@@ -72,10 +71,10 @@ typedef struct hostmap_matched {
  *        Slashes that follow one another (MergeSlashes Off) count as one
  * @return APR_SUCCESS; APR_NOTFOUND; else what the look-up returned
  *
- * At most HOSTMAP_MATCH_LOOKUPS look-ups, whatever host and path are: of a name
- * with more parents the HOSTMAP_PARENTS_MAX shortest are asked for, of a path
- * with more segments the first HOSTMAP_SEGMENTS_MAX count.  No key is lost by
- * that: hostmap_key_check() refuses longer ones.
+ * At most HOSTMAP_MATCH_LOOKUPS look-ups for any host and path: of a name with
+ * more parents the HOSTMAP_PARENTS_MAX shortest are looked up, of a path with
+ * more segments the first HOSTMAP_SEGMENTS_MAX.  No key is missed by that:
+ * hostmap_key_check() refuses longer ones.
  */
 apr_status_t hostmap_match(hostmap_matched *m, const hostmap_matcher *map,
                            hostmap_str host, hostmap_str path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * The path of a URL, as httpd has it when it looks a map up.
+/**
+ * @file hostmap_path.c
+ * @brief The path of a URL, as httpd has it when it looks a map up.
  */
 
 #include <string.h>
@@ -20,8 +21,8 @@ static int path_hex(char c)
     return (c >= 'A' && c <= 'F') ? c - 'A' + 10 : -1;
 }
 
-/** Take one byte, decoded.  Returns how many bytes it was written with, 0 for
- *  what httpd does not decode. */
+/** Take one byte, decoded.  Returns the number of bytes it is written with, 0
+ *  for what httpd does not decode. */
 static apr_size_t path_byte(char *c, const char *at, const char *end)
 {
     int high, low;
@@ -39,7 +40,7 @@ static apr_size_t path_byte(char *c, const char *at, const char *end)
     return (*c == '\0' || *c == '/') ? 0 : 3;
 }
 
-/** Where the segment begins that ends at len: behind a slash. */
+/** Where the segment begins that ends at len: after a slash. */
 static apr_size_t path_start(const char *path, apr_size_t len)
 {
     while (path[len - 1] != '/') {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Lines of a text map, as our tool reads them and as stock httxt2dbm does.
+/**
+ * @file hostmap_text.c
+ * @brief Lines of a text map, as our tool and as stock httxt2dbm reads them.
  */
 
 #include <string.h>
@@ -38,7 +39,7 @@ apr_status_t hostmap_text_line(hostmap_str *key, hostmap_str *value,
     *value = hostmap_scan_trim(rest);
     if (value->len == 0) {
         return hostmap_scan_fail(&scan, value->ptr,
-                                 "expected a value behind the key");
+                                 "expected a value after the key");
     }
     return APR_SUCCESS;
 }
@@ -72,8 +73,8 @@ apr_status_t hostmap_text_line_httxt2dbm(hostmap_str *key, hostmap_str *value,
     }
     *key = rest;
     key->len = text_span(rest, 0);
-    rest = hostmap_scan_behind(rest, key->len);
-    rest = hostmap_scan_behind(rest, text_span(rest, 1));
+    rest = hostmap_scan_after(rest, key->len);
+    rest = hostmap_scan_after(rest, text_span(rest, 1));
     *value = rest;
     value->len = text_span(rest, 0);
     return value->len > 0 ? APR_SUCCESS : APR_EOF;

@@ -16,12 +16,12 @@
 #include "hostmap_entry.h"
 #include "hostmap_key.h"
 
-/** Longest line that can hold an entry, without its newline. */
+/** Longest line of an entry, without its newline. */
 #define HOSTMAP_LINE_MAX (HOSTMAP_KEY_MAX + HOSTMAP_VALUE_MAX + 64)
 
 /**
- * Take a line apart.  CR before the newline, blanks before the key and
- * after the value are ignored.
+ * Split a line.  CR before the newline, blanks before the key and after the
+ * value are ignored.
  * @param key,value set to bytes of line
  * @param line without its newline
  * @return APR_SUCCESS; APR_EOF for a line that holds no entry (blank, comment:
@@ -31,9 +31,9 @@
 apr_status_t hostmap_text_line(hostmap_str *key, hostmap_str *value,
                                hostmap_str line, hostmap_bad *bad);
 
-/** The same for stock httxt2dbm's eyes: a line that begins with `#` or a
+/** The same as stock httxt2dbm reads a line: one that begins with `#` or a
  *  blank holds no entry, nor does one without a value; the value is the first
- *  word after the key; nothing is ever wrong.
+ *  word after the key; no line is wrong.
  *  @return APR_SUCCESS, APR_EOF */
 apr_status_t hostmap_text_line_httxt2dbm(hostmap_str *key, hostmap_str *value,
                                          hostmap_str line);

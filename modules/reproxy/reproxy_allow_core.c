@@ -101,7 +101,7 @@ static int allow_byte(hostmap_str *path)
             at = 1;
         }
     }
-    *path = hostmap_scan_behind(*path, at);
+    *path = hostmap_scan_after(*path, at);
     return c;
 }
 
@@ -154,7 +154,7 @@ static int allow_is_number(hostmap_str host)
     while (first > 0 && host.ptr[first - 1] != '.') {
         first--;
     }
-    host = hostmap_scan_behind(host, first);
+    host = hostmap_scan_after(host, first);
     if (host.len >= 2 && host.ptr[0] == '0'
         && (host.ptr[1] == 'x' || host.ptr[1] == 'X')) {
         return 1;
@@ -177,7 +177,7 @@ static int allow_below(const reproxy_allow *rule, const reproxy_url *url)
         || (rule->scheme.len > 0 && !allow_equal(rule->scheme, url->scheme))) {
         return 0;
     }
-    return allow_equal(hostmap_scan_behind(host, host.len - rule->suffix.len),
+    return allow_equal(hostmap_scan_after(host, host.len - rule->suffix.len),
                        rule->suffix);
 }
 
@@ -193,7 +193,7 @@ static apr_status_t allow_parse_port(reproxy_allow *rule, hostmap_str rest,
                                  "expected a host name after `*.`, and at "
                                  "most a port after it");
     }
-    rest = hostmap_scan_behind(rest, 1);
+    rest = hostmap_scan_after(rest, 1);
     if (!hostmap_scan_port(&rule->port, rest)) {
         return hostmap_scan_fail(scan, rest.ptr,
                                  "the port is not a number of 1 to 65535");
@@ -211,9 +211,9 @@ static apr_status_t allow_parse_suffix(reproxy_allow *rule, hostmap_str text,
     if (text.len < 3 || text.ptr[1] != '.') {
         return hostmap_scan_fail(scan, text.ptr, "expected `*.` and a name");
     }
-    name = hostmap_scan_behind(text, 2);
+    name = hostmap_scan_after(text, 2);
     len = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
-    rv = allow_parse_port(rule, hostmap_scan_behind(name, len), scan);
+    rv = allow_parse_port(rule, hostmap_scan_after(name, len), scan);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -230,7 +230,7 @@ static apr_status_t allow_parse_suffix(reproxy_allow *rule, hostmap_str text,
                                  "no address is below a name: expected a "
                                  "name whose last label is not a number");
     }
-    rule->suffix = hostmap_scan_behind(text, 1);
+    rule->suffix = hostmap_scan_after(text, 1);
     rule->suffix.len = 1 + len;
     rule->suffix = allow_without_dot(rule->suffix);
     return APR_SUCCESS;
@@ -265,7 +265,7 @@ apr_status_t reproxy_allow_parse(reproxy_allow *rule, const char *text,
     scan.bad = bad;
     memset(rule, 0, sizeof(*rule));
     all = hostmap_str_of(text, len);
-    all = hostmap_scan_behind(all, allow_scheme(rule, all));
+    all = hostmap_scan_after(all, allow_scheme(rule, all));
     if (all.len > 0 && all.ptr[0] == '*') {
         return allow_parse_suffix(rule, all, &scan);
     }

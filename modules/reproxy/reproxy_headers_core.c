@@ -81,7 +81,7 @@ static int headers_cut(hostmap_str *part, hostmap_str *rest, char stop)
     if (part->len == rest->len) {
         return 0;
     }
-    *rest = hostmap_scan_behind(*rest, part->len + 1);
+    *rest = hostmap_scan_after(*rest, part->len + 1);
     return 1;
 }
 

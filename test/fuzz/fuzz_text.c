@@ -17,7 +17,7 @@ static void require(int holds)
     }
 }
 
-/** Key and value are not empty, in the line, the value behind the key. */
+/** Key and value are not empty, in the line, the value after the key. */
 static void check_pair(hostmap_str key, hostmap_str value, const char *line,
                        size_t len)
 {

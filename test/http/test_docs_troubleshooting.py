@@ -178,7 +178,7 @@ STARTED = (
     "SB0008: map ...",
     "SB0009: map ...: lmdb, 3 entries",
     "SB0010: map ...: sdbm, ... bytes",
-    "SB0012: ProxyExpressEnable is On without a ProxyExpressDBMFile",
+    "SB0012: ProxyExpressEnable is On without ProxyExpressDBMFile",
     "SB0208: AllowReproxy is On without a ReproxyAllow",
 )
 

@@ -152,8 +152,8 @@ def test_apply_refuses_what_does_not_match_and_changes_nothing(tool, map_type):
     ("b !", "expected a line that begins with `+` or `-`, at column 1"),
     ("  +b !", "expected a line that begins with `+` or `-`, at column 1"),
     ("+", "expected a key and a value after the sign, at column 2"),
-    ("+b", "expected a value behind the key, at column 3"),
-    ("-b", "expected a value behind the key, at column 3"),
+    ("+b", "expected a value after the key, at column 3"),
+    ("-b", "expected a value after the key, at column 3"),
     ("+B !", "B: write the name in lower case, at column 2"),
     ("+b gopher://x", ", at column 4"),
 ])

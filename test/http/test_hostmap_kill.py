@@ -171,7 +171,7 @@ def test_killed_writer_of_sdbm_leaves_what_the_next_one_ends(maps, tool, verb):
         killed += status != 0
         done = tool("check", "map")
         if done.status != 0:
-            done.fails("hostmap was killed as it replaced them")
+            done.fails("hostmap was killed while it replaced them")
             host = next(iter(version))
             assert tool("set", "map", host, version[host]).ok() \
                 == "map: 0 added, 0 changed, 1 same\n"
@@ -198,7 +198,7 @@ def test_the_next_writer_ends_what_a_killed_one_began(
     maps.build(path, old, "sdbm")
     kill_between_renames(maps, path, new)
     for reader in (["check", "map"], ["list", "map"], ["stat", "map"]):
-        tool(*reader).fails("hostmap was killed as it replaced them")
+        tool(*reader).fails("hostmap was killed while it replaced them")
     text = {"build": text_of(new) + "x !\n", "delete": "n0.example.org\n",
             "apply": "+x !\n"}.get(verb, "x !\n")
     done = tool(*VERBS[verb], text=text)
@@ -220,7 +220,7 @@ def test_half_a_replacement_is_503_until_a_writer_ends_it(
     path = maps.build(folder + "/map", {"a": backends.url("a")}, "sdbm")
     new = dict(FILLER, a=backends.url("b"))
     httpd = make_httpd(children=1)
-    httpd.expect_log("hostmap was killed as it replaced them")
+    httpd.expect_log("hostmap was killed while it replaced them")
     httpd.start(express(path, "sdbm", "ProxyExpressCheckInterval 10ms"))
     assert httpd.get("a").backend == "a"
     kill_between_renames(maps, path, new)

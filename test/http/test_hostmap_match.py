@@ -187,7 +187,7 @@ def test_adding_as_httxt2dbm_keeps_the_mark_and_makes_none(tool, maps,
 def test_the_key_of_the_mark_is_nobodys(tool):
     tool.write("text", b"\xffmarks wildcards\n")
     tool("httxt2dbm", "-i", "text", "-o", "map").fails(
-        "this key is the map's own")
+        "this key is reserved for the map itself")
     tool("build", "text", "map").fails("text:1: ")
     assert tool.files() == ["text"]
 

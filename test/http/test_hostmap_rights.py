@@ -153,7 +153,7 @@ def test_a_folder_that_is_read_only(shared, map_type, arguments):
     os.chmod(shared.folder, 0o555)
     try:
         run(shared, arguments, preexec_fn=as_nobody).fails(
-            "cannot make %s/map.hostmap-new" % shared.folder,
+            "cannot create %s/map.hostmap-new" % shared.folder,
             "Permission denied")
         assert [shared.read(name)
                 for name in files_of("map", map_type)] == before

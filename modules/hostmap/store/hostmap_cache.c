@@ -4,8 +4,8 @@
  * @file hostmap_cache.c
  * @brief The bounded cache of answers in front of the DBM types.
  *
- * Two tables of sets of four: a key's hash chooses the set, and within the
- * set the answer that was not asked for the longest gives way.
+ * Two tables of sets of four: the hash of a key chooses the set, and within the
+ * set the answer that was least recently used is replaced.
  */
 
 #include "hostmap_cache.h"
@@ -19,13 +19,13 @@
 
 #define WAYS 4
 
-/* Key and value lie behind one another in one block. */
+/* One block holds the key and after it the value. */
 typedef struct cache_slot {
     char *block;
     unsigned int hash;
     apr_uint32_t key_len;
     apr_uint32_t value_len;
-    apr_uint32_t used;          /* clock of the table when last asked for */
+    apr_uint32_t used;          /* clock of the table when last used */
 } cache_slot;
 
 typedef struct cache_table {
@@ -111,7 +111,7 @@ static cache_slot *cache_table_find(cache_table *table, unsigned int hash,
     return NULL;
 }
 
-/* The key's own slot, a free one, or the one least recently asked for. */
+/* The slot of the key, a free one, or the least recently used one. */
 static cache_slot *cache_table_slot(cache_table *table, unsigned int hash,
                                     hostmap_str key)
 {

@@ -4,8 +4,8 @@
  * @file hostmap_cache.h
  * @brief The bounded cache of answers in front of the DBM types.
  *
- * Hits and misses live in tables of their own, so that no number of made-up
- * host names evicts a real one.  Thread-safe.  Memory: at most
+ * Hits and misses have separate tables, so that invented host names, however
+ * many, evict no real one.  Thread-safe.  Memory: at most
  * HOSTMAP_CACHE_HITS answers of at most HOSTMAP_CACHE_ANSWER_MAX bytes, and
  * HOSTMAP_CACHE_MISSES keys.
  */
@@ -24,7 +24,7 @@
 
 typedef struct hostmap_cache hostmap_cache;
 
-/** @param pool owns the cache; what was malloc'ed goes with it */
+/** @param pool owns the cache; its malloc'ed memory is freed with it */
 apr_status_t hostmap_cache_create(hostmap_cache **cache, apr_pool_t *pool);
 
 /**

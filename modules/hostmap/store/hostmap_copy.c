@@ -2,7 +2,7 @@
 
 /**
  * @file hostmap_copy.c
- * @brief What a new file takes over from the one that it replaces.
+ * @brief What a new file inherits from the one that it replaces.
  */
 
 #include "hostmap_copy.h"
@@ -21,8 +21,8 @@
 
 #include <linux/fs.h>
 
-/* The disk begins to write after so many bytes: at the end, when fsync waits
- * for it, most are there. */
+/* Writing to the disk starts after each of so many bytes, so that the fsync at
+ * the end finds little to do. */
 #define STRIDE ((size_t)8 << 20)
 
 static apr_status_t copy_failed(hostmap_reason *why, const char *what,
@@ -48,7 +48,7 @@ static ssize_t copy_write_all(int to, const char *bytes, size_t len, off_t at)
     return (ssize_t)len;
 }
 
-/* For file systems that cannot copy by themselves. */
+/* For file systems without copy_file_range(). */
 static ssize_t copy_through_memory(int to, int from, off_t at, size_t len)
 {
     char bytes[1 << 16];
@@ -84,7 +84,7 @@ static int copy_extent(int to, int from, off_t at, off_t end)
             continue;
         }
         if (copied <= 0) {
-            /* the file has become shorter */
+            /* the file was cut short during the copy */
             errno = copied == 0 ? EIO : errno;
             return -1;
         }
@@ -223,7 +223,7 @@ int hostmap_disk_has_less(const char *path, apr_uint64_t bytes)
 
 /* ---- rights ------------------------------------------------------------ */
 
-/* Longest attribute of the kernel's file systems. */
+/* Longest extended attribute in Linux. */
 #define XATTR_MAX 65536
 
 #define ACL     "system.posix_acl_access"
@@ -234,7 +234,7 @@ static int copy_has_none(int error)
     return error == ENODATA || error == EOPNOTSUPP;
 }
 
-/* Both files have the same attribute afterwards, or both have none. */
+/* Afterwards both files have the same attribute, or neither has one. */
 static int copy_xattr(int fd, const char *like, const char *what)
 {
     char *wanted = malloc(2 * XATTR_MAX), *there;
@@ -261,9 +261,9 @@ static int copy_xattr(int fd, const char *like, const char *what)
     return rc;
 }
 
-/* May the file be read by those who could read the old one?  Root always
- * may; owner and group of the old one only if they are still its own, or if
- * everybody may. */
+/* Can all users read the new file who could read the old one?  Root always can;
+ * the owner and the group of the old file only if they are still those of the
+ * new one, or if all users can. */
 static int copy_is_still_readable(const struct stat *old, int owner_kept,
                                   int group_kept, int has_acl)
 {
@@ -277,8 +277,8 @@ static int copy_is_still_readable(const struct stat *old, int owner_kept,
            && (group_kept || !(old->st_mode & S_IRGRP));
 }
 
-/* Owner before mode: chown takes the set-id bits away.  Only root can give a
- * file away; who cannot keeps at least the group and the mode. */
+/* Owner before mode: chown clears the set-id bits.  Only root can give a file
+ * to another user; others keep at least the group and the mode. */
 static apr_status_t copy_rights_of(int fd, const char *name, const char *like,
                                    const struct stat *old, hostmap_reason *why)
 {
@@ -295,17 +295,17 @@ static apr_status_t copy_rights_of(int fd, const char *name, const char *like,
     if (!copy_is_still_readable(old, now.st_uid == old->st_uid, group_kept,
                                 has_acl)) {
         return hostmap_fail(why, EPERM, "only its owner or root can "
-                            "keep the owner %u and the group %u of %s, "
-                            "and others could not read it then",
+                            "keep the owner %u and the group %u of %s, and "
+                            "without them some who can read it now could not",
                             (unsigned)old->st_uid, (unsigned)old->st_gid,
                             like);
     }
     if (!group_kept) {
         mode = (mode & ~S_IRWXG) | ((mode & S_IRWXO) << 3);
     }
-    /* Who may not relabel files gets the context that the folder gives, most
-     * often the same.  The ACL last: its mask is the group's part of the
-     * mode. */
+    /* Without the right to relabel files the context is that of new files in
+     * the folder, mostly the same.  The ACL last: its mask is the group's part
+     * of the mode. */
     if (fchmod(fd, mode) != 0
         || (copy_xattr(fd, like, CONTEXT) != 0
             && errno != EPERM && errno != EACCES)

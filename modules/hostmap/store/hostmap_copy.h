@@ -2,9 +2,8 @@
 
 /**
  * @file hostmap_copy.h
- * @brief What a new file takes over from the one that it replaces: its bytes,
- *        and who may do what with it.  For the library, and for the texts of
- *        the tool.
+ * @brief What a new file inherits from the one that it replaces: its bytes and
+ *        its rights.  For the library, and for the texts of the tool.
  */
 
 #ifndef HOSTMAP_COPY_H
@@ -13,10 +12,10 @@
 #include "hostmap_file.h"
 
 /**
- * Copy all of a file into an empty one.  Shares the blocks where the file
- * system can, keeps holes, and has the disk begin to write meanwhile.
+ * Copy a whole file into an empty one.  Shares the blocks where the file system
+ * can, keeps holes, and starts writing to the disk during the copy.
  * @param to,from descriptors; their offsets do not matter
- * @param name what the new file is called in messages
+ * @param name of the new file, for messages
  */
 apr_status_t hostmap_copy_bytes(int to, int from, const char *name,
                                 hostmap_reason *why);
@@ -34,18 +33,18 @@ void hostmap_copy_warm(int to, int from);
  * Give a file the owner, group, mode, ACL and SELinux context of another one,
  * or mode 0644 when there is none, and flush it to the disk.
  *
- * Who is not root may not be able to keep owner or group.  The group that the
- * file gets instead has no more rights than everybody.  When those who could
- * read the old file could then not read the new one, this fails.
+ * A user other than root may not be able to keep owner or group.  The group
+ * that the file gets instead has no more rights than all users have.  If some
+ * users could then read the old file but not the new one, this fails.
  * @param name the file
- * @param like the other one, or a name that leads nowhere
+ * @param like the other one; it need not exist
  */
 apr_status_t hostmap_copy_rights(const char *name, const char *like,
                                  hostmap_reason *why);
 
 /**
- * Are there fewer bytes left for this process on the disk of a file or folder?
- * 0 as well where the file system does not say.
+ * Does the disk of a file or folder have fewer bytes left for this process?
+ * @return 1; 0 also where the file system does not tell
  */
 int hostmap_disk_has_less(const char *path, apr_uint64_t bytes);
 

@@ -6,10 +6,10 @@
  *
  * No handle is kept open: none of these libraries is thread-safe, and sdbm and
  * gdbm hold a lock from open to close that would keep a site's httxt2dbm out.
- * A look-up opens, fetches and closes, one at a time per file and process,
- * behind a cache of answers.  The file may be changed in place by others: a
- * look-up makes sure, under the lock, that it reads the file of its
- * hostmap_id, and says HOSTMAP_ESTALE if not.
+ * A look-up that the cache of answers cannot serve opens, fetches and closes,
+ * one at a time per file and process.  Other programs may change the file in
+ * place: a look-up makes sure, under the lock, that it reads the file of its
+ * hostmap_id, and returns HOSTMAP_ESTALE if not.
  */
 
 #include "hostmap_provider.h"
@@ -25,24 +25,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* How long a look-up waits for a writer. */
-#define BUSY_WAIT apr_time_from_sec(1)
+/* How often a look-up that waits for a writer tries again. */
 #define BUSY_POLL apr_time_from_msec(5)
 
-/* A file younger than this may still be at its writer's: its answers are not
- * kept (a later change might not move its mtime), and an error of a library
- * that has no lock, or an opaque one, means busy. */
+/* A file younger than this may still be written to: its answers are not cached
+ * (a later change might not change its mtime), and an error of a library
+ * without a lock, or an error without a reason, counts as busy. */
 #define YOUNG apr_time_from_sec(2)
 
-/* Berkeley DB says each page that it cannot write on standard error, again and
- * again: it is not let come so far that what it has in memory, and what is
- * stored until the next look, does not fit. */
+/* Berkeley DB reports each page that it cannot write on standard error, again
+ * and again.  So the disk is checked in time: it must have room for what the
+ * library has in memory and for what is stored until the next check. */
 #define DB_ROOM         ((apr_uint64_t)512 << 10)
 #define DB_LOOK_AFTER   32
 
+apr_interval_time_t hostmap_busy_wait = apr_time_from_sec(1);
+
 typedef struct dbm_ctx {
     hostmap_cache *cache;
-    /* one look-up at a time: taken is guarded by mutex */
+    /* one look-up at a time; mutex guards taken */
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *given;
     int taken;
@@ -80,7 +81,7 @@ static apr_status_t dbm_turn_take(dbm_ctx *ctx, apr_time_t deadline,
     apr_thread_mutex_unlock(ctx->mutex);
     if (rv != APR_SUCCESS) {
         return hostmap_fail(why, HOSTMAP_EBUSY,
-                            "busy: look-ups queue behind a writer");
+                            "busy: look-ups wait for a writer");
     }
     return APR_SUCCESS;
 }
@@ -124,7 +125,7 @@ static apr_status_t dbm_lock_try(const hostmap_file *file, apr_file_t **lock,
     if (rv != APR_SUCCESS) {
         apr_file_close(*lock);
         *lock = NULL;
-        return hostmap_fail(why, HOSTMAP_EBUSY, "busy: a writer holds it");
+        return hostmap_fail(why, HOSTMAP_EBUSY, "busy: a writer has locked it");
     }
     return APR_SUCCESS;
 }
@@ -138,7 +139,7 @@ static apr_status_t dbm_same_file(const hostmap_file *file, apr_pool_t *pool,
 
     rv = hostmap_id_of(&id, &file->names, pool, why);
     if (rv == APR_SUCCESS && !hostmap_id_equal(&id, &file->id)) {
-        rv = hostmap_fail(why, HOSTMAP_ESTALE, "changed meanwhile");
+        rv = hostmap_fail(why, HOSTMAP_ESTALE, "changed since it was opened");
     }
     return rv;
 }
@@ -166,8 +167,8 @@ static apr_status_t dbm_try(hostmap_file *file, apr_dbm_t **dbm,
                               : HOSTMAP_EFORMAT, "the %s library cannot "
                               "open it", file->provider->name);
         }
-        /* Opened by its name: what was replaced in between is another file.
-         * The two of sdbm are replaced under the lock. */
+        /* The library opens it by its name, which may lead to another file by
+         * now.  The two files of sdbm are replaced under the lock. */
         else if (!file->names.second
                  && (rv = dbm_same_file(file, pool, why)) != APR_SUCCESS) {
             apr_dbm_close(*dbm);
@@ -179,12 +180,12 @@ static apr_status_t dbm_try(hostmap_file *file, apr_dbm_t **dbm,
     return rv;
 }
 
-/* Waits, within bounds, for a writer that is at the file. */
+/* Waits, within bounds, for a writer that has the file locked. */
 static apr_status_t dbm_open_wait(hostmap_file *file, apr_dbm_t **dbm,
                                   apr_file_t **lock, apr_pool_t *pool,
                                   hostmap_reason *why)
 {
-    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
+    apr_time_t deadline = apr_time_now() + hostmap_busy_wait;
     apr_status_t rv;
 
     while ((rv = dbm_try(file, dbm, lock, pool, why)) == HOSTMAP_EBUSY
@@ -265,7 +266,8 @@ static apr_status_t dbm_fetch(hostmap_file *file, hostmap_str *value,
                               hostmap_str key, apr_pool_t *pool,
                               hostmap_reason *why)
 {
-    dbm_question q = { file, key, apr_time_now() + BUSY_WAIT, pool, why };
+    dbm_question q = { file, key, apr_time_now() + hostmap_busy_wait, pool,
+                       why };
     dbm_ctx *ctx = file->ctx;
     apr_status_t rv;
 
@@ -318,11 +320,11 @@ static apr_status_t dbm_open(hostmap_file *file, hostmap_reason *why)
         rv = apr_thread_cond_create(&ctx->given, file->pool);
     }
     if (rv != APR_SUCCESS) {
-        return hostmap_fail(why, rv, "cannot make a cache");
+        return hostmap_fail(why, rv, "cannot create a cache");
     }
     file->ctx = ctx;
-    /* Does the library take it?  Without waiting: who serves from the old
-     * file meanwhile asks again. */
+    /* Can the library open it?  Without waiting: look-ups are served from the
+     * old file, and a later one tries again. */
     apr_pool_create(&scratch, file->pool);
     rv = dbm_try(file, &dbm, &lock, scratch, why);
     if (rv == APR_SUCCESS) {
@@ -366,7 +368,7 @@ static apr_status_t dbm_each_opened(apr_dbm_t *dbm, hostmap_each_fn *fn,
             rv = APR_EGENERAL;
         }
         if (rv != APR_SUCCESS) {
-            return hostmap_fail(why, HOSTMAP_EFORMAT, "a key is listed "
+            return hostmap_fail(why, HOSTMAP_EFORMAT, "it lists a key "
                                 "whose entry cannot be found");
         }
         rv = fn(baton, hostmap_str_of(k.dptr, k.dsize),
@@ -408,7 +410,7 @@ static apr_status_t dbm_each(hostmap_file *file, hostmap_each_fn *fn,
 static apr_status_t dbm_hold(const hostmap_file *file, apr_file_t **lock,
                              apr_pool_t *pool, hostmap_reason *why)
 {
-    apr_time_t deadline = apr_time_now() + BUSY_WAIT;
+    apr_time_t deadline = apr_time_now() + hostmap_busy_wait;
     apr_status_t rv;
 
     while ((rv = dbm_lock_try(file, lock, pool, why)) == HOSTMAP_EBUSY
@@ -418,8 +420,7 @@ static apr_status_t dbm_hold(const hostmap_file *file, apr_file_t **lock,
     return rv;
 }
 
-/* sdbm: PAIRMAX of APR; the others have no limit below the key's and the
- * value's own. */
+/* sdbm: PAIRMAX of APR; the limits of key and value bound the other types. */
 #define SDBM_PAIR_MAX 1008
 
 typedef struct dbm_out {
@@ -428,10 +429,10 @@ typedef struct dbm_out {
     apr_pool_t *pool;
     apr_dbm_t *dbm;
     apr_int64_t entries;
-    /* what get gave out */
+    /* the value that get() returned */
     apr_datum_t given;
     unsigned puts;
-    /* sdbm: its .dir, and how long that was */
+    /* sdbm: its .dir, and the size that it had */
     const char *dir;
     off_t dir_size;
 } dbm_out;
@@ -460,10 +461,10 @@ static apr_status_t dbm_out_open(dbm_out *out, apr_int32_t mode,
     return APR_SUCCESS;
 }
 
-/* APR's sdbm keeps in memory how many bits the .dir has, and gets it wrong when
- * a split sets a bit more than one block beyond the end: pages behind are then
- * not found, and what is stored goes astray.  Opening sets it right, so open
- * anew whenever the .dir has grown. */
+/* APR's sdbm keeps the number of bits of the .dir in memory, and gets it wrong
+ * when a split sets a bit more than one block after the end: later pages are
+ * then not found, and entries are stored in wrong places.  Opening corrects it,
+ * so reopen it each time the .dir has grown. */
 static apr_status_t dbm_refresh_sdbm(dbm_out *out, hostmap_reason *why)
 {
     struct stat st;
@@ -539,7 +540,7 @@ static int dbm_count_key(void *baton, hostmap_str key)
     return 0;
 }
 
-/* The entries are counted, so that dbm_finish can tell whether all got to the
+/* Counts the entries, so that dbm_finish() can tell whether all are on the
  * disk. */
 static apr_status_t dbm_change(void **result, const hostmap_spec *spec,
                                apr_pool_t *pool, hostmap_reason *why)
@@ -629,8 +630,8 @@ static apr_status_t dbm_put(void *baton, hostmap_str key, hostmap_str value,
     return dbm_refresh_sdbm(out, why);
 }
 
-/* apr_dbm_close has no result, and gdbm and db write what they had kept in
- * memory there: a full disk is seen by reading back what was written. */
+/* apr_dbm_close() has no result, and gdbm and db write there what they have
+ * kept in memory: to detect a full disk, read back what was written. */
 static apr_status_t dbm_finish(void *baton, int keep, hostmap_reason *why)
 {
     dbm_out *out = baton;

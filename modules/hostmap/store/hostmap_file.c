@@ -4,7 +4,7 @@
  * @file hostmap_file.c
  * @brief One map file as it is now: open, look up, list, close.
  *
- * What all types have in common stands here; the rest is the provider's.
+ * What all types have in common; the rest is done by the provider.
  */
 
 #include "hostmap_provider.h"
@@ -16,7 +16,7 @@
 
 #include "apr_strings.h"
 
-/* A file that is replaced again and again while it is opened. */
+/* How often to try when the file is replaced while it is opened. */
 #define OPEN_TRIES 5
 
 static apr_status_t file_open_once(hostmap_file *file,
@@ -52,12 +52,12 @@ apr_status_t hostmap_file_open(hostmap_file **out, const char *path,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        /* the last thread that uses a file closes it, whichever that is; and
-         * apr_dbm keeps its drivers in the topmost parent of the pool that it
-         * is first called with */
+        /* a pool without a parent: any thread may be the last one that uses the
+         * file and closes it, and apr_dbm keeps its drivers in the topmost
+         * parent of the pool that it is first called with */
         rv = hostmap_own_pool_create(&own);
         if (rv != APR_SUCCESS) {
-            return hostmap_fail(why, rv, "cannot make a pool");
+            return hostmap_fail(why, rv, "cannot create a pool");
         }
         file = apr_pcalloc(own, sizeof(*file));
         file->pool = own;

@@ -17,15 +17,15 @@
 
 #include "base/str.h"
 
-/** The file is there and is not a map of the type it should be. */
+/** The file exists and is not a map of the type that it should have. */
 #define HOSTMAP_EFORMAT     (APR_OS_START_USERERR + 101)
-/** A writer holds the file, and did so until the deadline. */
+/** A writer has the file locked, and had until the deadline. */
 #define HOSTMAP_EBUSY       (APR_OS_START_USERERR + 102)
 /** This build of APR-util has no driver for the type. */
 #define HOSTMAP_ENODRIVER   (APR_OS_START_USERERR + 103)
 /** No such type. */
 #define HOSTMAP_ETYPE       (APR_OS_START_USERERR + 104)
-/** The file was changed or replaced since it was opened: open it again. */
+/** The file was changed or replaced after it was opened: open it again. */
 #define HOSTMAP_ESTALE      (APR_OS_START_USERERR + 105)
 /** The map follows a store, which is what has to be changed. */
 #define HOSTMAP_EFOLLOWS    (APR_OS_START_USERERR + 106)
@@ -44,27 +44,27 @@ apr_status_t hostmap_fail(hostmap_reason *why, apr_status_t rv,
 /* ---- types ------------------------------------------------------------- */
 
 /** Names of the types, NULL at the end: "lmdb", "sdbm", "gdbm", "ndbm", "db".
- *  `default` is not one: it stands for looking at the file. */
+ *  `default` is not among them: it means to detect the type. */
 extern const char *const hostmap_type_names[];
 
 /**
- * Which type a path is.
+ * The type of the map at a path.
  * @param type set to a name of hostmap_type_names
  * @param path the name in the configuration; sdbm and ndbm add .dir and .pag
- * @param wanted a type name in any case, or "default" or NULL: look at the
- *        file's magic bytes
- * @param pool for the call's own use
- * @return APR_SUCCESS; HOSTMAP_ETYPE (no such type); HOSTMAP_ENODRIVER;
- *         without a type wanted also APR_ENOENT (nothing is there) and
- *         HOSTMAP_EFORMAT (what is there has the magic bytes of no type)
+ * @param wanted a type name in any case, or "default" or NULL: detect it from
+ *        the file
+ * @param pool for the use of the call
+ * @return APR_SUCCESS; HOSTMAP_ETYPE (no such type); HOSTMAP_ENODRIVER; when
+ *         the type is detected also APR_ENOENT (no file) and HOSTMAP_EFORMAT
+ *         (its magic bytes are those of no type)
  */
 apr_status_t hostmap_type_of(const char **type, const char *path,
                              const char *wanted, apr_pool_t *pool,
                              hostmap_reason *why);
 
 /**
- * The type that APR calls `default`: what stock httxt2dbm makes when it is not
- * told.  Found by making a file in the folder for temporary files.
+ * The type that APR calls `default`, which stock httxt2dbm makes without -f.
+ * Found by creating a file in the folder for temporary files.
  */
 apr_status_t hostmap_type_default(const char **type, apr_pool_t *pool,
                                   hostmap_reason *why);
@@ -81,11 +81,12 @@ apr_size_t hostmap_type_pair_max(const char *type);
 typedef struct hostmap_file hostmap_file;
 
 /**
- * Open a map for reading.  Checks what the format lets it check: a regular
- * file, magic bytes, length.  Allocated with malloc: close it.
+ * Open a map for reading.  Checks what the format allows to check: a regular
+ * file, magic bytes, length.  Close it: it lives in a pool of its own.
  * @param type as for hostmap_type_of
  * @return APR_SUCCESS, HOSTMAP_EFORMAT, HOSTMAP_EBUSY, HOSTMAP_ETYPE,
- *         HOSTMAP_ENODRIVER, or what the system says (APR_ENOENT, APR_EACCES)
+ *         HOSTMAP_ENODRIVER, or a failure of the system (APR_ENOENT,
+ *         APR_EACCES)
  */
 apr_status_t hostmap_file_open(hostmap_file **file, const char *path,
                                const char *type, apr_pool_t *pool,
@@ -129,22 +130,22 @@ apr_status_t hostmap_file_features(hostmap_file *file, unsigned *features,
                                    apr_pool_t *pool, hostmap_reason *why);
 
 /**
- * What the map says of the store that it follows (hostmap_writer_set_state):
- * an entry that is not listed and not counted, as that of the features.
+ * The state of the store that the map follows (hostmap_writer_set_state): an
+ * entry that is not listed and not counted, like that of the features.
  * @return as hostmap_file_fetch(); APR_NOTFOUND: it follows none
  */
 apr_status_t hostmap_file_state(hostmap_file *file, hostmap_str *state,
                                 apr_pool_t *pool, hostmap_reason *why);
 
 /**
- * Visit every entry, in the order of the file: sorted by bytes for lmdb, any
- * order for the others (whose writers are locked out meanwhile).
+ * Visit every entry, in the order of the file: sorted by bytes for lmdb, in any
+ * order for the others, whose writers are locked out until it ends.
  */
 apr_status_t hostmap_file_each(hostmap_file *file, hostmap_each_fn *fn,
                                void *baton, apr_pool_t *pool,
                                hostmap_reason *why);
 
-/** An entry; the bytes are somebody else's and not terminated. */
+/** An entry; its bytes are owned elsewhere and not terminated. */
 typedef struct hostmap_pair {
     hostmap_str key;
     hostmap_str value;
@@ -153,8 +154,8 @@ typedef struct hostmap_pair {
 typedef struct hostmap_cursor hostmap_cursor;
 
 /**
- * Walk through the entries in the order of their keys' bytes.  One thread.
- * @param cursor allocated in pool; close it, before the file
+ * Visit the entries in the order of the bytes of their keys.  One thread.
+ * @param cursor allocated in pool; close it before the file
  * @return APR_SUCCESS; APR_ENOTIMPL: the type does not keep them in this order
  *         (only lmdb does); else a failure with why set
  */
@@ -164,7 +165,7 @@ apr_status_t hostmap_cursor_open(hostmap_cursor **cursor, hostmap_file *file,
 /**
  * The next entry.
  * @param pair its bytes are valid until the cursor is closed
- * @return APR_SUCCESS, APR_EOF: there is none, or a failure with why set
+ * @return APR_SUCCESS, APR_EOF at the end, or a failure with why set
  */
 apr_status_t hostmap_cursor_next(hostmap_cursor *cursor, hostmap_pair *pair,
                                  hostmap_reason *why);
@@ -173,14 +174,14 @@ void hostmap_cursor_close(hostmap_cursor *cursor);
 
 typedef struct hostmap_stat {
     const char *type;
-    /** number of entries, -1 where the type can only count by reading all.
-     *  The map's own count until hostmap_file_features() has found them. */
+    /** number of entries, -1 where all have to be read to count them.
+     *  Includes the map's own until hostmap_file_features() has found them. */
     apr_int64_t entries;
     /** bytes on disk, both files of sdbm and ndbm */
     apr_off_t size;
     apr_time_t mtime;
-    /** lmdb: levels of the tree, pages of the file, those that are in use;
-     *  0: the type has no such thing */
+    /** lmdb: levels of the tree, pages of the file, pages in use; 0 for the
+     *  other types */
     unsigned depth;
     apr_uint64_t pages;
     apr_uint64_t pages_used;

@@ -2,7 +2,7 @@
 
 /**
  * @file hostmap_guard.c
- * @brief Who can change a map that should not.
+ * @brief Finds which users can write to a map but should not be able to.
  */
 
 #include "hostmap_guard.h"
@@ -22,11 +22,11 @@ static const char *guard_writer_of(const apr_finfo_t *info,
     }
     if (guard->user && info->user == guard->user
         && (info->protection & APR_FPROT_UWRITE)) {
-        return "the user that httpd serves as";
+        return "the user that httpd runs as";
     }
     if (guard->group && info->group == guard->group
         && (info->protection & APR_FPROT_GWRITE)) {
-        return "the group that httpd serves as";
+        return "the group that httpd runs as";
     }
     return NULL;
 }
@@ -34,22 +34,22 @@ static const char *guard_writer_of(const apr_finfo_t *info,
 static void guard_look_at(const hostmap_guard *guard, const char *what,
                           const char *name, apr_pool_t *pool)
 {
-    const char *whom;
+    const char *writer;
     apr_finfo_t info;
 
     if (apr_stat(&info, name, APR_FINFO_PROT | APR_FINFO_OWNER
                  | APR_FINFO_TYPE, pool) != APR_SUCCESS) {
         return;
     }
-    /* /tmp and the like: nobody can replace the files of others there */
+    /* like /tmp: users cannot replace the files of others there */
     if (info.filetype == APR_DIR && (info.protection & APR_FPROT_WSTICKY)) {
         return;
     }
-    whom = guard_writer_of(&info, guard);
-    if (whom) {
+    writer = guard_writer_of(&info, guard);
+    if (writer) {
         guard->report(guard->baton,
                       apr_pstrcat(pool, what, " ", name,
-                                  " can be written by ", whom, NULL));
+                                  " can be written by ", writer, NULL));
     }
 }
 

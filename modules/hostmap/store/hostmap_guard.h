@@ -2,7 +2,7 @@
 
 /**
  * @file hostmap_guard.h
- * @brief Who can change a map that should not.
+ * @brief Finds which users can write to a map but should not be able to.
  */
 
 #ifndef HOSTMAP_GUARD_H
@@ -14,9 +14,9 @@
 /** One finding: "the file /x/map can be written by everybody". */
 typedef void hostmap_exposed_fn(void *baton, const char *finding);
 
-/** Who must not be able to write, and who is told. */
+/** Users that must not be able to write, and where findings go. */
 typedef struct hostmap_guard {
-    /** those that httpd serves as; 0: root, never meant */
+    /** those that httpd runs as; 0: root, who is no finding */
     apr_uid_t user;
     apr_gid_t group;
     /** called for each finding */
@@ -25,13 +25,12 @@ typedef struct hostmap_guard {
 } hostmap_guard;
 
 /**
- * Can somebody write to a map's file, or to a folder that it lies in, who
- * could thereby lead requests to any backend?  Everybody is such a one, and
- * the user and group of the guard.
- * Ordinary permissions are looked at, not ACLs; a symbolic link's own folder
- * and that of the file it names both count.
+ * Find the users that can write to the file of a map or to its folder, and
+ * could so send requests to any backend: all users ("everybody"), and the user
+ * and the group of the guard.  Checks permissions, not ACLs; of a symbolic link
+ * its own folder and that of the file that it names.
  * @param path name of the map, as for readers
- * @param pool for the call's own use
+ * @param pool for the use of the call
  */
 void hostmap_exposed(const char *path, const hostmap_guard *guard,
                      apr_pool_t *pool);

@@ -6,10 +6,10 @@
  *        own lmdb driver reads and writes.
  *
  * Readers use neither LMDB's lock file nor its reader table (MDB_NOLOCK): the
- * file never changes, so there is nothing to be protected from, read
- * permission is enough, and there is no limit on readers.  A reader
- * transaction serves one look-up at a time and goes back to a free list, so
- * there are as many as there ever were look-ups at once.
+ * file never changes, so no lock is needed, read permission is enough, and the
+ * number of readers is not limited.  A reader transaction serves one look-up at
+ * a time and then returns to a free list, so there are as many as look-ups ever
+ * ran at the same time.
  */
 
 #include "base/atomic.h"
@@ -33,9 +33,9 @@
 #define READ_FLAGS (MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS)
 #define WRITE_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC)
 
-/* So many stores to a transaction: LMDB keeps the pages that one has changed
- * in memory, at most 512 MB of them.  Keys in order fill a page before the
- * next one; changes hit one each. */
+/* Number of stores per transaction: LMDB keeps the pages that a transaction has
+ * changed in memory, at most 512 MB of them.  Keys in order fill one page after
+ * the other; each change may touch another page. */
 #define PUTS_PER_TXN    100000
 #define CHANGES_PER_TXN 5000
 
@@ -77,9 +77,9 @@ static MDB_val lmdb_val(hostmap_str str)
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* The order of LMDB's own comparison: bytes, then the shorter one first.
- * Eight bytes at a time as a big-endian number: half of what a look-up
- * executes is comparing keys, some twenty in a map of a million. */
+/* The same order as LMDB's own comparison: by bytes, then the shorter one
+ * first.  Eight bytes at a time, as a big-endian number: half of the
+ * instructions of a look-up compare keys, some twenty in a map of a million. */
 static int lmdb_key_compare(const MDB_val *a, const MDB_val *b)
 {
     const unsigned char *x = a->mv_data, *y = b->mv_data;
@@ -103,8 +103,8 @@ static int lmdb_key_compare(const MDB_val *a, const MDB_val *b)
     return (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
 }
 
-/* LMDB believes its meta page and maps that much: a page beyond the end of
- * the file would be a SIGBUS. */
+/* LMDB trusts its meta page and maps as much as that says: to read a page after
+ * the end of the file would be a SIGBUS. */
 static apr_status_t lmdb_length_check(lmdb_ctx *ctx, hostmap_file *file,
                                       hostmap_reason *why)
 {
@@ -124,7 +124,7 @@ static apr_status_t lmdb_length_check(lmdb_ctx *ctx, hostmap_file *file,
     return APR_SUCCESS;
 }
 
-/* Was it the file that file->id speaks of, or was it replaced meanwhile? */
+/* Is it the file of file->id, or was that replaced before it was opened? */
 static apr_status_t lmdb_same_file(lmdb_ctx *ctx, hostmap_file *file,
                                    hostmap_reason *why)
 {
@@ -140,9 +140,9 @@ static apr_status_t lmdb_same_file(lmdb_ctx *ctx, hostmap_file *file,
     return APR_SUCCESS;
 }
 
-/* Entries, and the pages of both trees: the unnamed database's and that of
- * free pages, and the two meta pages.  From the meta page alone: httpd's parent
- * does this with any map, and a damaged tree can end the process. */
+/* Counts the entries, and the pages of both trees (the unnamed database and the
+ * free pages) and the two meta pages.  Reads the meta page alone: httpd's
+ * parent does this with any map, and reading a damaged tree can crash. */
 static int lmdb_stat_count(lmdb_ctx *ctx, MDB_txn *txn)
 {
     MDB_envinfo info;
@@ -151,7 +151,7 @@ static int lmdb_stat_count(lmdb_ctx *ctx, MDB_txn *txn)
 
     rc = mdb_stat(txn, ctx->dbi, &st);
     if (rc == 0) {
-        /* LMDB's handle of the tree of free pages */
+        /* LMDB's handle for the tree of free pages */
         rc = mdb_stat(txn, 0, &meta);
     }
     if (rc != 0) {
@@ -210,11 +210,11 @@ static apr_status_t lmdb_open(hostmap_file *file, hostmap_reason *why)
     rv = apr_thread_mutex_create(&ctx->mutex, APR_THREAD_MUTEX_DEFAULT,
                                  file->pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_fail(why, rv, "cannot make a mutex");
+        return hostmap_fail(why, rv, "cannot create a mutex");
     }
     rc = mdb_env_create(&ctx->env);
     if (rc != 0) {
-        return lmdb_fail(why, rc, "cannot make an LMDB environment");
+        return lmdb_fail(why, rc, "cannot create an LMDB environment");
     }
     rc = mdb_env_open(ctx->env, file->names.main, READ_FLAGS, 0);
     if (rc == MDB_INVALID) {
@@ -272,8 +272,8 @@ static apr_status_t lmdb_verify(const hostmap_file *file, hostmap_reason *why)
     return rv;
 }
 
-/* Most of the time one look-up is over before the next begins: one reader
- * needs no mutex, which costs more than an exchange. */
+/* Mostly a look-up ends before the next one begins: one spare reader is taken
+ * without the mutex, which costs more than an atomic exchange. */
 static lmdb_reader *lmdb_reader_idle(lmdb_ctx *ctx)
 {
     lmdb_reader *reader = atomic_take_ptr(&ctx->spare);
@@ -367,9 +367,9 @@ static apr_status_t lmdb_fetch(hostmap_file *file, hostmap_str *value,
 
 /* ---- listing ----------------------------------------------------------- */
 
-/* A walk through a map touches every page of it.  What lies behind is unmapped
- * again after so many entries (it stays in the system's cache), so that a map
- * of any size can be read with little memory. */
+/* Visiting a map touches every page of it.  After each of so many entries the
+ * pages already read are unmapped (they stay in the system's cache), so that a
+ * map of any size can be read with little memory. */
 #define FORGET_ENTRIES 65536
 
 typedef struct lmdb_walk {
@@ -377,7 +377,7 @@ typedef struct lmdb_walk {
     lmdb_reader *reader;
     MDB_cursor *cursor;
     MDB_cursor_op op;
-    /* entries since the last time, and where they lie */
+    /* entries since the last unmapping, and their place in memory */
     unsigned entries;
     char *low, *high;
 } lmdb_walk;
@@ -387,12 +387,12 @@ static void lmdb_walk_forget(lmdb_walk *walk)
     apr_size_t page = (apr_size_t)sysconf(_SC_PAGESIZE);
     char *low = walk->low - (apr_size_t)walk->low % page;
 
-    /* advice: nothing depends on its being taken */
+    /* only advice: it may be ignored */
     madvise(low, walk->high - low, MADV_DONTNEED);
     walk->entries = 0;
 }
 
-/* All that a reader sees lies in the one mapping of the file. */
+/* All entries are in the one mapping of the file. */
 static void lmdb_walk_note(lmdb_walk *walk, char *at)
 {
     if (walk->entries == 0 || at < walk->low) {
@@ -488,10 +488,10 @@ static void lmdb_stat(hostmap_file *file, hostmap_stat *stat)
     stat->pages_used = ctx->pages_used;
 }
 
-/* The file stays mapped when its name is gone: all of it is still known. */
+/* The file stays mapped after its name is gone: all of it is still known. */
 #define lmdb_recall lmdb_fetch
 
-/* Nobody changes an LMDB map in place. */
+/* No program changes an LMDB map in place. */
 static apr_status_t lmdb_hold(const hostmap_file *file, apr_file_t **lock,
                               apr_pool_t *pool, hostmap_reason *why)
 {
@@ -510,15 +510,15 @@ typedef struct lmdb_out {
     MDB_dbi dbi;
     apr_uint64_t puts;
     apr_uint64_t puts_per_txn;
-    /* keys have come in order so far, and the last one is in last */
+    /* all keys until now came in order, and the last one is in last */
     int append;
     apr_size_t last_len;
     char last[HOSTMAP_KEY_MAX];
 } lmdb_out;
 
 /* The size of the memory map bounds the file, and readers reserve that much
- * address space: an entry costs at most its own length, ten bytes and a half
- * empty page, or an overflow page; changed pages are not used again within a
+ * address space.  An entry takes at most its own length, ten bytes and half of
+ * a page, or an overflow page; changed pages are not reused within a
  * transaction. */
 static apr_size_t lmdb_map_size(apr_uint64_t bytes)
 {
@@ -534,7 +534,7 @@ static apr_status_t lmdb_out_open(lmdb_out *out, const char *path,
 
     rc = mdb_env_create(&out->env);
     if (rc != 0) {
-        return lmdb_fail(why, rc, "cannot make an LMDB environment");
+        return lmdb_fail(why, rc, "cannot create an LMDB environment");
     }
     rc = mdb_env_set_mapsize(out->env, size);
     if (rc == 0) {
@@ -582,8 +582,8 @@ static apr_status_t lmdb_change(void **result, const hostmap_spec *spec,
                          + lmdb_map_size(spec->bytes), why);
 }
 
-/* MDB_APPEND packs pages full and needs no search; it is for keys that are
- * greater than all before. */
+/* MDB_APPEND fills pages and needs no search; for keys that are greater than
+ * all before. */
 static unsigned int lmdb_put_flags(lmdb_out *out, hostmap_str key)
 {
     apr_size_t shorter = key.len < out->last_len ? key.len : out->last_len;
@@ -604,7 +604,7 @@ static unsigned int lmdb_put_flags(lmdb_out *out, hostmap_str key)
     return MDB_APPEND;
 }
 
-/* Begin another transaction when the one that is open has changed enough. */
+/* Begin another transaction when the open one has changed enough. */
 static int lmdb_out_turn(lmdb_out *out)
 {
     int rc = 0;

@@ -85,7 +85,7 @@ void hostmap_folder_close(hostmap_folder *folder)
 
 /* ---- names ------------------------------------------------------------- */
 
-/* Of a link that leads nowhere yet: the name that it leads to. */
+/* The name that a link leads to whose file does not exist yet. */
 static const char *place_follow(const char *name, apr_pool_t *pool)
 {
     char target[PATH_MAX];
@@ -213,11 +213,11 @@ static apr_status_t place_rename_main(hostmap_place *place,
     return APR_SUCCESS;
 }
 
-/* Two renames cannot be one.  Readers of sdbm hold the lock on the .dir while
- * they read, and ours look whether the .dir that they locked is still the one
- * that is called so: under the exclusive locks on the old one and on the new
- * one they see both old files or both new ones.  The main file goes last: the
- * next writer begins as soon as its name is free. */
+/* Two renames cannot be atomic.  Readers of sdbm hold the lock on the .dir
+ * while they read, and ours check that the .dir that they locked still has its
+ * name: under the exclusive locks on the old one and on the new one they see
+ * both old files or both new ones.  The main file comes last: the next writer
+ * begins as soon as its name is free. */
 static apr_status_t place_rename_pair(hostmap_place *place,
                                       hostmap_reason *why)
 {
@@ -293,7 +293,7 @@ static apr_status_t place_open_failed(hostmap_reason *why, const char *name)
                             "(running, or killed and left behind): cannot "
                             "open it", name);
     }
-    return hostmap_fail(why, error, "cannot make %s", name);
+    return hostmap_fail(why, error, "cannot create %s", name);
 }
 
 /* Sets place->lock_fd. */
@@ -329,7 +329,7 @@ static apr_status_t place_lock(hostmap_place *place, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
-/* What a writer that was killed left. */
+/* Removes what a killed writer left. */
 static apr_status_t place_empty(hostmap_place *place, hostmap_reason *why)
 {
     const char *second = place->work_names.second;
@@ -485,15 +485,15 @@ apr_status_t hostmap_place_commit(hostmap_place *place, hostmap_reason *why)
     return APR_SUCCESS;
 }
 
-/* The main file goes last, since its name is what writers lock; empty, it is
- * not taken for one that is to be renamed. */
+/* The main file is removed last, since writers lock its name; it is emptied
+ * first, because an empty one does not count as waiting for its rename. */
 static void place_remove(hostmap_place *place)
 {
     if (!place_is_ours(place->lock_fd, place->work_names.main)) {
         return;
     }
     if (hostmap_is_half_placed(&place->names, &place->work_names)) {
-        /* the second rename failed: the next writer may have more luck */
+        /* the second rename failed: the next writer tries it again */
         return;
     }
     if (place->work_names.second && ftruncate(place->lock_fd, 0) == 0) {

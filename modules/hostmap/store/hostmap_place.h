@@ -53,7 +53,7 @@ typedef struct hostmap_place {
     const char *path;
     const char *folder;
     hostmap_names names;
-    /** what is made to take its place */
+    /** the new file */
     const char *work;
     hostmap_names work_names;
     /** -1, or open on work_names.main and locked: no other writer has it */
@@ -61,23 +61,24 @@ typedef struct hostmap_place {
 } hostmap_place;
 
 /**
- * Find the names for a map, and become its only writer: waits while another one
- * is at work.  The new file is then there and empty.
+ * Find the names for a map, and become its only writer: waits for another one.
+ * The new file then exists and is empty.
  * @param place close it, also when this fails
  * @param path name of the map, as for readers; the file that a symbolic link
  *        names is the one that is replaced
- * @param pool the place's
+ * @param pool of the place
  */
 apr_status_t hostmap_place_open(hostmap_place *place,
                                 const hostmap_provider *provider,
                                 const char *path, apr_pool_t *pool,
                                 hostmap_reason *why);
 
-/** Copy the bytes of the map that is there into the new file. */
+/** Copy the bytes of the present map into the new file. */
 apr_status_t hostmap_place_copy(hostmap_place *place, hostmap_reason *why);
 
 /**
- * A failure of a format's library, which does not say that the disk is full.
+ * Find out whether a failure of a library, which does not tell the reason, was
+ * a full disk.
  * @return rv, or APR_ENOSPC with why set
  */
 apr_status_t hostmap_place_explain(const hostmap_place *place,
@@ -88,10 +89,10 @@ apr_status_t hostmap_place_explain(const hostmap_place *place,
  * over the map; sdbm and ndbm are two renames, under the lock that readers of
  * sdbm take.
  * @param why the reason of a failure; on success empty, or a warning
- * @return APR_SUCCESS when the new map is in place, whatever comes after.  When
- *         this fails the old map is untouched; only between two renames it is
- *         not, which why then says: the new files stay, and the next writer
- *         puts them in place
+ * @return APR_SUCCESS when the new map is in place, whatever happens after it.
+ *         Else the old map is untouched, unless the second of two renames has
+ *         failed: why says so, the new file stays, and the next writer renames
+ *         it
  */
 apr_status_t hostmap_place_commit(hostmap_place *place, hostmap_reason *why);
 

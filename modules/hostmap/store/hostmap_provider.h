@@ -2,11 +2,11 @@
 
 /**
  * @file hostmap_provider.h
- * @brief What a type of map has to do: the seam between the library and the
- *        formats.  Internal to the library.
+ * @brief The seam between the library and the formats of maps.  Internal to the
+ *        library.
  *
- * A provider is a struct of callbacks, one a format (hostmap_lmdb.c,
- * hostmap_dbm.c).  hostmap_type.c lists them and tells formats apart.
+ * A provider is a struct of callbacks for one format (hostmap_lmdb.c,
+ * hostmap_dbm.c).  hostmap_type.c lists them and detects the format of a file.
  */
 
 #ifndef HOSTMAP_PROVIDER_H
@@ -17,7 +17,8 @@
 #include "apr_file_info.h"
 #include "apr_file_io.h"
 
-/** Which file a path leads to: two that are equal hold the same entries. */
+/** The identity of a file: if two are equal, the files hold the same
+ *  entries. */
 typedef struct hostmap_id {
     apr_dev_t device;
     apr_ino_t inode;
@@ -38,7 +39,7 @@ struct hostmap_file {
     const hostmap_provider *provider;
     /** the provider's own */
     void *ctx;
-    /** owns file, ctx and all that they keep; used in open and close only */
+    /** owns file, ctx and their memory; used in open and close only */
     apr_pool_t *pool;
     /** as named by the caller */
     const char *path;
@@ -90,18 +91,18 @@ struct hostmap_provider {
      *  known without reading all; that of the features is counted. */
     void (*stat)(hostmap_file *file, hostmap_stat *stat);
 
-    /** What pools do not free. */
+    /** Free what pools do not. */
     void (*close)(hostmap_file *file);
 
-    /** An answer for when the path no longer leads to this file: what is
+    /** Look a key up when the path no longer leads to this file, in what is
      *  still known of it.  APR_SUCCESS, APR_NOTFOUND, or HOSTMAP_ESTALE: not
      *  known. */
     apr_status_t (*recall)(hostmap_file *file, hostmap_str *value,
                            hostmap_str key, apr_pool_t *pool,
                            hostmap_reason *why);
 
-    /** Entries in the order of their keys' bytes, for hostmap_cursor; NULL: the
-     *  type does not keep them so.  next: APR_EOF at the end. */
+    /** Entries in the order of the bytes of their keys, for hostmap_cursor;
+     *  NULL: the type keeps no order.  next: APR_EOF at the end. */
     apr_status_t (*cursor_open)(void **cursor, hostmap_file *file,
                                 apr_pool_t *pool, hostmap_reason *why);
     apr_status_t (*cursor_next)(void *cursor, hostmap_pair *pair,
@@ -113,8 +114,8 @@ struct hostmap_provider {
      *  be proved. */
     apr_status_t (*verify)(const hostmap_file *file, hostmap_reason *why);
 
-    /** Keep those out who change a file in place, while it is copied; as long
-     *  as *lock is open.  NULL in *lock where the type has no such lock. */
+    /** Lock programs out that change the file in place, while it is copied:
+     *  until *lock is closed.  *lock is NULL if the type has no such lock. */
     apr_status_t (*hold)(const hostmap_file *file, apr_file_t **lock,
                          apr_pool_t *pool, hostmap_reason *why);
 
@@ -122,27 +123,27 @@ struct hostmap_provider {
      *  path of the spec lives as long as pool. */
     apr_status_t (*create)(void **out, const hostmap_spec *spec,
                            apr_pool_t *pool, hostmap_reason *why);
-    /** The same with the file that is there, a copy of a map. */
+    /** The same with an existing file, a copy of a map. */
     apr_status_t (*change)(void **out, const hostmap_spec *spec,
                            apr_pool_t *pool, hostmap_reason *why);
     apr_status_t (*put)(void *out, hostmap_str key, hostmap_str value,
                         hostmap_reason *why);
-    /** What the file holds now; the value is valid until the next call.
+    /** Look a key up in the new file; the value is valid until the next call.
      *  APR_NOTFOUND. */
     apr_status_t (*get)(void *out, hostmap_str *value, hostmap_str key,
                         hostmap_reason *why);
-    /** Visit keys: from this one on in their order, or, where the type has
-     *  none (cursor_open is NULL), all. */
+    /** Visit keys: those from this one on in their order, or all if the type
+     *  keeps no order (cursor_open is NULL). */
     apr_status_t (*each_key)(void *out, hostmap_str from, hostmap_key_fn *fn,
                              void *baton, hostmap_reason *why);
     /** APR_NOTFOUND. */
     apr_status_t (*remove)(void *out, hostmap_str key, hostmap_reason *why);
-    /** Close it; keep: all entries have to be in the file then. */
+    /** Close it; keep: fail unless all entries are in the file. */
     apr_status_t (*finish)(void *out, int keep, hostmap_reason *why);
 };
 
 /** The key of the entry that holds the features: no host name, and sorted after
- *  all of them, so that a writer who stores it last still appends. */
+ *  all of them, so that a writer that stores it last still appends. */
 #define HOSTMAP_FEATURES_KEY "\xffmarks"
 
 /** The same as a hostmap_str. */
@@ -163,6 +164,10 @@ hostmap_str hostmap_features_value(unsigned features);
 
 /** The bits of such a value; words of later versions are passed over. */
 unsigned hostmap_features_read(hostmap_str value);
+
+/** How long a look-up waits for a writer: one second.  Nothing changes it but
+ *  unit tests, whose outcome must not depend on how busy the machine is. */
+extern apr_interval_time_t hostmap_busy_wait;
 
 /** NULL at the end. */
 extern const hostmap_provider *const hostmap_providers[];
@@ -186,22 +191,23 @@ apr_status_t hostmap_names_of(hostmap_names *names,
                               const char *path, apr_pool_t *pool,
                               hostmap_reason *why);
 
-/** What a writer's file is called, behind the map's path. */
+/** The name of a writer's file: the path of the map and this. */
 #define HOSTMAP_NEW ".hostmap-new"
 
 /**
  * Was a writer killed between its two renames?  Then its .dir is in place, and
- * its .pag, which is whole, still has the name that it was made under.  Only
- * under the lock of writers, or that of readers, is this no moment of a writer
- * that is at work.  Of a map without entries it cannot be seen.
+ * its .pag, which is complete, still has the name of the new file.  Call it
+ * under the lock of writers or that of readers: else it may be the moment
+ * between the renames of a writer at work.  With a map without entries it
+ * cannot be seen.
  * @param names of the map
- * @param made of its writer
+ * @param made of the new file
  */
 int hostmap_is_half_placed(const hostmap_names *names,
                            const hostmap_names *made);
 
-/** Which file the names lead to now.  A thing that is not a regular file is
- *  HOSTMAP_EFORMAT. */
+/** The identity of the file that the names lead to now.  HOSTMAP_EFORMAT if it
+ *  is not a regular file. */
 apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
                            apr_pool_t *pool, hostmap_reason *why);
 

@@ -2,8 +2,8 @@
 
 /**
  * @file hostmap_type.c
- * @brief Which types of map there are, how their files are called and told
- *        apart, and what can be seen to be wrong without reading them.
+ * @brief The types of maps, the names of their files, how to detect a type, and
+ *        the faults that can be seen without reading a file.
  */
 
 #include "hostmap_provider.h"
@@ -90,11 +90,11 @@ apr_status_t hostmap_names_of(hostmap_names *names,
         if (rv != APR_SUCCESS) {
             return hostmap_fail(why, HOSTMAP_ENODRIVER, "this system's "
                                 "APR-util has no driver for type %s "
-                                "(a package may hold it)",
+                                "(it may be in another package)",
                                 provider->name);
         }
     }
-    /* APR names the .dir first; it is the .pag that holds the entries. */
+    /* APR names the .dir first, but the .pag holds the entries. */
     names->main = second ? second : first;
     names->second = second ? first : NULL;
     return APR_SUCCESS;
@@ -170,7 +170,7 @@ static apr_uint32_t type_swap32(apr_uint32_t v)
 }
 
 /* gdbm: the first word; Berkeley DB: the fourth; LMDB: the first of the meta
- * data, behind the page header of 16 bytes (12 on 32-bit systems). */
+ * data, after the page header of 16 bytes (12 on 32-bit systems). */
 static const hostmap_provider *type_of_magic(const unsigned char *head)
 {
     static const apr_uint32_t gdbm_magic[] = {
@@ -233,7 +233,7 @@ static int type_has_sdbm_files(const char *path, apr_pool_t *pool)
                        APR_FINFO_TYPE, pool) == APR_SUCCESS;
 }
 
-/* The type of what is there. */
+/* Detects the type of the file. */
 static apr_status_t type_seen(const hostmap_provider **provider,
                               const char *path, apr_pool_t *pool,
                               hostmap_reason *why)
@@ -256,8 +256,9 @@ static apr_status_t type_seen(const hostmap_provider **provider,
     }
     *provider = type_of_magic(head);
     if (!*provider) {
-        return hostmap_fail(why, HOSTMAP_EFORMAT, len ? "not a map: no mark "
-                            "of lmdb, gdbm or db, no .pag and .dir of sdbm"
+        return hostmap_fail(why, HOSTMAP_EFORMAT, len ? "not a map: no magic "
+                            "bytes of lmdb, gdbm or db, no .pag and .dir of "
+                            "sdbm"
                             : "not a map: an empty file");
     }
     return APR_SUCCESS;
@@ -310,7 +311,7 @@ static apr_status_t type_default_in(const hostmap_provider **provider,
                          APR_FPROT_UREAD | APR_FPROT_UWRITE, pool);
     if (rv != APR_SUCCESS) {
         return hostmap_fail(why, rv,
-                            "cannot make a map of APR's default type");
+                            "cannot create a map of APR's default type");
     }
     apr_dbm_close(dbm);
     rv = type_seen(provider, path, pool, why);
@@ -334,12 +335,13 @@ apr_status_t hostmap_type_default(const char **type, apr_pool_t *pool,
 
     rv = apr_temp_dir_get(&tmp, pool);
     if (rv != APR_SUCCESS) {
-        return hostmap_fail(why, rv, "no folder for temporary files");
+        return hostmap_fail(why, rv,
+                            "cannot find the folder for temporary files");
     }
     folder = apr_pstrcat(pool, tmp, "/hostmap-XXXXXX", NULL);
     if (!mkdtemp(folder)) {
         return hostmap_fail(why, apr_get_os_error(),
-                            "cannot make a folder in %s", tmp);
+                            "cannot create a folder in %s", tmp);
     }
     rv = type_default_in(&provider, folder, pool, why);
     apr_dir_remove(folder, pool);
@@ -351,9 +353,10 @@ apr_status_t hostmap_type_default(const char **type, apr_pool_t *pool,
 
 /* ---- cheap checks ------------------------------------------------------ */
 
-/* What the .dir says of the .pag: every split page has its bit, in heap order,
- * and the page that it was split into must be there.  A lookup in a file cut
- * before that page would answer a miss. */
+/* The number of pages that the .pag needs according to the .dir, which has a
+ * bit for every split page, in heap order: the page that it was split into has
+ * to exist.  A look-up in a file that was cut before that page would be a
+ * miss. */
 static apr_off_t type_sdbm_pages(const unsigned char *bits, apr_size_t len)
 {
     apr_off_t pages = 0;
@@ -386,8 +389,8 @@ int hostmap_is_half_placed(const hostmap_names *names,
 {
     struct stat pag, dir, in_place;
 
-    /* The .dir gets its rights after the .pag: what somebody left there, or
-     * took away by half, has other times. */
+    /* A writer sets the rights of the .dir after those of the .pag: files that
+     * others left, or of which they removed one, have other times. */
     return names->second && lstat(made->main, &pag) == 0
            && S_ISREG(pag.st_mode) && pag.st_size > 0
            && lstat(made->second, &dir) != 0 && errno == ENOENT
@@ -397,7 +400,7 @@ int hostmap_is_half_placed(const hostmap_names *names,
                    && in_place.st_ctim.tv_nsec >= pag.st_ctim.tv_nsec));
 }
 
-/* The same for a reader, who knows no names but the map's. */
+/* The same for a reader, which knows only the names of the map. */
 static int type_is_half_placed(const hostmap_names *names, apr_pool_t *pool)
 {
     char *real = realpath(names->main, NULL);
@@ -432,9 +435,9 @@ static apr_status_t type_check_sdbm(const hostmap_names *names,
         return rv;
     }
     if (type_is_half_placed(names, pool)) {
-        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is not the half of "
-                            "%s: hostmap was killed as it replaced them, "
-                            "its next build or change ends that",
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s does not belong to "
+                            "%s: hostmap was killed while it replaced them; "
+                            "its next build or change completes that",
                             names->main, names->second);
     }
     if (pag.size % SDBM_PAGE_SIZE != 0) {
@@ -455,8 +458,8 @@ static apr_status_t type_check_sdbm(const hostmap_names *names,
         return hostmap_fail(why, rv, "cannot read %s", names->second);
     }
     if (type_sdbm_pages(bits, len) * SDBM_PAGE_SIZE > pag.size) {
-        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short or not "
-                            "the half of %s", names->main, names->second);
+        return hostmap_fail(why, HOSTMAP_EFORMAT, "%s is cut short, or does "
+                            "not belong to %s", names->main, names->second);
     }
     return APR_SUCCESS;
 }
@@ -473,8 +476,8 @@ static apr_status_t type_check_length(const char *name, apr_off_t size,
     return APR_SUCCESS;
 }
 
-/* Both formats say in their first page how far the file reaches.  Files of
- * the other byte order are left to the library that reads them. */
+/* gdbm and db have the length of the file in their first page.  Files of the
+ * other byte order are left to the library that reads them. */
 static apr_status_t type_check_head(const hostmap_provider *provider,
                                     const hostmap_names *names,
                                     const hostmap_id *id, apr_pool_t *pool,

@@ -2,10 +2,10 @@
 
 /**
  * @file hostmap_writer.c
- * @brief What goes into a new map: the entries of the present one, those that
+ * @brief The content of a new map: the entries of the present one, those that
  *        are put and removed, and the features of all keys.
  *
- * Where the file is made and how it takes the map's place is hostmap_place.c's.
+ * hostmap_place.c makes the file and puts it in the place of the map.
  */
 
 #include "hostmap_writer.h"
@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-/* How long a program that changes the map in place is waited for. */
+/* How long to wait for a program that changes the map in place. */
 #define BUSY_WAIT apr_time_from_sec(10)
 #define BUSY_POLL apr_time_from_msec(20)
 
@@ -60,7 +60,7 @@ static apr_status_t writer_add_present(hostmap_writer *writer,
                              why);
 }
 
-/* A program that changes the map in place is waited for. */
+/* Waits for a program that changes the map in place. */
 static apr_status_t writer_open_present(hostmap_writer *writer,
                                         hostmap_file **present,
                                         hostmap_reason *why)
@@ -77,8 +77,8 @@ static apr_status_t writer_open_present(hostmap_writer *writer,
     return rv;
 }
 
-/* Under the lock of those who change it in place; db has none, but its change
- * shows afterwards. */
+/* Under the lock of programs that change it in place; db has none, but a change
+ * is seen afterwards. */
 static apr_status_t writer_copy_present(hostmap_writer *writer,
                                         const hostmap_file *present,
                                         hostmap_reason *why)
@@ -271,7 +271,8 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer, hostmap_str key,
                             pair_max);
     }
     if (hostmap_is_own_key(key)) {
-        return hostmap_fail(why, APR_EINVAL, "this key is the map's own");
+        return hostmap_fail(why, APR_EINVAL,
+                            "this key is reserved for the map itself");
     }
     if (!(writer->flags & HOSTMAP_WRITER_ANY_KEY)) {
         writer->features |= hostmap_key_features(key);
@@ -283,7 +284,7 @@ apr_status_t hostmap_writer_put(hostmap_writer *writer, hostmap_str key,
     return hostmap_place_explain(&writer->place, rv, why);
 }
 
-/* The entry of the features is not one for callers. */
+/* The entry of the features is hidden from callers. */
 static int writer_can_hold(const hostmap_writer *writer, hostmap_str key)
 {
     apr_size_t key_max = writer->provider->key_max;
@@ -334,11 +335,12 @@ apr_status_t hostmap_writer_set_state(hostmap_writer *writer,
     return hostmap_place_explain(&writer->place, rv, why);
 }
 
-/* ---- paths whose host has gone ----------------------------------------- */
+/* ---- paths whose host was removed -------------------------------------- */
 
 typedef struct orphan {
     hostmap_writer *writer;
-    /* that begin with these bytes; empty: with any host that has gone */
+    /* look for keys that begin with these bytes; empty: with any removed
+     * host */
     hostmap_str begin;
     /* the key that was found */
     hostmap_str key;
@@ -363,11 +365,12 @@ static int writer_orphan_look(void *baton, hostmap_str key)
         o->key.ptr = apr_pstrmemdup(o->writer->pool, key.ptr, key.len);
         o->key.len = key.len;
     }
-    /* in order, what does not begin so is behind all that does */
+    /* keys are sorted: the first one without the prefix comes after all that
+     * have it */
     return found || o->begin.len;
 }
 
-/* A type without an order is searched once, whatever has gone. */
+/* A type without an order is searched once, for all removed hosts. */
 static apr_status_t writer_orphan_search(orphan *o, hostmap_reason *why)
 {
     const hostmap_provider *provider = o->writer->provider;

@@ -39,7 +39,7 @@ static int is_plain(hostmap_str text)
 
 static hostmap_str skip_blanks(hostmap_str rest)
 {
-    return hostmap_scan_behind(rest, hostmap_scan_while(rest,
+    return hostmap_scan_after(rest, hostmap_scan_while(rest,
                                                         HOSTMAP_SCAN_BLANK));
 }
 
@@ -49,7 +49,7 @@ static int take_value(hostmap_str *value, hostmap_str rest)
     apr_size_t len = 0;
 
     if (rest.len && rest.ptr[0] == '"') {
-        rest = hostmap_scan_behind(rest, 1);
+        rest = hostmap_scan_after(rest, 1);
         len = text_end(rest);
         *value = hostmap_str_of(rest.ptr, len);
         return len < rest.len && is_plain(*value);
@@ -74,18 +74,18 @@ int follow_report_field(hostmap_str *value, hostmap_str report,
         apr_size_t len;
 
         if (rest.ptr[0] != '"') {
-            rest = hostmap_scan_behind(rest, 1);
+            rest = hostmap_scan_after(rest, 1);
             continue;
         }
-        rest = hostmap_scan_behind(rest, 1);
+        rest = hostmap_scan_after(rest, 1);
         len = text_end(rest);
         if (len == rest.len) {
             break;
         }
         word = hostmap_str_of(rest.ptr, len);
-        rest = skip_blanks(hostmap_scan_behind(rest, len + 1));
+        rest = skip_blanks(hostmap_scan_after(rest, len + 1));
         if (rest.len && rest.ptr[0] == ':') {
-            rest = skip_blanks(hostmap_scan_behind(rest, 1));
+            rest = skip_blanks(hostmap_scan_after(rest, 1));
             if (word.len == strlen(name)
                 && memcmp(word.ptr, name, word.len) == 0) {
                 if (take_value(value, rest)) {
@@ -95,9 +95,9 @@ int follow_report_field(hostmap_str *value, hostmap_str report,
             }
             if (rest.len && rest.ptr[0] == '"') {
                 /* a value is no name */
-                rest = hostmap_scan_behind(rest, 1);
+                rest = hostmap_scan_after(rest, 1);
                 len = text_end(rest);
-                rest = hostmap_scan_behind(rest, len < rest.len ? len + 1
+                rest = hostmap_scan_after(rest, len < rest.len ? len + 1
                                                                 : len);
             }
         }

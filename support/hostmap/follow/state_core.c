@@ -85,7 +85,7 @@ static int take_word(follow_state *state, hostmap_str word)
     if (len == word.len) {
         return 0;
     }
-    value = hostmap_scan_behind(word, len + 1);
+    value = hostmap_scan_after(word, len + 1);
     if (hostmap_scan_equal(name, "store")) {
         return take_store(state, value) ? SEEN_STORE : -1;
     }

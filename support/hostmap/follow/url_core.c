@@ -50,7 +50,7 @@ static hostmap_str take_before(hostmap_str *rest, char stop)
     apr_size_t len = hostmap_scan_before(*rest, stop);
     hostmap_str front = hostmap_str_of(rest->ptr, len);
 
-    *rest = hostmap_scan_behind(*rest, len < rest->len ? len + 1 : len);
+    *rest = hostmap_scan_after(*rest, len < rest->len ? len + 1 : len);
 
     return front;
 }
@@ -83,7 +83,7 @@ static int take_host(follow_host *host, hostmap_str text, apr_port_t port)
 
     host->port = port;
     if (text.len && text.ptr[0] == '[') {
-        rest = hostmap_scan_behind(text, 1);
+        rest = hostmap_scan_after(text, 1);
         if (hostmap_scan_before(rest, ']') == rest.len) {
             return 0;
         }
@@ -96,15 +96,15 @@ static int take_host(follow_host *host, hostmap_str text, apr_port_t port)
         }
         return rest.len == 0
                || hostmap_scan_port(&host->port,
-                                    hostmap_scan_behind(rest, 1));
+                                    hostmap_scan_after(rest, 1));
     }
     host->name = hostmap_str_of(text.ptr, hostmap_scan_before(text, ':'));
-    rest = hostmap_scan_behind(text, host->name.len);
+    rest = hostmap_scan_after(text, host->name.len);
 
     return is_name(host->name)
            && (rest.len == 0
                || hostmap_scan_port(&host->port,
-                                    hostmap_scan_behind(rest, 1)));
+                                    hostmap_scan_after(rest, 1)));
 }
 
 static apr_status_t take_user(follow_url *url, hostmap_str *authority,
@@ -116,7 +116,7 @@ static apr_status_t take_user(follow_url *url, hostmap_str *authority,
         return APR_SUCCESS;
     }
     url->user = hostmap_str_of(authority->ptr, at);
-    *authority = hostmap_scan_behind(*authority, at + 1);
+    *authority = hostmap_scan_after(*authority, at + 1);
     if (hostmap_scan_before(url->user, ':') < at) {
         return hostmap_scan_fail(scan, url->user.ptr, NO_PASSWORD);
     }
@@ -319,7 +319,7 @@ apr_status_t follow_url_parse(follow_url *url, hostmap_str text,
                                  "redis+sentinel:// or postgresql://");
     }
     url->scheme = schemes[i].scheme;
-    rest = hostmap_scan_behind(text, strlen(schemes[i].begin));
+    rest = hostmap_scan_after(text, strlen(schemes[i].begin));
     if (!is_visible(rest)) {
         return hostmap_scan_fail(&scan, text.ptr, "a URL holds no blanks and "
                                  "control bytes");
