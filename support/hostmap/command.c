@@ -17,7 +17,7 @@
 
 /* ---- help -------------------------------------------------------------- */
 
-static void usage(FILE *to, const char *family, const tool_verb *verbs)
+static void command_usage(FILE *to, const char *family, const tool_verb *verbs)
 {
     const tool_verb *verb;
 
@@ -34,7 +34,7 @@ static void usage(FILE *to, const char *family, const tool_verb *verbs)
           "Exit status: 0 done, 1 error, 2 not found, or different.\n", to);
 }
 
-static int verb_help(const char *family, const tool_verb *verb)
+static int command_help_of(const char *family, const tool_verb *verb)
 {
     printf("Usage: %s %s %s\n%c%s.\n\n%s", family, verb->name, verb->synopsis,
            verb->brief[0] - 'a' + 'A', verb->brief + 1, verb->help);
@@ -42,13 +42,13 @@ static int verb_help(const char *family, const tool_verb *verb)
     return TOOL_DONE;
 }
 
-static void verb_usage(const char *family, const tool_verb *verb)
+static void command_usage_of(const char *family, const tool_verb *verb)
 {
     fprintf(stderr, "Usage: %s %s %s\n", family, verb->name, verb->synopsis);
 }
 
-static const tool_verb *verb_find(const char *family, const tool_verb *verbs,
-                                  const char *name)
+static const tool_verb *command_find(const char *family, const tool_verb *verbs,
+                                     const char *name)
 {
     const tool_verb *verb;
 
@@ -62,7 +62,7 @@ static const tool_verb *verb_find(const char *family, const tool_verb *verbs,
     return NULL;
 }
 
-static int run_help(tool *t, const char *family, const tool_verb *verbs)
+static int command_help(tool *t, const char *family, const tool_verb *verbs)
 {
     const tool_verb *verb;
 
@@ -70,17 +70,17 @@ static int run_help(tool *t, const char *family, const tool_verb *verbs)
         return tool_error("help: too many words, expected one verb");
     }
     if (t->argc == 2) {
-        verb = verb_find(family, verbs, t->argv[1]);
-        return verb ? verb_help(family, verb) : TOOL_FAILED;
+        verb = command_find(family, verbs, t->argv[1]);
+        return verb ? command_help_of(family, verb) : TOOL_FAILED;
     }
-    usage(stdout, family, verbs);
+    command_usage(stdout, family, verbs);
 
     return TOOL_DONE;
 }
 
 /* ---- the command line -------------------------------------------------- */
 
-static void take_option(tool *t, int option, const char *value)
+static void command_take_option(tool *t, int option, const char *value)
 {
     switch (option) {
     case 't':
@@ -131,7 +131,7 @@ static void take_option(tool *t, int option, const char *value)
 }
 
 /* apr_getopt_err_fn_t: begins with the name of the verb. */
-static void option_error(void *baton, const char *format, ...)
+static void command_option_error(void *baton, const char *format, ...)
 {
     va_list args;
 
@@ -146,7 +146,8 @@ static void option_error(void *baton, const char *format, ...)
  * Options and operands in any order, up to `--`.  apr_getopt_long() takes `-`
  * for a mistake, so it is shown nothing but options.
  */
-static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
+static apr_status_t command_read_options(tool *t, const tool_verb *verb,
+                                         int *help)
 {
     apr_getopt_t *os;
     const char *value;
@@ -155,7 +156,7 @@ static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
 
     rv = apr_getopt_init(&os, t->pool, t->argc, t->argv);
     if (rv == APR_SUCCESS) {
-        os->errfn = option_error;
+        os->errfn = command_option_error;
     }
     while (rv == APR_SUCCESS) {
         if (!*os->place) {
@@ -181,14 +182,14 @@ static apr_status_t read_options(tool *t, const tool_verb *verb, int *help)
             *help = 1;
         }
         else if (rv == APR_SUCCESS) {
-            take_option(t, option, value);
+            command_take_option(t, option, value);
         }
     }
 
     return rv;
 }
 
-static int read_percent(tool *t)
+static int command_read_percent(tool *t)
 {
     const char *text = t->max_removed;
     char *end;
@@ -208,32 +209,32 @@ static int read_percent(tool *t)
     return TOOL_DONE;
 }
 
-static int run_verb(tool *t, const char *family, const tool_verb *verb)
+static int command_run_verb(tool *t, const char *family, const tool_verb *verb)
 {
     int help = 0;
 
     if (!verb->options) {
         help = t->argc == 2 && strcmp(t->argv[1], "--help") == 0;
-        return help ? verb_help(family, verb) : verb->run(t);
+        return help ? command_help_of(family, verb) : verb->run(t);
     }
 
     t->operands = apr_pcalloc(t->pool, t->argc * sizeof(*t->operands));
-    if (read_options(t, verb, &help) != APR_SUCCESS) {
-        verb_usage(family, verb);
+    if (command_read_options(t, verb, &help) != APR_SUCCESS) {
+        command_usage_of(family, verb);
         return TOOL_FAILED;
     }
     if (help) {
-        return verb_help(family, verb);
+        return command_help_of(family, verb);
     }
     if (t->count < verb->min || t->count > verb->max) {
         tool_error("%s: %s operands", verb->name,
                    t->count < verb->min ? "missing" : "too many");
-        verb_usage(family, verb);
+        command_usage_of(family, verb);
         return TOOL_FAILED;
     }
     progress_enable(!(t->flags & TOOL_QUIET));
 
-    return read_percent(t) == TOOL_DONE ? verb->run(t) : TOOL_FAILED;
+    return command_read_percent(t) == TOOL_DONE ? verb->run(t) : TOOL_FAILED;
 }
 
 int command_run(tool *t, const char *family, const tool_verb *verbs)
@@ -242,7 +243,7 @@ int command_run(tool *t, const char *family, const tool_verb *verbs)
     const char *word;
 
     if (t->argc < 2) {
-        usage(stderr, family, verbs);
+        command_usage(stderr, family, verbs);
         return TOOL_FAILED;
     }
     t->called = apr_pstrcat(t->pool, t->called, " ", t->argv[1], NULL);
@@ -251,9 +252,9 @@ int command_run(tool *t, const char *family, const tool_verb *verbs)
     word = t->argv[0];
     if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0
         || strcmp(word, "-h") == 0) {
-        return run_help(t, family, verbs);
+        return command_help(t, family, verbs);
     }
-    verb = verb_find(family, verbs, word);
+    verb = command_find(family, verbs, word);
 
-    return verb ? run_verb(t, family, verb) : TOOL_FAILED;
+    return verb ? command_run_verb(t, family, verb) : TOOL_FAILED;
 }

@@ -352,7 +352,7 @@ static const tool_verb verbs[] = {
 
 /* ---- the program ------------------------------------------------------- */
 
-static int run(tool *t)
+static int main_run(tool *t)
 {
     if (t->argc > 0) {
         t->called = apr_filepath_name_get(t->argv[0]);
@@ -372,7 +372,7 @@ static int run(tool *t)
  * numbers of streams that are closed, so that using them is an error still.
  * O_PATH: reading is one as well, an input that is closed is not an empty
  * one. */
-static void hold_streams(void)
+static void main_hold_streams(void)
 {
     int fd;
 
@@ -384,7 +384,7 @@ static void hold_streams(void)
     }
 }
 
-static int out_of_memory(int rv)
+static int main_out_of_memory(int rv)
 {
     tool_error("out of memory");
     exit(TOOL_FAILED);
@@ -396,7 +396,7 @@ int main(int argc, const char *const argv[])
     tool t;
     int status;
 
-    hold_streams();
+    main_hold_streams();
     /* A reader that goes away is a write error like others: a map in the
      * making is then thrown away in good order. */
     signal(SIGPIPE, SIG_IGN);
@@ -413,11 +413,11 @@ int main(int argc, const char *const argv[])
     memset(&t, 0, sizeof(t));
     t.argc = argc;
     t.argv = argv;
-    if (apr_pool_create_ex(&t.pool, NULL, out_of_memory, NULL)
+    if (apr_pool_create_ex(&t.pool, NULL, main_out_of_memory, NULL)
         != APR_SUCCESS) {
-        return out_of_memory(APR_ENOMEM);
+        return main_out_of_memory(APR_ENOMEM);
     }
-    status = tool_finish(run(&t));
+    status = tool_finish(main_run(&t));
     apr_pool_destroy(t.pool);
 
     return status;

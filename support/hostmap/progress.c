@@ -13,18 +13,18 @@
 #define FIRST_AFTER     APR_USEC_PER_SEC
 #define AGAIN_AFTER     (APR_USEC_PER_SEC / 5)
 
-static int is_enabled;
-static int is_shown;
+static int progress_is_enabled;
+static int progress_is_shown;
 
 void progress_enable(int enable)
 {
-    is_enabled = enable && isatty(STDERR_FILENO);
+    progress_is_enabled = enable && isatty(STDERR_FILENO);
 }
 
 void progress_print(void)
 {
     if (isatty(STDOUT_FILENO)) {
-        is_enabled = 0;
+        progress_is_enabled = 0;
     }
 }
 
@@ -39,14 +39,14 @@ void progress_begin(progress *p, const char *what, apr_uint64_t total)
 
 void progress_clear(void)
 {
-    if (is_shown) {
-        is_shown = 0;
+    if (progress_is_shown) {
+        progress_is_shown = 0;
         fputs("\r\033[K", stderr);
     }
 }
 
 /* What is left at the pace so far. */
-static void show_left(const progress *p, apr_uint64_t done, double seconds)
+static void progress_left(const progress *p, apr_uint64_t done, double seconds)
 {
     apr_uint64_t left;
 
@@ -65,7 +65,7 @@ void progress_look(progress *p, apr_uint64_t done)
     apr_time_t now;
     double seconds;
 
-    if (!is_enabled) {
+    if (!progress_is_enabled) {
         return;
     }
     now = apr_time_now();
@@ -74,10 +74,10 @@ void progress_look(progress *p, apr_uint64_t done)
     }
     p->next = now + AGAIN_AFTER;
     seconds = (double)(now - p->began) / APR_USEC_PER_SEC;
-    is_shown = 1;
+    progress_is_shown = 1;
     fprintf(stderr, "\r%s: %" APR_UINT64_T_FMT " entries, %.0f/s", p->what,
             p->rows, (double)p->rows / seconds);
-    show_left(p, done, seconds);
+    progress_left(p, done, seconds);
     fputs("\033[K", stderr);
     fflush(stderr);
 }

@@ -38,32 +38,33 @@ static apr_status_t load_free(void *data)
 }
 
 /* As much as may be in memory.  APR_EOF: that was all. */
-static apr_status_t fill(loaded *l, apr_file_t *file)
+static apr_status_t load_fill(loaded *l, apr_file_t *file)
 {
-    apr_size_t room = 1 << 16, got;
+    apr_size_t capacity = 1 << 16, got;
     apr_finfo_t info;
     apr_status_t rv;
 
     rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
     if (rv == APR_SUCCESS && info.size > 0) {
-        /* One more than there is, so that the end shows without growing. */
-        room = (apr_uint64_t)info.size < MEMORY_BYTES
+        /* One more than the file has: its end is seen without growing. */
+        capacity = (apr_uint64_t)info.size < MEMORY_BYTES
                ? (apr_size_t)info.size + 1 : MEMORY_BYTES;
     }
     for (;;) {
-        l->bytes = tool_realloc(l->bytes, room);
-        rv = apr_file_read_full(file, l->bytes + l->len, room - l->len, &got);
+        l->bytes = tool_realloc(l->bytes, capacity);
+        rv = apr_file_read_full(file, l->bytes + l->len, capacity - l->len,
+                                &got);
         l->len += got;
-        if (rv != APR_SUCCESS || room >= MEMORY_BYTES) {
+        if (rv != APR_SUCCESS || capacity >= MEMORY_BYTES) {
             return rv;
         }
-        room = 2 * room < MEMORY_BYTES ? 2 * room : MEMORY_BYTES;
+        capacity = 2 * capacity < MEMORY_BYTES ? 2 * capacity : MEMORY_BYTES;
     }
 }
 
 /* What was read so far, and the rest.  APR_EOF: all of it. */
-static apr_status_t copy(loaded *l, apr_file_t *file, int fd,
-                         const char *folder, apr_size_t *size)
+static apr_status_t load_copy(loaded *l, apr_file_t *file, int fd,
+                              const char *folder, apr_size_t *size)
 {
     apr_status_t rv = APR_SUCCESS, written = APR_SUCCESS;
 
@@ -80,7 +81,7 @@ static apr_status_t copy(loaded *l, apr_file_t *file, int fd,
     return written == APR_SUCCESS ? rv : written;
 }
 
-static apr_status_t spill(loaded *l, apr_file_t *file, apr_pool_t *pool)
+static apr_status_t load_spill(loaded *l, apr_file_t *file, apr_pool_t *pool)
 {
     const char *folder;
     apr_size_t size;
@@ -91,7 +92,7 @@ static apr_status_t spill(loaded *l, apr_file_t *file, apr_pool_t *pool)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = copy(l, file, fd, folder, &size);
+    rv = load_copy(l, file, fd, folder, &size);
     if (APR_STATUS_IS_EOF(rv)) {
         l->mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         rv = l->mapped == MAP_FAILED ? apr_get_os_error() : APR_SUCCESS;
@@ -125,9 +126,9 @@ apr_status_t load_file(loaded *l, const char *path, apr_pool_t *pool)
         return rv;
     }
     apr_pool_cleanup_register(pool, l, load_free, apr_pool_cleanup_null);
-    rv = fill(l, file);
+    rv = load_fill(l, file);
     if (rv == APR_SUCCESS) {
-        rv = spill(l, file, pool);
+        rv = load_spill(l, file, pool);
     }
     apr_file_close(file);
 

@@ -34,7 +34,7 @@ typedef struct run_head {
 typedef struct run {
     apr_off_t at, end;          /* of the file: not read yet */
     char *buffer;
-    apr_size_t room, from, to;  /* of the buffer: not given out yet */
+    apr_size_t capacity, from, to;  /* of the buffer: not given out yet */
     table_entry entry;          /* the first one */
 } run;
 
@@ -46,17 +46,17 @@ struct sorter {
     int fd;                     /* -1: none */
     apr_off_t written;
     run *runs;
-    apr_size_t count, room;
+    apr_size_t count, capacity;
     run **heap;                 /* the one with the smallest entry first */
     apr_size_t heaped;
     int given;                  /* the first one's entry was given out */
 };
 
-static const char *beside;
+static const char *sort_near;
 
 void sort_beside(const char *map)
 {
-    beside = map;
+    sort_near = map;
 }
 
 static apr_status_t sort_free(void *data)
@@ -105,26 +105,26 @@ int sort_is_spilled(const sorter *s)
 
 /* ---- writing runs ------------------------------------------------------ */
 
-static const char *temporary_folder(apr_pool_t *pool)
+static const char *sort_temporary_folder(apr_pool_t *pool)
 {
     const char *folder = getenv("TMPDIR"), *slash;
 
     if (folder && *folder) {
         return folder;
     }
-    slash = beside ? strrchr(beside, '/') : NULL;
+    slash = sort_near ? strrchr(sort_near, '/') : NULL;
     if (slash) {
-        return apr_pstrmemdup(pool, beside, slash == beside
-                              ? 1 : slash - beside);
+        return apr_pstrmemdup(pool, sort_near, slash == sort_near
+                              ? 1 : slash - sort_near);
     }
-    if (beside) {
+    if (sort_near) {
         return ".";
     }
 
     return apr_temp_dir_get(&folder, pool) == APR_SUCCESS ? folder : "/tmp";
 }
 
-static apr_status_t temporary_failed(const char *folder, const char *what)
+static apr_status_t sort_temporary_failed(const char *folder, const char *what)
 {
     int error = errno;
 
@@ -138,7 +138,7 @@ apr_status_t sort_temporary(int *fd, const char **folder, apr_pool_t *pool)
 {
     char *name;
 
-    *folder = temporary_folder(pool);
+    *folder = sort_temporary_folder(pool);
     *fd = open(*folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (*fd >= 0) {
         return APR_SUCCESS;
@@ -147,7 +147,7 @@ apr_status_t sort_temporary(int *fd, const char **folder, apr_pool_t *pool)
     name = apr_pstrcat(pool, *folder, "/hostmap-XXXXXX", NULL);
     *fd = mkostemp(name, O_CLOEXEC);
     if (*fd < 0) {
-        return temporary_failed(*folder, "made");
+        return sort_temporary_failed(*folder, "made");
     }
     unlink(name);
 
@@ -161,7 +161,7 @@ apr_status_t sort_temporary_write(int fd, const char *folder,
         ssize_t put = write(fd, bytes, len);
 
         if (put < 0 && errno != EINTR) {
-            return temporary_failed(folder, "written");
+            return sort_temporary_failed(folder, "written");
         }
         if (put > 0) {
             bytes += put;
@@ -172,14 +172,14 @@ apr_status_t sort_temporary_write(int fd, const char *folder,
     return APR_SUCCESS;
 }
 
-static apr_status_t bytes_out(sorter *s, const char *bytes, apr_size_t len)
+static apr_status_t sort_write(sorter *s, const char *bytes, apr_size_t len)
 {
     s->written += len;
 
     return sort_temporary_write(s->fd, s->folder, bytes, len);
 }
 
-static apr_size_t entry_pack(char *to, const table_entry *e)
+static apr_size_t sort_pack(char *to, const table_entry *e)
 {
     run_head head = { e->key_len, e->value_len, e->line };
 
@@ -191,28 +191,28 @@ static apr_size_t entry_pack(char *to, const table_entry *e)
     return sizeof(head) + e->key_len + e->value_len;
 }
 
-static apr_status_t entries_out(sorter *s)
+static apr_status_t sort_write_run(sorter *s)
 {
     char *buffer = NULL;
-    apr_size_t room = 0, used = 0, i;
+    apr_size_t capacity = 0, used = 0, i;
     apr_status_t rv = APR_SUCCESS;
 
     for (i = 0; i < s->entries->count && rv == APR_SUCCESS; i++) {
         const table_entry *e = &s->entries->entries[i];
         apr_size_t need = sizeof(run_head) + e->key_len + e->value_len;
 
-        if (used && used + need > room) {
-            rv = bytes_out(s, buffer, used);
+        if (used && used + need > capacity) {
+            rv = sort_write(s, buffer, used);
             used = 0;
         }
-        if (need > room) {
-            room = need > WRITE_BYTES ? need : WRITE_BYTES;
-            buffer = tool_realloc(buffer, room);
+        if (need > capacity) {
+            capacity = need > WRITE_BYTES ? need : WRITE_BYTES;
+            buffer = tool_realloc(buffer, capacity);
         }
-        used += entry_pack(buffer + used, e);
+        used += sort_pack(buffer + used, e);
     }
     if (rv == APR_SUCCESS) {
-        rv = bytes_out(s, buffer, used);
+        rv = sort_write(s, buffer, used);
     }
     free(buffer);
 
@@ -230,16 +230,16 @@ apr_status_t sort_flush(sorter *s)
     if (s->fd < 0) {
         rv = sort_temporary(&s->fd, &s->folder, s->pool);
     }
-    if (s->count == s->room) {
-        s->room = s->room ? 2 * s->room : 16;
-        s->runs = tool_realloc(s->runs, s->room * sizeof(*s->runs));
+    if (s->count == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 16;
+        s->runs = tool_realloc(s->runs, s->capacity * sizeof(*s->runs));
     }
     r = &s->runs[s->count++];
     memset(r, 0, sizeof(*r));
     r->at = s->written;
     if (rv == APR_SUCCESS) {
         table_sort(s->entries);
-        rv = entries_out(s);
+        rv = sort_write_run(s);
     }
     r->end = s->written;
     table_clear(s->entries);
@@ -250,22 +250,22 @@ apr_status_t sort_flush(sorter *s)
 /* ---- reading runs ------------------------------------------------------ */
 
 /* Have so many bytes in the buffer.  APR_EOF: the run has ended. */
-static apr_status_t run_fill(sorter *s, run *r, apr_size_t need)
+static apr_status_t sort_run_fill(sorter *s, run *r, apr_size_t need)
 {
     if (r->from == r->to && r->at == r->end) {
         return APR_EOF;
     }
-    if (r->from && r->from + need > r->room) {
+    if (r->from && r->from + need > r->capacity) {
         memmove(r->buffer, r->buffer + r->from, r->to - r->from);
         r->to -= r->from;
         r->from = 0;
     }
-    if (need > r->room) {
-        r->room = need > READ_BYTES ? need : READ_BYTES;
-        r->buffer = tool_realloc(r->buffer, r->room);
+    if (need > r->capacity) {
+        r->capacity = need > READ_BYTES ? need : READ_BYTES;
+        r->buffer = tool_realloc(r->buffer, r->capacity);
     }
     while (r->to - r->from < need) {
-        apr_size_t len = r->room - r->to;
+        apr_size_t len = r->capacity - r->to;
         ssize_t got;
 
         if ((apr_off_t)len > r->end - r->at) {
@@ -277,7 +277,7 @@ static apr_status_t run_fill(sorter *s, run *r, apr_size_t need)
         }
         if (got <= 0) {
             errno = got < 0 ? errno : EIO;
-            return temporary_failed(s->folder, "read");
+            return sort_temporary_failed(s->folder, "read");
         }
         r->to += got;
         r->at += got;
@@ -286,19 +286,19 @@ static apr_status_t run_fill(sorter *s, run *r, apr_size_t need)
     return APR_SUCCESS;
 }
 
-static apr_status_t run_next(sorter *s, run *r)
+static apr_status_t sort_run_next(sorter *s, run *r)
 {
     run_head head;
     apr_size_t len;
     apr_status_t rv;
 
-    rv = run_fill(s, r, sizeof(head));
+    rv = sort_run_fill(s, r, sizeof(head));
     if (rv != APR_SUCCESS) {
         return rv;
     }
     memcpy(&head, r->buffer + r->from, sizeof(head));
     len = sizeof(head) + head.key_len + head.value_len;
-    rv = run_fill(s, r, len);
+    rv = sort_run_fill(s, r, len);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -315,14 +315,14 @@ static apr_status_t run_next(sorter *s, run *r)
 /* ---- merging ----------------------------------------------------------- */
 
 /* Runs were written in the order of lines. */
-static int run_before(const run *a, const run *b)
+static int sort_run_before(const run *a, const run *b)
 {
     int diff = table_compare(&a->entry, &b->entry);
 
     return diff < 0 || (diff == 0 && a < b);
 }
 
-static void heap_sink(sorter *s, apr_size_t at)
+static void sort_heap_sink(sorter *s, apr_size_t at)
 {
     run *moved = s->heap[at];
 
@@ -330,10 +330,10 @@ static void heap_sink(sorter *s, apr_size_t at)
         apr_size_t child = 2 * at + 1;
 
         if (child + 1 < s->heaped
-            && run_before(s->heap[child + 1], s->heap[child])) {
+            && sort_run_before(s->heap[child + 1], s->heap[child])) {
             child++;
         }
-        if (child >= s->heaped || !run_before(s->heap[child], moved)) {
+        if (child >= s->heaped || !sort_run_before(s->heap[child], moved)) {
             break;
         }
         s->heap[at] = s->heap[child];
@@ -342,32 +342,32 @@ static void heap_sink(sorter *s, apr_size_t at)
     s->heap[at] = moved;
 }
 
-static apr_status_t merge_begin(sorter *s)
+static apr_status_t sort_merge_begin(sorter *s)
 {
     apr_status_t rv;
     apr_size_t i;
 
     s->heap = tool_realloc(NULL, s->count * sizeof(*s->heap));
     for (i = 0; i < s->count; i++) {
-        rv = run_next(s, &s->runs[i]);
+        rv = sort_run_next(s, &s->runs[i]);
         if (rv != APR_SUCCESS) {
             return rv;
         }
         s->heap[s->heaped++] = &s->runs[i];
     }
     for (i = s->heaped / 2; i-- > 0; ) {
-        heap_sink(s, i);
+        sort_heap_sink(s, i);
     }
 
     return APR_SUCCESS;
 }
 
-static apr_status_t merge_next(sorter *s, table_entry *entry)
+static apr_status_t sort_merge_next(sorter *s, table_entry *entry)
 {
     apr_status_t rv;
 
     if (s->given) {
-        rv = run_next(s, s->heap[0]);
+        rv = sort_run_next(s, s->heap[0]);
         if (rv == APR_EOF) {
             s->heap[0] = s->heap[--s->heaped];
         }
@@ -375,7 +375,7 @@ static apr_status_t merge_next(sorter *s, table_entry *entry)
             return rv;
         }
         if (s->heaped) {
-            heap_sink(s, 0);
+            sort_heap_sink(s, 0);
         }
     }
     if (!s->heaped) {
@@ -399,13 +399,13 @@ apr_status_t sort_finish(sorter *s)
     rv = sort_flush(s);
     table_release(s->entries);
 
-    return rv == APR_SUCCESS ? merge_begin(s) : rv;
+    return rv == APR_SUCCESS ? sort_merge_begin(s) : rv;
 }
 
 apr_status_t sort_next(sorter *s, table_entry *entry)
 {
     if (sort_is_spilled(s)) {
-        return merge_next(s, entry);
+        return sort_merge_next(s, entry);
     }
     if (s->next == s->entries->count) {
         return APR_EOF;

@@ -40,7 +40,8 @@ static apr_status_t stream_close(void *data)
 /* ---- maps -------------------------------------------------------------- */
 
 /* hostmap_each_fn */
-static apr_status_t collect(void *baton, hostmap_str key, hostmap_str value)
+static apr_status_t stream_collect(void *baton, hostmap_str key,
+                                   hostmap_str value)
 {
     stream *s = baton;
 
@@ -50,21 +51,21 @@ static apr_status_t collect(void *baton, hostmap_str key, hostmap_str value)
     return pairs_add(s->sorted, key, value);
 }
 
-static apr_status_t sort_all(stream *s, const char *path, apr_pool_t *pool,
-                             hostmap_reason *why)
+static apr_status_t stream_sort(stream *s, const char *path, apr_pool_t *pool,
+                                hostmap_reason *why)
 {
     apr_status_t rv;
 
     s->sorted = pairs_create(pool);
     progress_begin(&s->p, path, 0);
-    rv = hostmap_file_each(s->file, collect, s, pool, why);
+    rv = hostmap_file_each(s->file, stream_collect, s, pool, why);
     progress_end(&s->p);
 
     return rv == APR_SUCCESS ? pairs_finish(s->sorted) : rv;
 }
 
-static apr_status_t map_open(stream *s, const char *path, const char *type,
-                             apr_pool_t *pool, hostmap_reason *why)
+static apr_status_t stream_open(stream *s, const char *path, const char *type,
+                                apr_pool_t *pool, hostmap_reason *why)
 {
     hostmap_stat stat;
     apr_status_t rv;
@@ -80,7 +81,7 @@ static apr_status_t map_open(stream *s, const char *path, const char *type,
     }
     if (rv == APR_ENOTIMPL) {
         why->text[0] = '\0';
-        rv = sort_all(s, path, pool, why);
+        rv = stream_sort(s, path, pool, why);
     }
     else {
         hostmap_file_stat(s->file, &stat);
@@ -102,7 +103,7 @@ apr_status_t stream_map(stream **out, const char *path, const char *type,
 
         apr_pool_cleanup_register(pool, s, stream_close,
                                   apr_pool_cleanup_null);
-        rv = map_open(s, path, type, pool, why);
+        rv = stream_open(s, path, type, pool, why);
         if (rv != APR_SUCCESS) {
             apr_pool_cleanup_run(pool, s, stream_close);
         }
@@ -138,7 +139,7 @@ apr_size_t stream_count(const stream *s)
     return s->text ? source_count(s->text) : s->count;
 }
 
-static apr_status_t next_of_text(stream *s, hostmap_pair *pair)
+static apr_status_t stream_next_text(stream *s, hostmap_pair *pair)
 {
     source_entry e;
     apr_status_t rv;
@@ -160,12 +161,12 @@ apr_status_t stream_next(stream *s, hostmap_pair *pair, hostmap_reason *why)
     }
     why->text[0] = '\0';
 
-    return s->sorted ? pairs_next(s->sorted, pair) : next_of_text(s, pair);
+    return s->sorted ? pairs_next(s->sorted, pair) : stream_next_text(s, pair);
 }
 
 /* ---- comparing --------------------------------------------------------- */
 
-static apr_status_t old_next(comparison *c, hostmap_reason *why)
+static apr_status_t compare_old_next(comparison *c, hostmap_reason *why)
 {
     apr_status_t rv = c->old ? stream_next(c->old, &c->at, why) : APR_EOF;
 
@@ -182,26 +183,26 @@ apr_status_t compare_begin(comparison *c, stream *old, compare_fn *fn,
     c->fn = fn;
     c->baton = baton;
 
-    return old_next(c, why);
+    return compare_old_next(c, why);
 }
 
-static void say(comparison *c, const hostmap_pair *old,
-                const hostmap_pair *new)
+static void compare_differs(comparison *c, const hostmap_pair *old,
+                            const hostmap_pair *new)
 {
     if (c->fn) {
         c->fn(c->baton, old, new);
     }
 }
 
-static apr_status_t old_removed(comparison *c, hostmap_reason *why)
+static apr_status_t compare_old_removed(comparison *c, hostmap_reason *why)
 {
     c->removed++;
-    say(c, &c->at, NULL);
+    compare_differs(c, &c->at, NULL);
 
-    return old_next(c, why);
+    return compare_old_next(c, why);
 }
 
-static int key_order(hostmap_str a, hostmap_str b)
+static int compare_keys(hostmap_str a, hostmap_str b)
 {
     apr_size_t shorter = a.len < b.len ? a.len : b.len;
     int diff = memcmp(a.ptr, b.ptr, shorter);
@@ -220,15 +221,15 @@ apr_status_t compare_new(comparison *c, const hostmap_pair *new,
     int order = 1;
 
     while (c->has && rv == APR_SUCCESS
-           && (order = key_order(c->at.key, new->key)) < 0) {
-        rv = old_removed(c, why);
+           && (order = compare_keys(c->at.key, new->key)) < 0) {
+        rv = compare_old_removed(c, why);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     if (!c->has || order > 0) {
         c->added++;
-        say(c, NULL, new);
+        compare_differs(c, NULL, new);
         return APR_SUCCESS;
     }
     if (c->at.value.len == new->value.len
@@ -237,10 +238,10 @@ apr_status_t compare_new(comparison *c, const hostmap_pair *new,
     }
     else {
         c->changed++;
-        say(c, &c->at, new);
+        compare_differs(c, &c->at, new);
     }
 
-    return old_next(c, why);
+    return compare_old_next(c, why);
 }
 
 apr_status_t compare_end(comparison *c, hostmap_reason *why)
@@ -248,7 +249,7 @@ apr_status_t compare_end(comparison *c, hostmap_reason *why)
     apr_status_t rv = APR_SUCCESS;
 
     while (c->has && rv == APR_SUCCESS) {
-        rv = old_removed(c, why);
+        rv = compare_old_removed(c, why);
     }
 
     return rv;

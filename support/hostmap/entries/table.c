@@ -45,7 +45,7 @@ void table_release(table *t)
     table_clear(t);
     free(t->entries);
     t->entries = NULL;
-    t->room = 0;
+    t->capacity = 0;
 }
 
 int table_compare(const table_entry *a, const table_entry *b)
@@ -63,9 +63,10 @@ int table_compare(const table_entry *a, const table_entry *b)
 
 void table_add(table *t, const table_entry *entry)
 {
-    if (t->count == t->room) {
-        t->room = t->room ? 2 * t->room : 1024;
-        t->entries = tool_realloc(t->entries, t->room * sizeof(*t->entries));
+    if (t->count == t->capacity) {
+        t->capacity = t->capacity ? 2 * t->capacity : 1024;
+        t->entries = tool_realloc(t->entries,
+                                  t->capacity * sizeof(*t->entries));
     }
     if (t->count && t->sorted
         && table_compare(&t->entries[t->count - 1], entry) > 0) {
@@ -135,23 +136,23 @@ typedef struct table_mark {
     apr_size_t index;
 } table_mark;
 
-static apr_size_t digit_of(apr_uint64_t head, int pass)
+static apr_size_t table_digit(apr_uint64_t head, int pass)
 {
     return (head >> (pass * DIGIT_BITS)) & (DIGITS - 1);
 }
 
 /* Put the marks in the order of one digit, those that are equal in the order
  * they have.  Returns 0, and moves nothing, when all are equal. */
-static int radix_pass(table_mark *to, const table_mark *from,
-                      apr_size_t count, int pass)
+static int table_radix_pass(table_mark *to, const table_mark *from,
+                            apr_size_t count, int pass)
 {
     apr_size_t at[DIGITS] = { 0 };
     apr_size_t i, sum = 0;
 
     for (i = 0; i < count; i++) {
-        at[digit_of(from[i].head, pass)]++;
+        at[table_digit(from[i].head, pass)]++;
     }
-    if (at[digit_of(from[0].head, pass)] == count) {
+    if (at[table_digit(from[0].head, pass)] == count) {
         return 0;
     }
     for (i = 0; i < DIGITS; i++) {
@@ -161,7 +162,7 @@ static int radix_pass(table_mark *to, const table_mark *from,
         sum += here;
     }
     for (i = 0; i < count; i++) {
-        to[at[digit_of(from[i].head, pass)]++] = from[i];
+        to[at[table_digit(from[i].head, pass)]++] = from[i];
     }
 
     return 1;
@@ -181,7 +182,7 @@ static void table_sort_heads(table *t)
         marks[i].index = i;
     }
     for (pass = 0; pass < PASSES; pass++) {
-        if (radix_pass(other, marks, t->count, pass)) {
+        if (table_radix_pass(other, marks, t->count, pass)) {
             table_mark *full = other;
 
             other = marks;
@@ -195,7 +196,7 @@ static void table_sort_heads(table *t)
     free(other);
     free(t->entries);
     t->entries = sorted;
-    t->room = t->count;
+    t->capacity = t->count;
 }
 
 void table_sort(table *t)

@@ -29,7 +29,7 @@ typedef struct table_entry {
 typedef struct table {
     table_entry *entries;
     apr_size_t count;
-    apr_size_t room;
+    apr_size_t capacity;
     /** no key was added that is smaller than the one before */
     int sorted;
 } table;

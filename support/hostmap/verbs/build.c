@@ -39,20 +39,21 @@ typedef struct building {
 
 /* ---- the type ---------------------------------------------------------- */
 
-static int is_default(const char *wanted)
+static int build_is_default(const char *wanted)
 {
     return !wanted || strcasecmp(wanted, "default") == 0;
 }
 
 /* Files of sdbm and ndbm cannot be told apart. */
-static int is_same(const char *wanted, const char *there)
+static int build_is_same_type(const char *wanted, const char *there)
 {
     return strcmp(wanted, there) == 0
            || (strcmp(wanted, "ndbm") == 0 && strcmp(there, "sdbm") == 0);
 }
 
 /* The type of a map that is not there yet. */
-static apr_status_t new_type(const char **type, tool *t, hostmap_reason *why)
+static apr_status_t build_new_type(const char **type, tool *t,
+                                   hostmap_reason *why)
 {
     if (t->type) {
         return hostmap_type_default(type, t->pool, why);
@@ -72,7 +73,7 @@ int build_choose_type(const char **type, tool *t, const char *path)
         return tool_error("`%s` is no name for a map, expected that of a file",
                           path);
     }
-    if (!is_default(t->type)) {
+    if (!build_is_default(t->type)) {
         rv = hostmap_type_of(type, path, t->type, t->pool, &why);
         if (rv != APR_SUCCESS) {
             return tool_file_error("-t", rv, &why);
@@ -81,7 +82,8 @@ int build_choose_type(const char **type, tool *t, const char *path)
 
     rv = tool_map_at(&there, path, t->pool, &why);
     if (APR_STATUS_IS_ENOENT(rv)) {
-        rv = is_default(t->type) ? new_type(type, t, &why) : APR_SUCCESS;
+        rv = build_is_default(t->type) ? build_new_type(type, t, &why)
+                                       : APR_SUCCESS;
         return rv == APR_SUCCESS ? TOOL_DONE
                                  : tool_file_error(path, rv, &why);
     }
@@ -91,10 +93,10 @@ int build_choose_type(const char **type, tool *t, const char *path)
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }
-    if (is_default(t->type)) {
+    if (build_is_default(t->type)) {
         *type = there;
     }
-    else if (!is_same(*type, there)) {
+    else if (!build_is_same_type(*type, there)) {
         return tool_error("%s: a map of type %s is there, not %s: leave out "
                           "-t, take another name, or remove it first", path,
                           there, *type);
@@ -107,7 +109,7 @@ int build_choose_type(const char **type, tool *t, const char *path)
 
 /* A map that is broken is replaced without being compared; one that is only
  * kept from being read may be whole, and is not. */
-static apr_status_t compare_with_present(building *b, hostmap_reason *why)
+static apr_status_t build_compare_begin(building *b, hostmap_reason *why)
 {
     stream *old = NULL;
     const char *there;
@@ -127,7 +129,7 @@ static apr_status_t compare_with_present(building *b, hostmap_reason *why)
                                                            : APR_SUCCESS;
 }
 
-static void compare_one(building *b, const source_entry *e)
+static void build_compare(building *b, const source_entry *e)
 {
     hostmap_pair pair = { { e->key, e->key_len }, { e->value, e->value_len } };
     hostmap_reason why;
@@ -138,7 +140,7 @@ static void compare_one(building *b, const source_entry *e)
     }
 }
 
-static apr_status_t store_all(building *b, hostmap_reason *why)
+static apr_status_t build_store(building *b, hostmap_reason *why)
 {
     source_entry e;
     apr_status_t rv = APR_SUCCESS;
@@ -160,7 +162,7 @@ static apr_status_t store_all(building *b, hostmap_reason *why)
             break;
         }
         b->stored++;
-        compare_one(b, &e);
+        build_compare(b, &e);
         progress_row(&p, b->stored);
     }
     progress_end(&p);
@@ -189,7 +191,7 @@ int build_refuse(const source *s, const char *path)
 }
 
 /* Is too much of the map that is there missing in the text? */
-static int removes_too_much(const building *b)
+static int build_removes_too_much(const building *b)
 {
     const comparison *with = &b->with;
     apr_size_t before = with->removed + with->changed + with->same;
@@ -226,7 +228,7 @@ void build_report_skipped(const source *s)
     }
 }
 
-static void say_as_json(const building *b)
+static void build_print_json(const building *b)
 {
     const comparison *with = &b->with;
     json j;
@@ -245,14 +247,14 @@ static void say_as_json(const building *b)
     json_end(&j);
 }
 
-static void say_done(const building *b)
+static void build_print(const building *b)
 {
     const comparison *with = &b->with;
     const tool *t = b->t;
 
     build_report_skipped(b->s);
     if (t->flags & TOOL_JSON) {
-        say_as_json(b);
+        build_print_json(b);
         return;
     }
     tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries", b->path, b->type,
@@ -271,7 +273,7 @@ static void say_done(const building *b)
 
 /* ---- all together ------------------------------------------------------ */
 
-static int open_writer(building *b)
+static int build_open(building *b)
 {
     hostmap_writer_options options = { b->type, source_bytes(b->s),
                                        tool_writer_flags(b->t) };
@@ -288,16 +290,16 @@ static int open_writer(building *b)
 }
 
 /* May what was stored take the map's place? */
-static int judge(const building *b)
+static int build_judge(const building *b)
 {
     if (source_bad(b->s) && !(b->t->flags & TOOL_SKIP_BAD)) {
         return build_refuse(b->s, b->path);
     }
 
-    return removes_too_much(b) ? TOOL_FAILED : TOOL_DONE;
+    return build_removes_too_much(b) ? TOOL_FAILED : TOOL_DONE;
 }
 
-static int commit(building *b)
+static int build_commit(building *b)
 {
     hostmap_reason why = { "" };
     apr_status_t rv;
@@ -313,25 +315,26 @@ static int commit(building *b)
     return TOOL_DONE;
 }
 
-static int write_map(building *b)
+static int build_write(building *b)
 {
     hostmap_reason why = { "" };
     apr_status_t rv;
     int status;
 
-    rv = compare_with_present(b, &why);
+    rv = build_compare_begin(b, &why);
     if (rv == APR_SUCCESS) {
-        rv = store_all(b, &why);
+        rv = build_store(b, &why);
     }
-    status = rv == APR_SUCCESS ? judge(b) : tool_file_error(b->path, rv, &why);
+    status = rv == APR_SUCCESS ? build_judge(b)
+                               : tool_file_error(b->path, rv, &why);
     if (b->writer && status == TOOL_DONE) {
-        status = commit(b);
+        status = build_commit(b);
     }
     else if (b->writer) {
         hostmap_writer_abort(b->writer);
     }
     if (status == TOOL_DONE) {
-        say_done(b);
+        build_print(b);
     }
 
     return status;
@@ -351,15 +354,15 @@ int build_from_source(tool *t, source *s, const char *path, const char *type)
     if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
         return build_refuse(s, path);
     }
-    if (open_writer(&b) != TOOL_DONE) {
+    if (build_open(&b) != TOOL_DONE) {
         return TOOL_FAILED;
     }
 
-    return write_map(&b);
+    return build_write(&b);
 }
 
 /* Its bytes would be wrong lines. */
-static int refuse_map(const tool *t, const char *from)
+static int build_refuse_map(const tool *t, const char *from)
 {
     hostmap_reason why;
     const char *type;
@@ -378,7 +381,7 @@ int tool_build(tool *t)
     source *s;
 
     if (build_choose_type(&type, t, path) != TOOL_DONE
-        || refuse_map(t, t->operands[0]) != TOOL_DONE) {
+        || build_refuse_map(t, t->operands[0]) != TOOL_DONE) {
         return TOOL_FAILED;
     }
     sort_beside(path);

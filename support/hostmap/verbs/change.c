@@ -19,7 +19,7 @@
 #include "hostmap/store/hostmap_writer.h"
 
 /* So many keys that are not there are said one by one. */
-#define SAID_MAX    100
+#define REPORT_MAX    100
 
 typedef struct change {
     tool *t;
@@ -35,8 +35,8 @@ typedef struct change {
 /* ---- what is wanted ---------------------------------------------------- */
 
 /* The words behind the map, as a line, or a line each. */
-static int take_words(change *c, const char *type, unsigned flags,
-                      char between)
+static int change_take_words(change *c, const char *type, unsigned flags,
+                             char between)
 {
     char *text = apr_pstrdup(c->t->pool, "");
     apr_status_t rv;
@@ -64,7 +64,7 @@ static int take_words(change *c, const char *type, unsigned flags,
                              : tool_file_error("command line", rv, NULL);
 }
 
-static int refuse(const change *c)
+static int change_refuse(const change *c)
 {
     source_summary(c->s);
 
@@ -72,7 +72,7 @@ static int refuse(const change *c)
 }
 
 /* path: of a text, NULL: the words of the command line */
-static int read_wanted(change *c, const char *path, unsigned flags,
+static int change_read(change *c, const char *path, unsigned flags,
                        char between)
 {
     hostmap_reason why = { "" };
@@ -90,13 +90,13 @@ static int read_wanted(change *c, const char *path, unsigned flags,
         return tool_file_error(c->path, rv, &why);
     }
     status = path ? tool_read_source(&c->s, c->t, path, type, flags)
-                  : take_words(c, type, flags, between);
+                  : change_take_words(c, type, flags, between);
 
-    return status == TOOL_DONE && source_bad(c->s) ? refuse(c) : status;
+    return status == TOOL_DONE && source_bad(c->s) ? change_refuse(c) : status;
 }
 
 /* `-` in place of words. */
-static const char *lines_of(const tool *t)
+static const char *change_lines_of(const tool *t)
 {
     return t->count == 2 && strcmp(t->operands[1], "-") == 0 ? "-" : NULL;
 }
@@ -104,7 +104,7 @@ static const char *lines_of(const tool *t)
 /* ---- the change -------------------------------------------------------- */
 
 /* Remove what a `-` line named. */
-static apr_status_t leave(change *c, hostmap_reason *why)
+static apr_status_t change_leave(change *c, hostmap_reason *why)
 {
     apr_size_t len = c->leaving_len;
 
@@ -138,10 +138,10 @@ static apr_status_t change_all(change *c, change_fn *fn, hostmap_reason *why)
         rv = source_status(c->s);
     }
 
-    return rv == APR_SUCCESS ? leave(c, why) : rv;
+    return rv == APR_SUCCESS ? change_leave(c, why) : rv;
 }
 
-static int commit(change *c)
+static int change_commit(change *c)
 {
     hostmap_reason why = { "" };
     apr_status_t rv;
@@ -162,7 +162,7 @@ static int commit(change *c)
 }
 
 /* Is there a path whose host has been taken out? */
-static int find_orphan(change *c)
+static int change_find_orphan(change *c)
 {
     hostmap_reason why = { "" };
     hostmap_str key;
@@ -179,20 +179,20 @@ static int find_orphan(change *c)
                "without: take it out as well, or set the host to `!`",
                c->path, (int)key.len, key.ptr);
 
-    return refuse(c);
+    return change_refuse(c);
 }
 
 /* May what became of the copy take the map's place? */
-static int judge(change *c)
+static int change_judge(change *c)
 {
     if (source_bad(c->s)) {
-        return refuse(c);
+        return change_refuse(c);
     }
 
-    return c->missing ? TOOL_NOT_FOUND : find_orphan(c);
+    return c->missing ? TOOL_NOT_FOUND : change_find_orphan(c);
 }
 
-static int run(change *c, change_fn *fn)
+static int change_run(change *c, change_fn *fn)
 {
     hostmap_writer_options options = { NULL, source_bytes(c->s),
                                        HOSTMAP_WRITER_CHANGE
@@ -206,29 +206,29 @@ static int run(change *c, change_fn *fn)
         return tool_file_error(c->path, rv, &why);
     }
     rv = change_all(c, fn, &why);
-    status = rv == APR_SUCCESS ? judge(c)
+    status = rv == APR_SUCCESS ? change_judge(c)
                                : tool_file_error(c->path, rv, &why);
     if (status != TOOL_DONE) {
         hostmap_writer_abort(c->writer);
         return status;
     }
 
-    return commit(c);
+    return change_commit(c);
 }
 
 /* ---- set --------------------------------------------------------------- */
 
-static hostmap_str key_of(const source_entry *e)
+static hostmap_str change_key_of(const source_entry *e)
 {
     return hostmap_str_of(e->key, e->key_len);
 }
 
 /* Is the host key of a path in the map by now?  It comes first among the keys
  * that are set. */
-static apr_status_t has_host(change *c, const source_entry *e,
-                             hostmap_reason *why)
+static apr_status_t change_has_host(change *c, const source_entry *e,
+                                    hostmap_reason *why)
 {
-    hostmap_str host = key_of(e), value;
+    hostmap_str host = change_key_of(e), value;
 
     host.len = hostmap_key_host_len(host);
 
@@ -236,12 +236,12 @@ static apr_status_t has_host(change *c, const source_entry *e,
            ? APR_SUCCESS : hostmap_writer_get(c->writer, &value, host, why);
 }
 
-static apr_status_t put_or_reject(change *c, const source_entry *e,
-                                  hostmap_reason *why)
+static apr_status_t change_put(change *c, const source_entry *e,
+                               hostmap_reason *why)
 {
     apr_status_t rv;
 
-    rv = has_host(c, e, why);
+    rv = change_has_host(c, e, why);
     if (rv == APR_NOTFOUND) {
         source_reject(c->s, e, "a path needs its host's own entry, set it "
                       "to `!` if there is no backend for the rest");
@@ -250,7 +250,7 @@ static apr_status_t put_or_reject(change *c, const source_entry *e,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = hostmap_writer_put(c->writer, key_of(e),
+    rv = hostmap_writer_put(c->writer, change_key_of(e),
                             hostmap_str_of(e->value, e->value_len), why);
     if (rv == APR_EINVAL) {
         source_reject(c->s, e, why->text);
@@ -261,13 +261,13 @@ static apr_status_t put_or_reject(change *c, const source_entry *e,
 }
 
 /* change_fn */
-static apr_status_t set_one(change *c, const source_entry *e,
-                            hostmap_reason *why)
+static apr_status_t change_set(change *c, const source_entry *e,
+                               hostmap_reason *why)
 {
     hostmap_str value;
     apr_status_t rv;
 
-    rv = hostmap_writer_get(c->writer, &value, key_of(e), why);
+    rv = hostmap_writer_get(c->writer, &value, change_key_of(e), why);
     if (rv == APR_SUCCESS && value.len == e->value_len
         && memcmp(value.ptr, e->value, value.len) == 0) {
         c->same++;
@@ -278,7 +278,7 @@ static apr_status_t set_one(change *c, const source_entry *e,
     }
     ++*(rv == APR_SUCCESS ? &c->changed : &c->added);
 
-    return put_or_reject(c, e, why);
+    return change_put(c, e, why);
 }
 
 int tool_set(tool *t)
@@ -293,10 +293,10 @@ int tool_set(tool *t)
         return tool_error("set: missing operands: expected a key and its "
                           "value, or `-`");
     }
-    if (read_wanted(&c, lines_of(t), SOURCE_PART, ' ') != TOOL_DONE) {
+    if (change_read(&c, change_lines_of(t), SOURCE_PART, ' ') != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    status = run(&c, set_one);
+    status = change_run(&c, change_set);
     if (status == TOOL_DONE) {
         tool_report(t, "%s: %" APR_SIZE_T_FMT " added, %" APR_SIZE_T_FMT
                     " changed, %" APR_SIZE_T_FMT " same\n", c.path, c.added,
@@ -308,9 +308,9 @@ int tool_set(tool *t)
 
 /* ---- delete ------------------------------------------------------------ */
 
-static void say_missing(change *c, const source_entry *e)
+static void change_report_missing(change *c, const source_entry *e)
 {
-    if (++c->missing > SAID_MAX) {
+    if (++c->missing > REPORT_MAX) {
         return;
     }
     progress_clear();
@@ -320,8 +320,8 @@ static void say_missing(change *c, const source_entry *e)
 }
 
 /* A name in UTF-8 is stored in punycode, unless others made the map. */
-static apr_status_t remove_idn(change *c, const source_entry *e,
-                               hostmap_reason *why)
+static apr_status_t change_remove_idn(change *c, const source_entry *e,
+                                      hostmap_reason *why)
 {
     char stored[HOSTMAP_KEY_MAX + 1];
     const char *reason;
@@ -337,17 +337,17 @@ static apr_status_t remove_idn(change *c, const source_entry *e,
 }
 
 /* change_fn */
-static apr_status_t delete_one(change *c, const source_entry *e,
-                               hostmap_reason *why)
+static apr_status_t change_delete(change *c, const source_entry *e,
+                                  hostmap_reason *why)
 {
     apr_status_t rv;
 
-    rv = hostmap_writer_remove(c->writer, key_of(e), why);
+    rv = hostmap_writer_remove(c->writer, change_key_of(e), why);
     if (rv == APR_NOTFOUND) {
-        rv = remove_idn(c, e, why);
+        rv = change_remove_idn(c, e, why);
     }
     if (rv == APR_NOTFOUND) {
-        say_missing(c, e);
+        change_report_missing(c, e);
         return APR_SUCCESS;
     }
     c->removed++;
@@ -363,10 +363,10 @@ int tool_delete(tool *t)
     memset(&c, 0, sizeof(c));
     c.t = t;
     c.path = t->operands[0];
-    if (read_wanted(&c, lines_of(t), SOURCE_KEYS, '\n') != TOOL_DONE) {
+    if (change_read(&c, change_lines_of(t), SOURCE_KEYS, '\n') != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    status = run(&c, delete_one);
+    status = change_run(&c, change_delete);
     if (status == TOOL_DONE) {
         tool_report(t, "%s: %" APR_SIZE_T_FMT " removed\n", c.path,
                     c.removed);
@@ -382,20 +382,20 @@ int tool_delete(tool *t)
 
 /* ---- apply ------------------------------------------------------------- */
 
-static int is_leaving(const change *c, const source_entry *e)
+static int change_is_leaving(const change *c, const source_entry *e)
 {
     return c->leaving_len == e->key_len
            && memcmp(c->leaving, e->key, e->key_len) == 0;
 }
 
 /* A `-` line: the map has just this entry. */
-static apr_status_t apply_minus(change *c, const source_entry *e,
-                                hostmap_reason *why)
+static apr_status_t change_apply_minus(change *c, const source_entry *e,
+                                       hostmap_reason *why)
 {
     hostmap_str value = { NULL, 0 };
     apr_status_t rv;
 
-    rv = hostmap_writer_get(c->writer, &value, key_of(e), why);
+    rv = hostmap_writer_get(c->writer, &value, change_key_of(e), why);
     if (rv == APR_NOTFOUND) {
         source_reject(c->s, e, "the map has no entry of this key");
         return APR_SUCCESS;
@@ -409,7 +409,7 @@ static apr_status_t apply_minus(change *c, const source_entry *e,
     if (e->key_len > HOSTMAP_KEY_MAX) {
         /* of a map that others made: it cannot come back */
         c->removed++;
-        return hostmap_writer_remove(c->writer, key_of(e), why);
+        return hostmap_writer_remove(c->writer, change_key_of(e), why);
     }
     memcpy(c->leaving, e->key, e->key_len);
     c->leaving_len = e->key_len;
@@ -418,8 +418,8 @@ static apr_status_t apply_minus(change *c, const source_entry *e,
 }
 
 /* A `+` line: the map has no such entry, or the line before took it out. */
-static apr_status_t apply_plus(change *c, const source_entry *e,
-                               hostmap_reason *why)
+static apr_status_t change_apply_plus(change *c, const source_entry *e,
+                                      hostmap_reason *why)
 {
     source_entry entry = *e;
     hostmap_str value;
@@ -430,7 +430,7 @@ static apr_status_t apply_plus(change *c, const source_entry *e,
         c->changed++;
     }
     else {
-        rv = hostmap_writer_get(c->writer, &value, key_of(e), why);
+        rv = hostmap_writer_get(c->writer, &value, change_key_of(e), why);
         c->added++;
     }
     if (rv == APR_SUCCESS) {
@@ -443,24 +443,25 @@ static apr_status_t apply_plus(change *c, const source_entry *e,
     entry.value++;
     entry.value_len--;
 
-    return put_or_reject(c, &entry, why);
+    return change_put(c, &entry, why);
 }
 
 /* change_fn; the lines of a key come one after the other */
-static apr_status_t apply_one(change *c, const source_entry *e,
-                              hostmap_reason *why)
+static apr_status_t change_apply(change *c, const source_entry *e,
+                                 hostmap_reason *why)
 {
     int is_plus = e->value[0] == '+';
     apr_status_t rv = APR_SUCCESS;
 
-    if (c->leaving_len && !(is_plus && is_leaving(c, e))) {
-        rv = leave(c, why);
+    if (c->leaving_len && !(is_plus && change_is_leaving(c, e))) {
+        rv = change_leave(c, why);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
 
-    return is_plus ? apply_plus(c, e, why) : apply_minus(c, e, why);
+    return is_plus ? change_apply_plus(c, e, why)
+                   : change_apply_minus(c, e, why);
 }
 
 int tool_apply(tool *t)
@@ -473,10 +474,10 @@ int tool_apply(tool *t)
     c.t = t;
     c.path = t->operands[0];
     c.leaving = leaving;
-    if (read_wanted(&c, t->operands[1], SOURCE_DIFF, 0) != TOOL_DONE) {
+    if (change_read(&c, t->operands[1], SOURCE_DIFF, 0) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    status = run(&c, apply_one);
+    status = change_run(&c, change_apply);
     if (status == TOOL_DONE) {
         tool_report(t, "%s: %" APR_SIZE_T_FMT " added, %" APR_SIZE_T_FMT
                     " changed, %" APR_SIZE_T_FMT " removed\n", c.path,

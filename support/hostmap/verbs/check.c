@@ -18,10 +18,10 @@
 #include "entries/table.h"
 
 /* So many bad entries are said; a map of something else is full of them. */
-#define SAID_MAX    100
+#define REPORT_MAX    100
 
-static int report(const tool *t, const char *name, const char *type,
-                  apr_size_t entries, apr_size_t bad)
+static int check_summary(const tool *t, const char *name, const char *type,
+                         apr_size_t entries, apr_size_t bad)
 {
     tool_report(t, "%s: %s, %" APR_SIZE_T_FMT " entries, ", name, type,
                 entries);
@@ -56,7 +56,7 @@ static int check_text(tool *t, const char *path)
     }
     source_summary(s);
 
-    return report(t, source_name(s), "text", count, source_bad(s));
+    return check_summary(t, source_name(s), "text", count, source_bad(s));
 }
 
 /* ---- a map ------------------------------------------------------------- */
@@ -74,10 +74,10 @@ typedef struct check_state {
     table *paths;
 } check_state;
 
-static void check_say(check_state *c, hostmap_str key, const hostmap_bad *bad,
-                      const char *part)
+static void check_report(check_state *c, hostmap_str key,
+                         const hostmap_bad *bad, const char *part)
 {
-    if (++c->bad > SAID_MAX) {
+    if (++c->bad > REPORT_MAX) {
         return;
     }
     progress_clear();
@@ -108,10 +108,10 @@ static apr_status_t check_entry(void *baton, hostmap_str key,
     c->count++;
     progress_row(&c->p, c->count);
     if (hostmap_key_check(key, &bad) != APR_SUCCESS) {
-        check_say(c, key, &bad, "key");
+        check_report(c, key, &bad, "key");
     }
     else if (hostmap_entry_parse(&entry, value, &bad) != APR_SUCCESS) {
-        check_say(c, key, &bad, "value");
+        check_report(c, key, &bad, "value");
     }
     else {
         c->features |= hostmap_key_features(key);
@@ -138,7 +138,7 @@ static apr_status_t check_paths(check_state *c, hostmap_file *file,
         host.len = hostmap_key_host_len(key);
         rv = hostmap_file_fetch(file, &value, host, c->pool, why);
         if (rv == APR_NOTFOUND) {
-            check_say(c, key, &bad, "key");
+            check_report(c, key, &bad, "key");
             rv = APR_SUCCESS;
         }
     }
@@ -209,12 +209,12 @@ static int check_map(tool *t, const char *path, const char *type)
     }
 
     tool_warn_exposed(path, t->pool);
-    if (c.bad > SAID_MAX) {
+    if (c.bad > REPORT_MAX) {
         tool_error("%s: and %" APR_SIZE_T_FMT " more bad entries", path,
-                   c.bad - SAID_MAX);
+                   c.bad - REPORT_MAX);
     }
 
-    return report(t, path, c.type, c.count, c.bad);
+    return check_summary(t, path, c.type, c.count, c.bad);
 }
 
 int tool_check(tool *t)

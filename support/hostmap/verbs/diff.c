@@ -25,7 +25,7 @@ typedef struct difference {
 
 /* ---- output ------------------------------------------------------------ */
 
-static void print_line(difference *d, char sign, const hostmap_pair *pair)
+static void diff_print_line(difference *d, char sign, const hostmap_pair *pair)
 {
     putchar(sign);
     d->replaced += tool_write_entry(pair->key.ptr, pair->key.len,
@@ -33,22 +33,22 @@ static void print_line(difference *d, char sign, const hostmap_pair *pair)
 }
 
 /* compare_fn */
-static void print_text(void *baton, const hostmap_pair *old,
-                       const hostmap_pair *new)
+static void diff_print_text(void *baton, const hostmap_pair *old,
+                            const hostmap_pair *new)
 {
     difference *d = baton;
 
     if (old) {
-        print_line(d, '-', old);
+        diff_print_line(d, '-', old);
     }
     if (new) {
-        print_line(d, '+', new);
+        diff_print_line(d, '+', new);
     }
 }
 
 /* compare_fn */
-static void print_json(void *baton, const hostmap_pair *old,
-                       const hostmap_pair *new)
+static void diff_print_json(void *baton, const hostmap_pair *old,
+                            const hostmap_pair *new)
 {
     const hostmap_pair *one = old ? old : new;
     json j;
@@ -63,7 +63,7 @@ static void print_json(void *baton, const hostmap_pair *old,
 
 /* ---- input ------------------------------------------------------------- */
 
-static int open_text(difference *d, int side, const char *path)
+static int diff_open_text(difference *d, int side, const char *path)
 {
     if (tool_read_source(&d->texts[side], d->t, path, NULL, 0) != TOOL_DONE) {
         return TOOL_FAILED;
@@ -73,7 +73,7 @@ static int open_text(difference *d, int side, const char *path)
     return TOOL_DONE;
 }
 
-static int open_side(difference *d, int side)
+static int diff_open_side(difference *d, int side)
 {
     const char *path = d->t->operands[side];
     hostmap_reason why = { "" };
@@ -81,12 +81,12 @@ static int open_side(difference *d, int side)
     apr_status_t rv;
 
     if (strcmp(path, "-") == 0) {
-        return open_text(d, side, path);
+        return diff_open_text(d, side, path);
     }
     rv = hostmap_type_of(&type, path, NULL, d->t->pool, &why);
     if (rv == HOSTMAP_EFORMAT) {
         /* no marks: a text, or what cannot be read as one either */
-        return open_text(d, side, path);
+        return diff_open_text(d, side, path);
     }
     if (rv == APR_SUCCESS) {
         rv = stream_map(&d->sides[side], path, type, d->t->pool, &why);
@@ -96,7 +96,7 @@ static int open_side(difference *d, int side)
 }
 
 /* Is everything right in the texts? */
-static int texts_are_right(const difference *d)
+static int diff_texts_are_right(const difference *d)
 {
     int side, status = TOOL_DONE;
 
@@ -116,8 +116,8 @@ static int texts_are_right(const difference *d)
 
 /* ---- both -------------------------------------------------------------- */
 
-static apr_status_t compare_all(difference *d, hostmap_reason *why,
-                                int *side)
+static apr_status_t diff_compare(difference *d, hostmap_reason *why,
+                                 int *side)
 {
     hostmap_pair pair;
     progress p;
@@ -127,7 +127,7 @@ static apr_status_t compare_all(difference *d, hostmap_reason *why,
     progress_begin(&p, "comparing", stream_count(d->sides[1]));
     *side = 0;
     rv = compare_begin(&d->compared, d->sides[0], d->t->flags & TOOL_JSON
-                       ? print_json : print_text, d, why);
+                       ? diff_print_json : diff_print_text, d, why);
     while (rv == APR_SUCCESS) {
         *side = 1;
         rv = stream_next(d->sides[1], &pair, why);
@@ -160,16 +160,16 @@ int tool_diff(tool *t)
         && strcmp(t->operands[1], "-") == 0) {
         return tool_error("diff: only one of the two can be standard input");
     }
-    if (open_side(&d, 0) != TOOL_DONE || open_side(&d, 1) != TOOL_DONE
-        || texts_are_right(&d) != TOOL_DONE) {
+    if (diff_open_side(&d, 0) != TOOL_DONE || diff_open_side(&d, 1) != TOOL_DONE
+        || diff_texts_are_right(&d) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    rv = compare_all(&d, &why, &side);
+    rv = diff_compare(&d, &why, &side);
     if (rv != APR_SUCCESS) {
         return tool_file_error(t->operands[side], rv, &why);
     }
     /* duplicate keys of a big text are known only now */
-    if (texts_are_right(&d) != TOOL_DONE) {
+    if (diff_texts_are_right(&d) != TOOL_DONE) {
         return TOOL_FAILED;
     }
     if (d.replaced) {

@@ -27,7 +27,7 @@ typedef struct question {
     hostmap_matched found;
 } question;
 
-static int read_path(question *q, const char *path)
+static int get_read_path(question *q, const char *path)
 {
     apr_size_t len = strlen(path);
     hostmap_bad bad;
@@ -44,7 +44,8 @@ static int read_path(question *q, const char *path)
 }
 
 /* hostmap_match_fn */
-static apr_status_t look_up(void *baton, hostmap_str *value, hostmap_str key)
+static apr_status_t get_look_up(void *baton, hostmap_str *value,
+                                hostmap_str key)
 {
     question *q = baton;
 
@@ -52,10 +53,11 @@ static apr_status_t look_up(void *baton, hostmap_str *value, hostmap_str key)
 }
 
 /* tool_read_fn */
-static apr_status_t ask(void *baton, hostmap_file *file, hostmap_reason *why)
+static apr_status_t get_ask(void *baton, hostmap_file *file,
+                            hostmap_reason *why)
 {
     question *q = baton;
-    hostmap_matcher map = { 0, look_up, q };
+    hostmap_matcher map = { 0, get_look_up, q };
     apr_status_t rv;
 
     q->file = file;
@@ -70,7 +72,7 @@ static apr_status_t ask(void *baton, hostmap_file *file, hostmap_reason *why)
     return rv;
 }
 
-static const char *kind_of(const hostmap_matched *found)
+static const char *get_kind_of(const hostmap_matched *found)
 {
     static const char *const names[] = { "exact", "wildcard", "default" };
 
@@ -78,25 +80,25 @@ static const char *kind_of(const hostmap_matched *found)
 }
 
 /* The part of the path that the entry's key has, NULL: none. */
-static const char *path_of(const hostmap_matched *found)
+static const char *get_path_of(const hostmap_matched *found)
 {
     return found->key_len > found->host_len ? found->key + found->host_len
                                             : NULL;
 }
 
-static void print_text(const question *q)
+static void get_print_text(const question *q)
 {
     const hostmap_matched *found = &q->found;
 
     tool_write_entry(found->key, found->key_len, found->value.ptr,
                      found->value.len);
-    printf("# %s match", kind_of(found));
+    printf("# %s match", get_kind_of(found));
     if (found->kind != HOSTMAP_MATCH_EXACT) {
         printf(", no entry for %s", q->host);
     }
-    if (path_of(found)) {
+    if (get_path_of(found)) {
         fputs(", longest path ", stdout);
-        tool_write(stdout, path_of(found), found->key_len - found->host_len,
+        tool_write(stdout, get_path_of(found), found->key_len - found->host_len,
                    0);
     }
     putchar('\n');
@@ -104,8 +106,8 @@ static void print_text(const question *q)
 
 /* found: NULL, there is no entry; wrong: what is wrong with its value, or
  * NULL */
-static void print_json(const question *q, const hostmap_matched *found,
-                       const char *wrong)
+static void get_print_json(const question *q, const hostmap_matched *found,
+                           const char *wrong)
 {
     json j;
 
@@ -113,8 +115,8 @@ static void print_json(const question *q, const hostmap_matched *found,
     json_string(&j, "map", q->t->operands[0]);
     json_string(&j, "host", q->host);
     json_string(&j, "path", q->path);
-    json_string(&j, "match", found ? kind_of(found) : NULL);
-    json_string(&j, "matched_path", found ? path_of(found) : NULL);
+    json_string(&j, "match", found ? get_kind_of(found) : NULL);
+    json_string(&j, "matched_path", found ? get_path_of(found) : NULL);
     json_string(&j, "key", found ? found->key : NULL);
     json_text(&j, "value", found ? found->value.ptr : NULL,
               found ? found->value.len : 0);
@@ -122,7 +124,7 @@ static void print_json(const question *q, const hostmap_matched *found,
     json_end(&j);
 }
 
-static int answer(const question *q)
+static int get_answer(const question *q)
 {
     const hostmap_matched *found = &q->found;
     hostmap_entry entry;
@@ -132,10 +134,10 @@ static int answer(const question *q)
     wrong = hostmap_entry_parse(&entry, found->value, &bad)
             != APR_SUCCESS;
     if (q->t->flags & TOOL_JSON) {
-        print_json(q, found, wrong ? bad.reason : NULL);
+        get_print_json(q, found, wrong ? bad.reason : NULL);
     }
     else {
-        print_text(q);
+        get_print_text(q);
     }
     if (wrong) {
         return tool_error("%s: %s: bad entry: %s, at column %"
@@ -154,18 +156,18 @@ int tool_get(tool *t)
 
     q->t = t;
     if (tool_read_host(q->host, &q->host_len, t->operands[1]) != TOOL_DONE
-        || (t->count > 2 && read_path(q, t->operands[2]) != TOOL_DONE)) {
+        || (t->count > 2 && get_read_path(q, t->operands[2]) != TOOL_DONE)) {
         return TOOL_FAILED;
     }
-    rv = tool_read_map(t->operands[0], t->type, ask, q, t->pool, &why);
+    rv = tool_read_map(t->operands[0], t->type, get_ask, q, t->pool, &why);
     if (rv == APR_NOTFOUND) {
         if (t->flags & TOOL_JSON) {
-            print_json(q, NULL, NULL);
+            get_print_json(q, NULL, NULL);
         }
         tool_error("%s: no entry for %s", t->operands[0], q->host);
         return TOOL_NOT_FOUND;
     }
 
-    return rv == APR_SUCCESS ? answer(q)
+    return rv == APR_SUCCESS ? get_answer(q)
                              : tool_file_error(t->operands[0], rv, &why);
 }

@@ -30,7 +30,7 @@ typedef struct conversion {
 
 /* Is there a driver for a type?  One whose library is missing at run time
  * cannot be told before it is used. */
-static const char *availability(const conversion *c, const char *type)
+static const char *httxt2dbm_availability(const conversion *c, const char *type)
 {
     const char *name;
     hostmap_reason why;
@@ -39,7 +39,7 @@ static const char *availability(const conversion *c, const char *type)
            == APR_SUCCESS ? "available" : "unavailable";
 }
 
-static int usage(const conversion *c)
+static int httxt2dbm_usage(const conversion *c)
 {
     fprintf(stderr,
             "%s -- makes maps for RewriteMap and ProxyExpressDBMFile\n"
@@ -56,21 +56,22 @@ static int usage(const conversion *c)
             "           NDBM for NDBM files (%s)\n"
             "           LMDB for LMDB files (%s)\n"
             "           default for the default format\n",
-            c->name, c->name, availability(c, "gdbm"),
-            availability(c, "sdbm"), availability(c, "db"),
-            availability(c, "ndbm"), availability(c, "lmdb"));
+            c->name, c->name, httxt2dbm_availability(c, "gdbm"),
+            httxt2dbm_availability(c, "sdbm"), httxt2dbm_availability(c, "db"),
+            httxt2dbm_availability(c, "ndbm"),
+            httxt2dbm_availability(c, "lmdb"));
 
     return TOOL_FAILED;
 }
 
-static int wrong_usage(const conversion *c, const char *what)
+static int httxt2dbm_wrong_usage(const conversion *c, const char *what)
 {
     fprintf(stderr, "Error: %s\n\n", what);
 
-    return usage(c);
+    return httxt2dbm_usage(c);
 }
 
-static int read_arguments(conversion *c)
+static int httxt2dbm_read_arguments(conversion *c)
 {
     apr_getopt_t *os;
     const char *value;
@@ -85,8 +86,9 @@ static int read_arguments(conversion *c)
                              : option == 'i' ? &c->input : &c->output;
 
         if (option == 'v' ? c->verbose : *where != NULL) {
-            return wrong_usage(c, apr_psprintf(c->t->pool, "-%c can only be "
-                                               "passed once", option));
+            return httxt2dbm_wrong_usage(
+                c, apr_psprintf(c->t->pool, "-%c can only be passed once",
+                                option));
         }
         if (option == 'v') {
             c->verbose = 1;
@@ -97,13 +99,13 @@ static int read_arguments(conversion *c)
     }
 
     if (rv != APR_EOF) {
-        return wrong_usage(c, "Parsing Arguments Failed");
+        return httxt2dbm_wrong_usage(c, "Parsing Arguments Failed");
     }
     if (!c->input) {
-        return wrong_usage(c, "No input file specified.");
+        return httxt2dbm_wrong_usage(c, "No input file specified.");
     }
     if (!c->output) {
-        return wrong_usage(c, "No output DBM specified.");
+        return httxt2dbm_wrong_usage(c, "No output DBM specified.");
     }
     if (!c->format) {
         c->format = "default";
@@ -112,8 +114,8 @@ static int read_arguments(conversion *c)
     return TOOL_DONE;
 }
 
-static int output_error(const conversion *c, apr_status_t rv,
-                        const hostmap_reason *why)
+static int httxt2dbm_output_error(const conversion *c, apr_status_t rv,
+                                  const hostmap_reason *why)
 {
     char text[256];
 
@@ -125,8 +127,9 @@ static int output_error(const conversion *c, apr_status_t rv,
 
 /* Stock opens what is there as APR's default type, and fails when it is of
  * another one: keep that one's type then. */
-static apr_status_t choose_type(const char **type, const conversion *c,
-                                hostmap_reason *why)
+static apr_status_t httxt2dbm_choose_type(const char **type,
+                                          const conversion *c,
+                                          hostmap_reason *why)
 {
     apr_pool_t *pool = c->t->pool;
     apr_status_t rv;
@@ -142,8 +145,8 @@ static apr_status_t choose_type(const char **type, const conversion *c,
     return rv;
 }
 
-static apr_status_t store_all(hostmap_writer *writer, source *s,
-                              hostmap_reason *why)
+static apr_status_t httxt2dbm_store_all(hostmap_writer *writer, source *s,
+                                        hostmap_reason *why)
 {
     source_entry e;
     apr_status_t rv = APR_SUCCESS;
@@ -160,7 +163,7 @@ static apr_status_t store_all(hostmap_writer *writer, source *s,
     return rv == APR_SUCCESS ? source_status(s) : rv;
 }
 
-static int refuse(const conversion *c, const source *s)
+static int httxt2dbm_refuse(const conversion *c, const source *s)
 {
     source_summary(s);
     fprintf(stderr, "Error: %s does not fit, '%s' was not written\n",
@@ -169,7 +172,7 @@ static int refuse(const conversion *c, const source *s)
     return TOOL_FAILED;
 }
 
-static int write_map(const conversion *c, source *s, const char *type)
+static int httxt2dbm_write_map(const conversion *c, source *s, const char *type)
 {
     hostmap_writer_options options = { type, source_bytes(s),
                                        HOSTMAP_WRITER_ADD
@@ -180,16 +183,17 @@ static int write_map(const conversion *c, source *s, const char *type)
 
     rv = hostmap_writer_open(&writer, c->output, &options, c->t->pool, &why);
     if (rv != APR_SUCCESS) {
-        return output_error(c, rv, &why);
+        return httxt2dbm_output_error(c, rv, &why);
     }
-    rv = store_all(writer, s, &why);
+    rv = httxt2dbm_store_all(writer, s, &why);
     if (rv != APR_SUCCESS || source_bad(s)) {
         hostmap_writer_abort(writer);
-        return rv != APR_SUCCESS ? output_error(c, rv, &why) : refuse(c, s);
+        return rv != APR_SUCCESS ? httxt2dbm_output_error(c, rv, &why)
+                                 : httxt2dbm_refuse(c, s);
     }
     rv = hostmap_writer_commit(writer, &why);
     if (rv != APR_SUCCESS) {
-        return output_error(c, rv, &why);
+        return httxt2dbm_output_error(c, rv, &why);
     }
     if (why.text[0]) {
         fprintf(stderr, "Warning: output DBM '%s': %s\n", c->output, why.text);
@@ -198,16 +202,16 @@ static int write_map(const conversion *c, source *s, const char *type)
     return TOOL_DONE;
 }
 
-static int convert(const conversion *c)
+static int httxt2dbm_convert(const conversion *c)
 {
     hostmap_reason why = { "" };
     const char *type;
     source *s;
     apr_status_t rv;
 
-    rv = choose_type(&type, c, &why);
+    rv = httxt2dbm_choose_type(&type, c, &why);
     if (rv != APR_SUCCESS) {
-        return output_error(c, rv, &why);
+        return httxt2dbm_output_error(c, rv, &why);
     }
     sort_beside(c->output);
     if (c->verbose) {
@@ -225,9 +229,9 @@ static int convert(const conversion *c)
         return TOOL_FAILED;
     }
     if (source_bad(s)) {
-        return refuse(c, s);
+        return httxt2dbm_refuse(c, s);
     }
-    if (write_map(c, s, type) != TOOL_DONE) {
+    if (httxt2dbm_write_map(c, s, type) != TOOL_DONE) {
         return TOOL_FAILED;
     }
     if (c->verbose) {
@@ -245,11 +249,11 @@ int tool_httxt2dbm(tool *t)
     c.t = t;
     c.name = t->called;
     if (t->argc <= 1) {
-        return usage(&c);
+        return httxt2dbm_usage(&c);
     }
-    if (read_arguments(&c) != TOOL_DONE) {
+    if (httxt2dbm_read_arguments(&c) != TOOL_DONE) {
         return TOOL_FAILED;
     }
 
-    return convert(&c);
+    return httxt2dbm_convert(&c);
 }

@@ -93,8 +93,8 @@ typedef struct one_host {
 
 /* tool_read_fn; the entry of a host, which has no others in a map without
  * paths */
-static apr_status_t find_host(void *baton, hostmap_file *file,
-                              hostmap_reason *why)
+static apr_status_t list_find_host(void *baton, hostmap_file *file,
+                                   hostmap_reason *why)
 {
     one_host *one = baton;
     hostmap_pair *pair = &one->pair;
@@ -115,7 +115,7 @@ static int list_host(tool *t, listing *l)
     hostmap_reason why = { "" };
     apr_status_t rv;
 
-    rv = tool_read_map(t->operands[0], t->type, find_host, &one, t->pool,
+    rv = tool_read_map(t->operands[0], t->type, list_find_host, &one, t->pool,
                        &why);
     if (rv == APR_NOTFOUND) {
         tool_error("%s: no entry for %s", t->operands[0], l->suffix);

@@ -28,7 +28,7 @@ typedef struct summary {
 } summary;
 
 /* hostmap_each_fn */
-static apr_status_t count_one(void *baton, hostmap_str key, hostmap_str value)
+static apr_status_t stat_count(void *baton, hostmap_str key, hostmap_str value)
 {
     summary *s = baton;
 
@@ -40,8 +40,8 @@ static apr_status_t count_one(void *baton, hostmap_str key, hostmap_str value)
 }
 
 /* One that cannot be read is shown as none. */
-static apr_status_t read_state(summary *s, hostmap_file *file,
-                               hostmap_reason *why)
+static apr_status_t stat_read_state(summary *s, hostmap_file *file,
+                                    hostmap_reason *why)
 {
     hostmap_str text;
     apr_status_t rv;
@@ -58,8 +58,8 @@ static apr_status_t read_state(summary *s, hostmap_file *file,
 
 /* tool_read_fn; lmdb knows its entries and pages, of the others all has to be
  * read. */
-static apr_status_t collect(void *baton, hostmap_file *file,
-                            hostmap_reason *why)
+static apr_status_t stat_collect(void *baton, hostmap_file *file,
+                                 hostmap_reason *why)
 {
     summary *s = baton;
     tool *t = s->t;
@@ -69,7 +69,7 @@ static apr_status_t collect(void *baton, hostmap_file *file,
     s->bytes = 0;
     rv = hostmap_file_features(file, &s->features, t->pool, why);
     if (rv == APR_SUCCESS) {
-        rv = read_state(s, file, why);
+        rv = stat_read_state(s, file, why);
     }
     if (rv != APR_SUCCESS) {
         return rv;
@@ -86,7 +86,7 @@ static apr_status_t collect(void *baton, hostmap_file *file,
         return APR_SUCCESS;
     }
     progress_begin(&s->p, t->operands[0], 0);
-    rv = hostmap_file_each(file, count_one, s, t->pool, why);
+    rv = hostmap_file_each(file, stat_count, s, t->pool, why);
     progress_end(&s->p);
     if (s->stat.size > 0) {
         s->fill = (double)s->bytes / (double)s->stat.size;
@@ -96,7 +96,7 @@ static apr_status_t collect(void *baton, hostmap_file *file,
 }
 
 /* The features as words, NULL at the end; both outputs call them marks. */
-static void marks_of(const char *words[3], unsigned features)
+static void stat_features(const char *words[3], unsigned features)
 {
     int count = 0;
 
@@ -109,7 +109,7 @@ static void marks_of(const char *words[3], unsigned features)
     words[count] = NULL;
 }
 
-static void print_age(const summary *s)
+static void stat_print_age(const summary *s)
 {
     char when[APR_RFC822_DATE_LEN];
     apr_int64_t age = s->age;
@@ -131,7 +131,7 @@ static void print_age(const summary *s)
 }
 
 /* Of the last change that was applied. */
-static void print_state(const summary *s)
+static void stat_print_state(const summary *s)
 {
     char digest[FOLLOW_DIGEST_TEXT + 1], when[APR_RFC822_DATE_LEN];
 
@@ -148,7 +148,7 @@ static void print_state(const summary *s)
     printf("\ndigest   %s\n", digest);
 }
 
-static void json_state(json *j, const summary *s)
+static void stat_json_state(json *j, const summary *s)
 {
     char digest[FOLLOW_DIGEST_TEXT + 1];
 
@@ -163,11 +163,11 @@ static void json_state(json *j, const summary *s)
     json_string(j, "digest", digest);
 }
 
-static void print_text(const summary *s, const char *path)
+static void stat_print_text(const summary *s, const char *path)
 {
     const char *words[3];
 
-    marks_of(words, s->features);
+    stat_features(words, s->features);
     printf("map      %s\n", path);
     printf("type     %s\n", s->stat.type);
     printf("entries  %" APR_INT64_T_FMT "\n", s->entries);
@@ -182,19 +182,19 @@ static void print_text(const summary *s, const char *path)
         printf("fill     %.1f %%, %" APR_UINT64_T_FMT " bytes of keys and "
                "values\n", 100 * s->fill, s->bytes);
     }
-    print_age(s);
+    stat_print_age(s);
     printf("marks    %s%s%s\n", words[0] ? words[0] : "none",
            words[0] && words[1] ? " " : "",
            words[0] && words[1] ? words[1] : "");
-    print_state(s);
+    stat_print_state(s);
 }
 
-static void print_json(const summary *s, const char *path)
+static void stat_print_json(const summary *s, const char *path)
 {
     const char *words[3];
     json j;
 
-    marks_of(words, s->features);
+    stat_features(words, s->features);
     json_begin(&j);
     json_string(&j, "map", path);
     json_string(&j, "type", s->stat.type);
@@ -210,7 +210,7 @@ static void print_json(const summary *s, const char *path)
     json_number(&j, "mtime", apr_time_sec(s->stat.mtime));
     json_number(&j, "age", s->age);
     json_strings(&j, "marks", words);
-    json_state(&j, s);
+    stat_json_state(&j, s);
     json_end(&j);
 }
 
@@ -221,15 +221,15 @@ int tool_stat(tool *t)
     summary s = { t };
     apr_status_t rv;
 
-    rv = tool_read_map(path, t->type, collect, &s, t->pool, &why);
+    rv = tool_read_map(path, t->type, stat_collect, &s, t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(path, rv, &why);
     }
     if (t->flags & TOOL_JSON) {
-        print_json(&s, path);
+        stat_print_json(&s, path);
     }
     else {
-        print_text(&s, path);
+        stat_print_text(&s, path);
     }
 
     return TOOL_DONE;
