@@ -84,12 +84,16 @@ mod_proxy_express_sources = \
 	modules/express/express_canon.h \
 	modules/express/express_facts.c \
 	modules/express/express_facts.h \
+	modules/express/express_interim.c \
+	modules/express/express_interim.h \
 	modules/express/express_loop.c \
 	modules/express/express_loop.h \
 	modules/express/express_request.c \
 	modules/express/express_request.h \
 	modules/express/express_response.c \
 	modules/express/express_response.h \
+	modules/express/express_reverse.c \
+	modules/express/express_reverse.h \
 	modules/express/express_route.c \
 	modules/express/express_route.h \
 	modules/express/express_value.c \

@@ -114,6 +114,9 @@ unsigned hostmap_option_flag(hostmap_str word)
     if (hostmap_scan_equal(word, "noquery")) {
         return HOSTMAP_FLAG_NOQUERY;
     }
+    if (hostmap_scan_equal(word, "noreverse")) {
+        return HOSTMAP_FLAG_NOREVERSE;
+    }
     return 0;
 }
 
@@ -228,7 +231,8 @@ apr_status_t hostmap_option_read(hostmap_option *option, hostmap_str word,
 
     if (equal == NULL) {
         return hostmap_scan_fail(scan, word.ptr,
-                                 "expected key=value, nocanon or noquery");
+                                 "expected key=value, nocanon, noquery or "
+                                 "noreverse");
     }
     name.ptr = word.ptr;
     name.len = (apr_size_t)(equal - word.ptr);

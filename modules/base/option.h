@@ -20,6 +20,8 @@
 /** ProxyPass's flags: words without a value. */
 #define HOSTMAP_FLAG_NOCANON 0x1
 #define HOSTMAP_FLAG_NOQUERY 0x2
+/** And one of our own: responses are not rewritten. */
+#define HOSTMAP_FLAG_NOREVERSE 0x4
 
 typedef enum {
     HOSTMAP_OPTION_INT,     /**< number: in the unit of the name */

@@ -16,11 +16,7 @@
 #include "hostmap/hostmap_entry.h"
 #include "mod_proxy_express.h"
 
-/** Messages about entries are limited by kind and by the hash of the key: an
- *  entry that is asked for a thousand times a second logs one line a minute,
- *  and the memory for that is bounded. */
-#define EXPRESS_MESSAGE_SLOTS 64
-
+/** Messages about entries, each limited by the entry's key. */
 typedef enum {
     EXPRESS_MESSAGE_BAD,
     EXPRESS_MESSAGE_OPTION,
@@ -36,7 +32,7 @@ typedef struct express_map {
     /** in the order of the configuration: the same in all children */
     unsigned number;
     struct express_map *next;
-    hostmap_limit limits[EXPRESS_MESSAGE_KINDS][EXPRESS_MESSAGE_SLOTS];
+    hostmap_limit_table limits[EXPRESS_MESSAGE_KINDS];
 } express_map;
 
 /** What is kept with a request, in its request_config and pool. */
@@ -66,13 +62,5 @@ int express_refuse(request_rec *r, int status, proxy_express_outcome outcome);
 
 /** Was this request answered by express_refuse()? */
 int express_was_refused(request_rec *r);
-
-/**
- * May a message about this entry be logged now?
- * @param more set if it may: what to end the message with, in r->pool
- */
-int express_log_allowed(express_map *map, express_message kind,
-                        const hostmap_matched *found, request_rec *r,
-                        const char **more);
 
 #endif /* EXPRESS_REQUEST_H */

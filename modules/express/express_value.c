@@ -13,6 +13,7 @@
 #include "http_config.h"
 #include "http_core.h"
 #include "http_log.h"
+#include "http_protocol.h"
 #include "mod_proxy.h"
 
 #include "express_loop.h"
@@ -32,6 +33,18 @@ static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *express_pool_options;
 void express_value_start(void)
 {
     express_pool_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
+}
+
+/* May a message about this entry be logged now?  more: what it has to end
+ * with. */
+static int express_log_allowed(hostmap_limit_more *more, express_map *map,
+                               express_message kind,
+                               const hostmap_matched *found, request_rec *r)
+{
+    return hostmap_limit_table_pass(&map->limits[kind], more,
+                                    hostmap_str_of(found->key,
+                                                   found->key_len),
+                                    r->request_time);
 }
 
 /* ---- environment ------------------------------------------------------- */
@@ -67,6 +80,39 @@ static const char *express_set_match(request_rec *r,
     return key;
 }
 
+/* The request that mod_log_config writes is the last one of internal redirects;
+ * the entry answered the first, before an ErrorDocument took its place. */
+static int express_log(request_rec *r)
+{
+    static const char *const names[] = {
+        EXPRESS_KEY_ENV, EXPRESS_MATCH_ENV, EXPRESS_BACKEND_ENV
+    };
+    request_rec *first = r, *last = r;
+    apr_size_t i;
+
+    while (first->prev) {
+        first = first->prev;
+    }
+    while (last->next) {
+        last = last->next;
+    }
+    while (first != last
+           && !apr_table_get(first->subprocess_env, EXPRESS_KEY_ENV)) {
+        first = first->next;
+    }
+    for (i = 0; first != last && i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = apr_table_get(first->subprocess_env, names[i]);
+
+        if (value) {
+            apr_table_setn(last->subprocess_env, names[i], value);
+        }
+        else {
+            apr_table_unset(last->subprocess_env, names[i]);
+        }
+    }
+    return DECLINED;
+}
+
 /* ---- a request for a backend ------------------------------------------- */
 
 /* The options of an entry are for the pool that serves it. */
@@ -74,7 +120,7 @@ static void express_give_options(request_rec *r, express_map *map,
                          const hostmap_matched *found,
                          const hostmap_entry *entry)
 {
-    const char *more;
+    hostmap_limit_more more;
 
     if (express_pool_options) {
         express_pool_options(r, entry->words.ptr, entry->words.len,
@@ -82,11 +128,11 @@ static void express_give_options(request_rec *r, express_map *map,
                                      found->key, NULL));
         return;
     }
-    if (express_log_allowed(map, EXPRESS_MESSAGE_OPTION, found, r, &more)) {
+    if (express_log_allowed(&more, map, EXPRESS_MESSAGE_OPTION, found, r)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0004: map %s: entry "
                       "%s: its options have no effect without mod_proxy_pool; "
                       "the request is served without them%s",
-                      map->path, found->key, more);
+                      map->path, found->key, more.text);
     }
 }
 
@@ -160,14 +206,14 @@ static int express_refuse_balancer(request_rec *r, express_map *map,
                                    const hostmap_matched *found,
                                    const hostmap_entry *entry)
 {
-    const char *more;
+    hostmap_limit_more more;
 
-    if (express_log_allowed(map, EXPRESS_MESSAGE_BALANCER, found, r, &more)) {
+    if (express_log_allowed(&more, map, EXPRESS_MESSAGE_BALANCER, found, r)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0015: map %s: entry "
                       "%s: the configuration of this virtual host has no "
                       "<Proxy \"balancer://%.*s\">; answered with 500%s",
                       map->path, found->key, (int)entry->host.len,
-                      entry->host.ptr, more);
+                      entry->host.ptr, more.text);
     }
     return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR,
                           PROXY_EXPRESS_BAD_ENTRY);
@@ -176,13 +222,13 @@ static int express_refuse_balancer(request_rec *r, express_map *map,
 static int express_refuse_loop(request_rec *r, express_map *map,
                                const hostmap_matched *found, const char *how)
 {
-    const char *more;
+    hostmap_limit_more more;
 
-    if (express_log_allowed(map, EXPRESS_MESSAGE_LOOP, found, r, &more)) {
+    if (express_log_allowed(&more, map, EXPRESS_MESSAGE_LOOP, found, r)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0005: map %s: entry "
                       "%s: loop: its backend sends requests back to this "
                       "server%s; answered with 508%s", map->path, found->key,
-                      how, more);
+                      how, more.text);
     }
     return express_refuse(r, HTTP_LOOP_DETECTED, PROXY_EXPRESS_LOOP);
 }
@@ -255,13 +301,14 @@ static int express_refuse_bad(request_rec *r, express_map *map,
                               const hostmap_matched *found,
                               const hostmap_bad *bad)
 {
-    const char *more;
+    hostmap_limit_more more;
 
-    if (express_log_allowed(map, EXPRESS_MESSAGE_BAD, found, r, &more)) {
+    if (express_log_allowed(&more, map, EXPRESS_MESSAGE_BAD, found, r)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0002: map %s: entry "
                       "%s: %s at column %" APR_SIZE_T_FMT " of its value; "
                       "answered with 500%s",
-                      map->path, found->key, bad->reason, bad->pos + 1, more);
+                      map->path, found->key, bad->reason, bad->pos + 1,
+                      more.text);
     }
     return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR,
                           PROXY_EXPRESS_BAD_ENTRY);
@@ -317,4 +364,9 @@ int express_value_apply(request_rec *r, express_map *map,
     default:
         return DECLINED;
     }
+}
+
+void express_value_register(void)
+{
+    ap_hook_log_transaction(express_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

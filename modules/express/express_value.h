@@ -13,6 +13,9 @@
 
 #include "express_request.h"
 
+/** In register_hooks. */
+void express_value_register(void);
+
 /** In post_config. */
 void express_value_start(void);
 

@@ -416,6 +416,7 @@ static void express_register_hooks(apr_pool_t *p)
     express_loop_register();
     express_response_register();
     express_facts_register();
+    express_value_register();
 }
 
 AP_DECLARE_MODULE(proxy_express) = {

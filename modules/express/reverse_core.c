@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "apr_cstr.h"
+#include "apr_lib.h"
 #include "apr_strings.h"
 
 #include "base/url.h"
@@ -76,8 +77,8 @@ static hostmap_str reverse_base(const hostmap_entry *entry)
     return base;
 }
 
-/** The rest of path (len bytes) behind base, when it ends there or goes on
- *  with a byte of stop; NULL: not under base. */
+/** The rest of path (len bytes) after base, if it ends there or goes on with a
+ *  byte of stop; NULL: not under base. */
 static const char *reverse_under(hostmap_str base, const char *path,
                                  apr_size_t len, const char *stop)
 {
@@ -90,7 +91,65 @@ static const char *reverse_under(hostmap_str base, const char *path,
     return path + base.len;
 }
 
-/** Behind the dot at s, `.` or `%2e`; NULL when there is none. */
+static int reverse_hex(char c)
+{
+    return apr_isdigit(c) ? c - '0' : apr_tolower(c) - 'a' + 10;
+}
+
+/** The byte at *s, which is moved past it, with an escape decoded; an escaped
+ *  slash is not a slash (RFC 3986, 6.2.2.2). */
+static int reverse_byte(const char **s, const char *end)
+{
+    const char *at = *s;
+
+    if (end - at >= 3 && at[0] == '%' && apr_isxdigit(at[1])
+        && apr_isxdigit(at[2])) {
+        int byte = reverse_hex(at[1]) << 4 | reverse_hex(at[2]);
+
+        *s += 3;
+        return byte == '/' ? 0x100 | byte : byte;
+    }
+    (*s)++;
+    return (unsigned char)*at;
+}
+
+/** The rest of path after the entry's prefix, however either is escaped, if it
+ *  ends there or goes on with a byte of stop; NULL: not in the prefix. */
+static const char *reverse_in_prefix(const reverse_map *map, hostmap_str path,
+                                     const char *stop)
+{
+    const char *prefix = map->prefix;
+    const char *prefix_end = prefix + strlen(prefix);
+    const char *s = path.ptr, *end = path.ptr + path.len;
+
+    if (prefix == prefix_end) {
+        return NULL;
+    }
+    while (prefix < prefix_end) {
+        if (s == end || reverse_byte(&s, end)
+                        != reverse_byte(&prefix, prefix_end)) {
+            return NULL;
+        }
+    }
+    return s == end || strchr(stop, *s) ? s : NULL;
+}
+
+/** Is the path the client's as it stands?  Of prefix and backend's path, which
+ *  both may hold it, the longer one decides. */
+static int reverse_is_clients(const reverse_map *map, hostmap_str path,
+                              const char *stop)
+{
+    hostmap_str base = reverse_base(map->entry);
+    const char *longer = reverse_in_prefix(map, base, "/");
+
+    if (longer && longer < base.ptr + base.len
+        && reverse_under(base, path.ptr, path.len, stop)) {
+        return 0;
+    }
+    return reverse_in_prefix(map, path, stop) != NULL;
+}
+
+/** Returns the end of the dot at s, `.` or `%2e`; NULL if there is none. */
 static const char *reverse_dot(const char *s)
 {
     if (*s == '.') {
@@ -151,7 +210,7 @@ static int reverse_port(apr_port_t *port, const char *s, const char *end)
     return number > 0;
 }
 
-/** Reads `host[:port]` without userinfo: the bytes behind it, or NULL. */
+/** Reads `host[:port]` without userinfo: the bytes after it, or NULL. */
 static const char *reverse_authority(reverse_origin *origin, const char *s)
 {
     const char *end = s + strcspn(s, "/?#");
@@ -187,8 +246,8 @@ static const char *reverse_authority(reverse_origin *origin, const char *s)
     return end;
 }
 
-/** Reads the start of an absolute or scheme-relative URL: the path behind it,
- *  or NULL for all other references. */
+/** Reads the start of an absolute or scheme-relative URL: the path after it, or
+ *  NULL for all other references. */
 static const char *reverse_split(reverse_origin *origin, const char *url)
 {
     origin->scheme.ptr = url;
@@ -232,7 +291,8 @@ static int reverse_is_backend(const hostmap_entry *entry,
            && reverse_same_host(origin->host, entry->host);
 }
 
-/** Puts front and prefix where the backend's path was. */
+/** Puts front and prefix where the backend's path was; front alone before a
+ *  path that is the client's. */
 static const char *reverse_join(const reverse_map *map, const char *front,
                                 const char *path, apr_pool_t *pool)
 {
@@ -240,6 +300,10 @@ static const char *reverse_join(const reverse_map *map, const char *front,
                                      strlen(path), "/?#");
     const char *slash = "";
 
+    if (reverse_is_clients(map, hostmap_str_text(path), "/?#")) {
+        return *front == '\0' || reverse_climbs(path)
+               ? NULL : apr_pstrcat(pool, front, path, NULL);
+    }
     if (rest == NULL || reverse_climbs(rest)) {
         return NULL;
     }
@@ -279,11 +343,16 @@ const char *reverse_location(const reverse_map *map, const char *url,
 
 /* ---- cookies ----------------------------------------------------------- */
 
+/** A longer Path is ignored by browsers (RFC 6265bis, 5.6). */
+#define REVERSE_PATH_MAX 1024
+
 /** Where a rewritten cookie goes; first counted (out NULL), then written. */
 typedef struct reverse_sink {
     char *out;
     apr_size_t len;
     int changed;
+    /** the cookie's name begins with __Host-: its Path has to be `/` */
+    int host_only;
 } reverse_sink;
 
 static void reverse_put(reverse_sink *sink, const char *bytes,
@@ -334,24 +403,25 @@ static int reverse_cookie_path(reverse_sink *sink, const reverse_map *map,
                                hostmap_str path)
 {
     hostmap_str base = reverse_base(map->entry);
-    const char *rest, *path_end = path.ptr + path.len;
+    apr_size_t prefix_len = strlen(map->prefix), rest_len;
+    const char *rest;
 
-    if (path.len == 0 || path.ptr[0] != '/'
-        || (base.len == 0 && *map->prefix == '\0')) {
+    if (path.len == 0 || path.ptr[0] != '/' || base.len == 0
+        || reverse_is_clients(map, path, "/")) {
         return 0;
     }
     rest = reverse_under(base, path.ptr, path.len, "/");
     if (rest == NULL) {
         return 0;
     }
-    /* `/` is all of the backend, so all of the prefix: `/blog/` would miss a
-     * request for `/blog` (RFC 6265, 5.1.4) */
-    if (base.len == 0 && path.len == 1) {
-        rest = path_end;
+    rest_len = (apr_size_t)(path.ptr + path.len - rest);
+    if (prefix_len + rest_len > REVERSE_PATH_MAX
+        || (sink->host_only && prefix_len + rest_len > 1)) {
+        return 0;
     }
     reverse_put(sink, start, (apr_size_t)(path.ptr - start));
-    reverse_put(sink, map->prefix, strlen(map->prefix));
-    if (rest == path_end && *map->prefix == '\0') {
+    reverse_put(sink, map->prefix, prefix_len);
+    if (prefix_len + rest_len == 0) {
         reverse_put(sink, "/", 1);
     }
     reverse_put(sink, rest, (apr_size_t)(end - rest));
@@ -367,7 +437,7 @@ static int reverse_may_change(const reverse_map *map, char first)
         return 1;
     case 'P':
     case 'p':
-        return map->entry->path.len > 0 || *map->prefix != '\0';
+        return map->entry->path.len > 0;
     default:
         return 0;
     }
@@ -422,8 +492,11 @@ static void reverse_attributes(reverse_sink *sink, const reverse_map *map,
 const char *reverse_cookie(const reverse_map *map, const char *cookie,
                            apr_pool_t *pool)
 {
-    reverse_sink sink = { NULL, 0, 0 };
+    static const char host_only[] = "__Host-";
+    reverse_sink sink = { NULL, 0, 0, 0 };
 
+    sink.host_only = apr_cstr_casecmpn(cookie + strspn(cookie, " \t"),
+                                       host_only, sizeof(host_only) - 1) == 0;
     reverse_attributes(&sink, map, cookie);
     if (!sink.changed) {
         return NULL;

@@ -32,7 +32,9 @@ typedef struct reverse_map {
 
 /**
  * Rewrite a URL of the response (Location, Content-Location, URI,
- * Destination).
+ * Destination).  A path at or below the prefix is the client's already: the app
+ * knows where it is served.  (Unless the backend's path lies below the prefix
+ * and holds it, too: `/blog http://b/blog/v2`.)
  * @return NULL: not the backend's, leave it alone.  Else the client's URL, in
  *         pool.  An absolute or scheme-relative URL becomes an absolute one, a
  *         path under the backend's path becomes a path.
@@ -44,6 +46,10 @@ const char *reverse_location(const reverse_map *map, const char *url,
  * Rewrite a Set-Cookie value: a Path under the backend's path gets the entry's
  * prefix instead, a Domain that is exactly the backend's host is dropped (the
  * cookie is then the client's host's).  Nothing else is touched, byte for byte.
+ *
+ * A Path stays if the backend's URL has no path, if it is at or below the
+ * prefix as above, and if a browser would refuse the result (RFC 6265bis: one
+ * of over 1024 bytes; any but `/` for a name that begins with __Host-).
  * @return NULL: nothing to change.  Else the new value, in pool.
  */
 const char *reverse_cookie(const reverse_map *map, const char *cookie,

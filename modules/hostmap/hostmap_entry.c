@@ -20,7 +20,7 @@
 
 #define ENTRY_FIRST_WORD "expected a URL, `!` or a status"
 
-/** `unix:/path|` before a URL; *url is set to the rest. */
+/** `unix:/path|` or `unix:///path|` before a URL; *url is set to the rest. */
 static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
                                  const hostmap_scan *scan)
 {
@@ -28,12 +28,17 @@ static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
     apr_size_t i;
 
     path.len = hostmap_scan_before(path, '|');
-    if (path.ptr + path.len == url->ptr + url->len) {
-        return hostmap_scan_fail(scan, path.ptr + path.len,
+    *url = hostmap_scan_after(*url, strlen("unix:") + path.len);
+    if (url->len == 0) {
+        return hostmap_scan_fail(scan, url->ptr,
                                  "expected `|` and a URL after the socket");
     }
-    /* mod_proxy reads it as a URL: `//x` would be a host, `?` and `#` would end
-     * the path */
+    *url = hostmap_scan_after(*url, 1);
+    /* mod_proxy reads it as a URL, in which `//` begins an authority, empty
+     * before a third slash, and `?` and `#` end the path */
+    if (path.len > 2 && memcmp(path.ptr, "///", 3) == 0) {
+        path = hostmap_scan_after(path, 2);
+    }
     if (path.len < 2 || path.ptr[0] != '/' || path.ptr[1] == '/') {
         return hostmap_scan_fail(scan, path.ptr,
                                  "expected the absolute path of a socket");
@@ -50,7 +55,6 @@ static apr_status_t entry_socket(hostmap_entry *entry, hostmap_str *url,
                                  "the socket is longer than 95 bytes");
     }
     entry->socket = path;
-    *url = hostmap_scan_after(*url, strlen("unix:") + path.len + 1);
     return APR_SUCCESS;
 }
 

@@ -256,14 +256,27 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     return rc;
 }
 
-/* For LogFormat: %{proxy-pool}n */
+/* For LogFormat: %{proxy-pool}n, which mod_log_config takes from the last
+ * request of internal redirects, while a pool served an earlier one, before an
+ * ErrorDocument took its place. */
 static int pool_log(request_rec *r)
 {
     static const char *const names[] = { NULL, "generic", "new", "reused" };
-    const pool_request *state = pool_request_get(r);
+    const pool_request *state;
+    request_rec *last = r;
 
-    if (state && names[state->use]) {
-        apr_table_addn(r->notes, "proxy-pool", names[state->use]);
+    while (last->next) {
+        last = last->next;
+    }
+    while (r->prev) {
+        r = r->prev;
+    }
+    for (; r; r = r->next) {
+        state = pool_request_get(r);
+        if (state && names[state->use]) {
+            apr_table_setn(last->notes, "proxy-pool", names[state->use]);
+            break;
+        }
     }
     return DECLINED;
 }

@@ -7,7 +7,6 @@
 
 #include "pool_request.h"
 
-#include "apr_hash.h"
 #include "apr_strings.h"
 #include "http_log.h"
 
@@ -15,10 +14,7 @@
 
 APLOG_USE_MODULE(proxy_pool);
 
-/* Messages about entries are limited by a hash of what they are about. */
-#define POOL_IGNORED_SLOTS 64
-
-static hostmap_limit pool_ignored_limits[POOL_IGNORED_SLOTS];
+static hostmap_limit_table pool_ignored_limits;
 
 pool_request *pool_request_make(request_rec *r)
 {
@@ -34,18 +30,15 @@ pool_request *pool_request_make(request_rec *r)
 void pool_log_ignored(request_rec *r, const char *reason)
 {
     const pool_request *state = pool_request_get(r);
-    apr_ssize_t len = APR_HASH_KEY_STRING;
-    apr_uint32_t suppressed;
+    hostmap_limit_more more;
 
     if (!state || state->words.len == 0 || !state->about) {
         return;
     }
-    if (hostmap_limit_pass(&pool_ignored_limits[
-                               apr_hashfunc_default(state->about, &len)
-                               % POOL_IGNORED_SLOTS], &suppressed,
-                           r->request_time)) {
+    if (hostmap_limit_table_pass(&pool_ignored_limits, &more,
+                                 hostmap_str_text(state->about),
+                                 r->request_time)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0106: %s: options "
-                      "without effect: %s (%u more since the last time)",
-                      state->about, reason, suppressed);
+                      "without effect: %s%s", state->about, reason, more.text);
     }
 }

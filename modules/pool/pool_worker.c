@@ -85,16 +85,15 @@ static void pool_options_apply(proxy_worker_shared *s,
 
 /* Limited: a RewriteRule may take the host from the client, who could fill the
  * log. */
-static void pool_log_refused(const pool_worker_spec *spec,
-                             const char *wrong)
+static void pool_log_refused(const pool_worker_spec *spec, const char *wrong)
 {
-    static hostmap_limit limit;
-    apr_uint32_t suppressed;
+    static hostmap_limit_table limits;
+    hostmap_limit_more more;
 
-    if (hostmap_limit_pass(&limit, &suppressed, apr_time_now())) {
+    if (hostmap_limit_table_pass(&limits, &more, hostmap_str_text(spec->url),
+                                 apr_time_now())) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, spec->server, "SB0101: pool "
-                     "%s: %s (%u more since the last time)", spec->url, wrong,
-                     suppressed);
+                     "%s: %s%s", spec->url, wrong, more.text);
     }
 }
 

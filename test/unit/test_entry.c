@@ -33,6 +33,9 @@ static void add_options(char *answer, const hostmap_entry *entry)
     if (entry->flags & HOSTMAP_FLAG_NOQUERY) {
         vector_add(answer, " noquery");
     }
+    if (entry->flags & HOSTMAP_FLAG_NOREVERSE) {
+        vector_add(answer, " noreverse");
+    }
     while ((rv = hostmap_option_next(&option, &words, &bad))
            == APR_SUCCESS) {
         vector_add(answer, " %s:%" APR_INT64_T_FMT, option.def->name,

@@ -197,7 +197,7 @@ START_TEST(what_is_wrong_is_named_with_its_place)
         size_t pos;
         const char *reason;
     } rows[] = {
-        { "timeout", 0, "expected key=value, nocanon or noquery" },
+        { "timeout", 0, "expected key=value, nocanon, noquery or noreverse" },
         { "timeout=5 pings=1", 10, "not an option of ProxyPass" },
         { "timeout=5  ping=x", 16,
           "ping takes a time of at least one millisecond" },
