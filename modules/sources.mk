@@ -62,11 +62,15 @@ hostmap_sources = \
 	modules/hostmap/store/hostmap_guard.c \
 	modules/hostmap/store/hostmap_guard.h \
 	modules/hostmap/store/hostmap_lmdb.c \
-	modules/hostmap/store/hostmap_place.c \
-	modules/hostmap/store/hostmap_place.h \
+	modules/hostmap/store/hostmap_magic.c \
+	modules/hostmap/store/hostmap_names.c \
 	modules/hostmap/store/hostmap_pages.c \
 	modules/hostmap/store/hostmap_pages.h \
+	modules/hostmap/store/hostmap_place.c \
+	modules/hostmap/store/hostmap_place.h \
 	modules/hostmap/store/hostmap_provider.h \
+	modules/hostmap/store/hostmap_reason.c \
+	modules/hostmap/store/hostmap_reason.h \
 	modules/hostmap/store/hostmap_type.c \
 	modules/hostmap/store/hostmap_writer.c \
 	modules/hostmap/store/hostmap_writer.h

@@ -114,7 +114,7 @@ static apr_status_t dbm_lock_try(const hostmap_file *file, apr_file_t **lock,
     apr_status_t rv;
 
     *lock = NULL;
-    if (file->provider == &hostmap_provider_db) {
+    if (file->provider->format == HOSTMAP_DB) {
         return APR_SUCCESS;
     }
     rv = apr_file_open(lock, name, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
@@ -484,7 +484,7 @@ static dbm_out *dbm_out_create(const hostmap_spec *spec, apr_pool_t *pool)
     out->provider = spec->provider;
     out->path = spec->path;
     out->pool = pool;
-    if (spec->provider == &hostmap_provider_sdbm) {
+    if (spec->provider->format == HOSTMAP_SDBM) {
         out->dir = apr_pstrcat(pool, spec->path, ".dir", NULL);
     }
     return out;
@@ -615,7 +615,7 @@ static apr_status_t dbm_put(void *baton, hostmap_str key, hostmap_str value,
     apr_status_t rv;
 
     dbm_given_free(out);
-    if (out->provider == &hostmap_provider_db
+    if (out->provider->format == HOSTMAP_DB
         && ++out->puts % DB_LOOK_AFTER == 0
         && hostmap_disk_has_less(out->path, DB_ROOM)) {
         return hostmap_fail(why, APR_ENOSPC, "cannot write %s", out->path);
@@ -658,9 +658,10 @@ static apr_status_t dbm_finish(void *baton, int keep, hostmap_reason *why)
     return rv;
 }
 
-#define DBM_PROVIDER(type, pair_max) \
+#define DBM_PROVIDER(type, format, pair_max) \
 const hostmap_provider hostmap_provider_##type = { \
     #type, \
+    format, \
     0, \
     pair_max, \
     dbm_open, \
@@ -683,7 +684,7 @@ const hostmap_provider hostmap_provider_##type = { \
     dbm_finish \
 }
 
-DBM_PROVIDER(sdbm, SDBM_PAIR_MAX);
-DBM_PROVIDER(gdbm, 0);
-DBM_PROVIDER(ndbm, SDBM_PAIR_MAX);
-DBM_PROVIDER(db, 0);
+DBM_PROVIDER(sdbm, HOSTMAP_SDBM, SDBM_PAIR_MAX);
+DBM_PROVIDER(gdbm, HOSTMAP_GDBM, 0);
+DBM_PROVIDER(ndbm, HOSTMAP_NDBM, SDBM_PAIR_MAX);
+DBM_PROVIDER(db, HOSTMAP_DB, 0);

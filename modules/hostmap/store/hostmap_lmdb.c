@@ -709,6 +709,7 @@ static apr_status_t lmdb_finish(void *baton, int keep, hostmap_reason *why)
 
 const hostmap_provider hostmap_provider_lmdb = {
     "lmdb",
+    HOSTMAP_LMDB,
     HOSTMAP_KEY_MAX,
     0,
     lmdb_open,

@@ -6,7 +6,8 @@
  *        library.
  *
  * A provider is a struct of callbacks for one format (hostmap_lmdb.c,
- * hostmap_dbm.c).  hostmap_type.c lists them and detects the format of a file.
+ * hostmap_dbm.c).  hostmap_type.c lists them; hostmap_magic.c tells
+ * the format of a file.
  */
 
 #ifndef HOSTMAP_PROVIDER_H
@@ -32,6 +33,16 @@ typedef struct hostmap_names {
     const char *main;       /**< holds the entries */
     const char *second;     /**< sdbm, ndbm: the .dir; NULL for the others */
 } hostmap_names;
+
+/** The formats; hostmap_providers is in this order. */
+typedef enum {
+    HOSTMAP_NO_FORMAT = -1,
+    HOSTMAP_LMDB,
+    HOSTMAP_SDBM,
+    HOSTMAP_GDBM,
+    HOSTMAP_NDBM,
+    HOSTMAP_DB
+} hostmap_format;
 
 typedef struct hostmap_provider hostmap_provider;
 
@@ -69,6 +80,7 @@ typedef struct hostmap_spec {
 
 struct hostmap_provider {
     const char *name;
+    hostmap_format format;
 
     /** Longest key, and largest sum of key and value; 0: no limit. */
     apr_size_t key_max;
@@ -212,6 +224,20 @@ apr_status_t hostmap_id_of(hostmap_id *id, const hostmap_names *names,
                            apr_pool_t *pool, hostmap_reason *why);
 
 int hostmap_id_equal(const hostmap_id *a, const hostmap_id *b);
+
+/** As apr_stat() with type, identity, mtime and size, and HOSTMAP_EFORMAT if it
+ *  is not a regular file. */
+apr_status_t hostmap_stat_regular(apr_finfo_t *info, const char *name,
+                                  apr_pool_t *pool, hostmap_reason *why);
+
+/** hostmap_is_half_placed() for a reader, which knows only the names of the
+ *  map. */
+int hostmap_is_half_seen(const hostmap_names *names, apr_pool_t *pool);
+
+/** The format of a file by its magic bytes: lmdb, gdbm or db, else
+ *  HOSTMAP_EFORMAT. */
+apr_status_t hostmap_magic_read(hostmap_format *format, const char *name,
+                                apr_pool_t *pool, hostmap_reason *why);
 
 /** Check the lengths and magic bytes that can be seen without reading the
  *  file.  For types with a lock, call it under the lock: a file that its writer
