@@ -135,6 +135,44 @@ def test_an_outage_fails_no_request_and_takes_no_snapshot(
     assert follower.log().count("snapshot of") == 1
 
 
+def test_restarts_and_changes_under_load(make_redis, follow, make_httpd,
+                                         backends, folder):
+    """The long form, a million requests, is test/fleet."""
+    wanted = int(os.environ.get("FLEET_REQUESTS", "3000"))
+    path = folder + "/map"
+    redis = make_redis()
+    known = {"known%d.example.com" % number: "abcd"[number % 4]
+             for number in range(40)}
+    redis.fill({host: backends.url(name) for host, name in known.items()})
+    redis.fill(hosts(5000))
+    follow("--interval", "50ms", redis.url, path).wait_log("connected")
+    httpd = make_httpd().start(
+        express(path, "lmdb", "ProxyExpressCheckInterval 10ms"))
+    stop = threading.Event()
+
+    def write():
+        number = 0
+        with redis.client() as writer:
+            while not stop.wait(0.01):
+                for _ in range(10):
+                    number += 1
+                    writer.write({"host%05d.example.com" % (number % 5000):
+                                  entry(number)})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with client.Hammer(httpd.port, known) as hammer:
+            for _ in range(0, wanted, 1000):
+                assert hammer.wait_for(1000)
+                httpd.graceful()
+        assert hammer.wrong == []
+        print("served %d" % hammer.served)
+    finally:
+        stop.set()
+        writer.join()
+
+
 def test_kill_9_at_any_moment(tool, redis, follow):
     """The long form, 200 times, is test/fleet."""
     count = int(os.environ.get("FLEET_KILLS", "12"))
