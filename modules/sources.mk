@@ -209,6 +209,8 @@ tool_core = \
 	support/hostmap/follow/digest_core.h \
 	support/hostmap/follow/report_core.c \
 	support/hostmap/follow/report_core.h \
+	support/hostmap/follow/sql_core.c \
+	support/hostmap/follow/sql_core.h \
 	support/hostmap/follow/state_core.c \
 	support/hostmap/follow/state_core.h \
 	support/hostmap/follow/url_core.c \
@@ -224,6 +226,8 @@ tool_sources = \
 	support/hostmap/follow/keep.h \
 	support/hostmap/follow/log.c \
 	support/hostmap/follow/log.h \
+	support/hostmap/follow/print_sql.c \
+	support/hostmap/follow/print_sql.h \
 	support/hostmap/follow/snapshot.c \
 	support/hostmap/follow/status.c \
 	support/hostmap/follow/store.c \
@@ -283,6 +287,10 @@ tool_redis_sources = \
 	support/hostmap/follow/redis.c \
 	support/hostmap/follow/redis_link.c \
 	support/hostmap/follow/redis_link.h
+
+# What needs libpq.
+tool_libpq_sources = \
+	support/hostmap/follow/postgresql.c
 
 # Unit tests: one program.
 unit_sources = \

@@ -95,6 +95,10 @@ static const apr_getopt_option_t follow_options[] = {
     OPTIONS_ACCESS,
     OPTION_STORE("status", TOOL_STORE_STATUS, 1),
     OPTION_STORE("report", TOOL_STORE_REPORT, 0),
+    OPTION_STORE("print-sql", TOOL_STORE_PRINT_SQL, 1),
+    OPTION_STORE("where", TOOL_STORE_WHERE, 1),
+    OPTION_STORE("name", TOOL_STORE_NAME, 1),
+    OPTION_STORE("remove", TOOL_STORE_REMOVE, 0),
     OPTIONS_END
 };
 
@@ -244,11 +248,12 @@ static const tool_verb verbs[] = {
       "               then\n"
       "  --unfollow   DEST follows a store: break away from it, and change it\n"
       "  --quiet      say nothing but what is wrong\n" },
-    { "follow", tool_follow, follow_options, 2, 2,
+    { "follow", tool_follow, follow_options, 0, 2,
       "[--once] [--interval TIME] [--max-removed PERCENT]\n"
       "      [--behind TIME] [--keep FILE] [--keep-interval TIME]\n"
       "      [--snapshots N] [--password-file FILE] [--cafile FILE]\n"
-      "      [--cert FILE] [--key FILE] [--status FILE] [--report] URL MAP",
+      "      [--cert FILE] [--key FILE] [--status FILE] [--report] URL MAP\n"
+      "      | --print-sql TABLE [--where SQL] [--name NAME] [--remove]",
       "keep a map like the hosts of a store, Redis or PostgreSQL",
       "Runs until it is told to stop.  URL: redis://[user@]host[:port],\n"
       "rediss:// (TLS), redis+unix:/path, redis+sentinel://host/master or\n"
@@ -283,7 +288,14 @@ static const tool_verb verbs[] = {
       "  --status FILE\n"
       "               write what it does each second, as JSON, or for\n"
       "               Prometheus if FILE ends in .prom\n"
-      "  --report     tell the store as well, for `hostmap fleet`\n" },
+      "  --report     tell the store as well, for `hostmap fleet`\n"
+      "  --print-sql TABLE\n"
+      "               print what PostgreSQL needs for 'domains(hostname,\n"
+      "               backend)' to be followed: a table and expressions of\n"
+      "               host and entry\n"
+      "  --where SQL  of the rows that are hosts; otherwise all\n"
+      "  --name NAME  of the hosts, as in ?name=: hosts\n"
+      "  --remove     print how it is taken away\n" },
     { "push", tool_push, push_options, 1, 2,
       "[--dry-run] [--max-removed PERCENT] [--diff DIFF]\n"
       "      [--password-file FILE] [--cafile FILE] [--cert FILE]\n"

@@ -2,8 +2,8 @@
 
 /*
  * Input: a letter for what is read (u: the URL of a store, s: what a map says
- * of itself, r: a report, c: a change, its key before the first comma), then
- * its bytes.
+ * of itself, r: a report, t: a table for SQL, c: a change, its key before
+ * the first comma), then its bytes.
  */
 
 #include <stdint.h>
@@ -12,6 +12,7 @@
 
 #include "follow/change_core.h"
 #include "follow/report_core.h"
+#include "follow/sql_core.h"
 #include "follow/state_core.h"
 #include "follow/url_core.h"
 
@@ -100,6 +101,22 @@ static void fuzz_report(hostmap_str text)
     follow_report_number(text, "lag_seconds");
 }
 
+static void fuzz_table(hostmap_str text)
+{
+    hostmap_bad bad = { NULL, 0 };
+    follow_table table;
+
+    if (follow_table_parse(&table, text, &bad) != APR_SUCCESS) {
+        require(bad.reason && bad.pos <= text.len);
+        return;
+    }
+    require(table.name.len > 0 && table.name.len <= FOLLOW_TABLE_MAX);
+    require(table.host.len > 0 && table.entry.len > 0);
+    require(!memchr(table.host.ptr, ';', table.host.len)
+            && !memchr(table.entry.ptr, '$', table.entry.len));
+    require(is_within(table.table, text) && is_within(table.entry, text));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     hostmap_str text;
@@ -119,6 +136,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 's':
         fuzz_state(text);
+        break;
+    case 't':
+        fuzz_table(text);
         break;
     case 'r':
         fuzz_report(text);

@@ -20,7 +20,7 @@ TAKES_WORD = {"-t", "--type", "--from", "--key", "--value", "--value-format",
               "--max-removed", "--interval", "--behind", "--keep",
               "--keep-interval", "--snapshots", "--password-file", "--cafile",
               "--cert", "--status", "--diff",
-              "--separator", "--variable"}
+              "--separator", "--variable", "--print-sql", "--where", "--name"}
 
 
 def one_line(text):

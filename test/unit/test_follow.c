@@ -11,6 +11,7 @@
 #include "follow/change_core.h"
 #include "follow/digest_core.h"
 #include "follow/report_core.h"
+#include "follow/sql_core.h"
 #include "follow/state_core.h"
 #include "follow/url_core.h"
 #include "suites.h"
@@ -242,6 +243,30 @@ START_TEST(keys_and_values_have_a_longest)
 }
 END_TEST
 
+/* ---- tables ------------------------------------------------------------ */
+
+static void answer_table(char *answer, const char *input, size_t len)
+{
+    hostmap_bad bad = { NULL, 0 };
+    follow_table table;
+    apr_status_t rv;
+
+    rv = follow_table_parse(&table, hostmap_str_of(input, len), &bad);
+    if (rv != APR_SUCCESS) {
+        vector_add_bad(answer, rv, &bad, len);
+        return;
+    }
+    vector_add(answer, "%.*s %.*s %.*s | %.*s", STR_ARGS(table.table),
+               STR_ARGS(table.name), STR_ARGS(table.host),
+               STR_ARGS(table.entry));
+}
+
+START_TEST(table_vectors)
+{
+    vectors_run("follow_table.tsv", answer_table);
+}
+END_TEST
+
 /* ---- reports ----------------------------------------------------------- */
 
 START_TEST(fields_of_a_report_are_found)
@@ -285,6 +310,7 @@ Suite *follow_suite(void)
     tcase_add_test(tcase, change_vectors);
     tcase_add_test(tcase, keys_and_values_have_a_longest);
     tcase_add_test(tcase, fields_of_a_report_are_found);
+    tcase_add_test(tcase, table_vectors);
     suite_add_tcase(suite, tcase);
     return suite;
 }

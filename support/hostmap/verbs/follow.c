@@ -12,6 +12,7 @@
 #include "apr_file_info.h"
 #include "apr_strings.h"
 
+#include "follow/print_sql.h"
 #include "store.h"
 
 #define INTERVAL        apr_time_from_msec(250)
@@ -88,12 +89,61 @@ static int read_options(follow_options *options, tool *t)
     return read_snapshots(options, given[TOOL_STORE_SNAPSHOTS]);
 }
 
+/* Of names that become parts of SQL. */
+static int is_name(const char *name)
+{
+    return name[0] >= 'a' && name[0] <= 'z' && strlen(name) <= 30
+           && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")]
+              == '\0';
+}
+
+static int print_sql(tool *t)
+{
+    const char *text = t->store[TOOL_STORE_PRINT_SQL];
+    const char *name = t->store[TOOL_STORE_NAME];
+    const char *where = t->store[TOOL_STORE_WHERE];
+    follow_table table;
+    hostmap_bad bad;
+
+    if (t->count) {
+        return tool_error("--print-sql: expected no URL and no MAP");
+    }
+    name = name ? name : "hosts";
+    if (!is_name(name)) {
+        return tool_error("--name %s: expected small letters, digits and `_`, "
+                          "at most 30", name);
+    }
+    if (where && (!*where || strpbrk(where, "$;"))) {
+        return tool_error("--where %s: expected an expression without `;` "
+                          "and `$`", where);
+    }
+    if (follow_table_parse(&table, hostmap_str_text(text), &bad)
+        != APR_SUCCESS) {
+        return tool_error("--print-sql %s: %s, at column %" APR_SIZE_T_FMT,
+                          text, bad.reason, bad.pos + 1);
+    }
+    if (t->store[TOOL_STORE_REMOVE]) {
+        follow_print_remove(stdout, &table, name);
+    }
+    else {
+        follow_print_sql(stdout, &table, name, where);
+    }
+
+    return TOOL_DONE;
+}
+
 int tool_follow(tool *t)
 {
     follow_options options;
     verb_store s;
     follower f;
 
+    if (t->store[TOOL_STORE_PRINT_SQL]) {
+        return print_sql(t);
+    }
+    if (t->count != 2) {
+        return tool_error("follow: expected URL MAP, or --print-sql TABLE");
+    }
     if (verb_store_open(&s, t, t->operands[0]) != TOOL_DONE
         || read_options(&options, t) != TOOL_DONE) {
         return TOOL_FAILED;

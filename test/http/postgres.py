@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A PostgreSQL of a test's own, run by an ordinary user in a folder of its own,
+from Debian's package; nothing is started as a service."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+
+from httpd import free_port
+from wait import wait_for
+
+PATIENCE = 60
+
+
+def ordinary_user():
+    """initdb refuses root."""
+    if os.getuid() != 0:
+        return {}
+    user = pwd.getpwnam("nobody")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+class Postgres:
+    def __init__(self, folder, name="data"):
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
+        assert found, "PostgreSQL is missing: apt-get install postgresql"
+        self.bin = os.path.dirname(found[-1])
+        self.folder = folder
+        self.data = os.path.join(folder, name)
+        self.log = os.path.join(folder, name + ".log")
+        self.port = free_port()
+        self.process = None
+        if os.getuid() == 0:
+            os.chown(folder, ordinary_user()["user"], ordinary_user()["group"])
+
+    @property
+    def url(self):
+        return ("postgresql://postgres@127.0.0.1:%d/postgres" % self.port)
+
+    def run(self, program, *arguments, **more):
+        done = subprocess.run(
+            [os.path.join(self.bin, program), *arguments], check=False,
+            capture_output=True, timeout=PATIENCE, cwd=self.folder,
+            **ordinary_user(), **more)
+        assert done.returncode == 0, done.stderr
+
+    def make(self):
+        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
+                 "-E", "UTF8", "--no-locale", "-N")
+        return self
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(self.bin, "postgres"), "-D", self.data, "-p",
+                 str(self.port), "-c", "listen_addresses=127.0.0.1", "-c",
+                 "unix_socket_directories=", "-c", "fsync=off", "-c",
+                 "max_wal_senders=4", "-c", "wal_level=replica"],
+                stdout=log, stderr=log, cwd=self.folder, **ordinary_user())
+        wait_for(self.answers, PATIENCE, "PostgreSQL answers")
+        return self
+
+    def answers(self):
+        return subprocess.run(
+            [os.path.join(self.bin, "pg_isready"), "-q", "-h", "127.0.0.1",
+             "-p", str(self.port)], timeout=PATIENCE,
+            check=False).returncode == 0
+
+    def psql(self, *arguments):
+        """The words of a psql that stops at errors."""
+        return [os.path.join(self.bin, "psql"), "-X", "-q", "-A", "-t", "-v",
+                "ON_ERROR_STOP=1", "-d", self.url, *arguments]
+
+    def __call__(self, statements):
+        done = subprocess.run(self.psql(), input=statements, text=True,
+                              capture_output=True, timeout=PATIENCE,
+                              check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def standby(self, name="standby"):
+        """A copy that follows this one; started."""
+        copy = Postgres(self.folder, name)
+        self.run("pg_basebackup", "-h", "127.0.0.1", "-p", str(self.port),
+                 "-U", "postgres", "-D", copy.data, "-R", "-c", "fast", "-N")
+        return copy.start()
+
+    def promote(self):
+        self("SELECT pg_promote()")
+
+    def kill(self):
+        """As a crash: the children end when they notice."""
+        if self.process:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(PATIENCE)
+            self.process = None
+
+    def remove(self):
+        self.kill()
+        shutil.rmtree(self.data, ignore_errors=True)
