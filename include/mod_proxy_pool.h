@@ -79,8 +79,8 @@ typedef struct proxy_pool_counts {
     unsigned pools;             /**< there now */
     unsigned in_use;            /**< of these, serving a request */
     apr_uint64_t made;
-    apr_uint64_t evicted;       /**< unmade because room was needed */
-    apr_uint64_t retired;       /**< unmade because unused or too old */
+    apr_uint64_t evicted;       /**< destroyed because the table was full */
+    apr_uint64_t retired;       /**< destroyed because unused or too old */
     apr_uint64_t refused;       /**< requests that found all in use */
     apr_uint64_t resent;        /**< requests sent again */
 } proxy_pool_counts;

@@ -36,7 +36,7 @@ apr_size_t target_under(const char *prefix, const char *path)
                                                    : 0;
 }
 
-/* Behind the dots at s, encoded or not. */
+/* Returns the end of the dots at s, encoded or not. */
 static const char *target_dots(const char *s)
 {
     for (;;) {
@@ -79,7 +79,8 @@ static const char *target_skip(const char *at, int class_bits)
     return at;
 }
 
-/* Behind `:port`; NULL when it would be left out or is written oddly. */
+/* Returns the end of `:port`; NULL if mod_proxy would leave it out or write it
+ * in another way. */
 static const char *target_port(const char *at, unsigned default_port)
 {
     const char *digits = at + 1;
@@ -199,7 +200,7 @@ typedef struct target_parts {
     int keep_slashes;
 } target_parts;
 
-/** Offset of the first of these bytes; its length when there is none. */
+/** Offset of the first of these bytes; the length of text if it has none. */
 static apr_size_t target_before(hostmap_str text, const char *bytes)
 {
     apr_size_t i;

@@ -2,7 +2,7 @@
 
 /**
  * @file target_core.h
- * @brief Where the path of a request leads: the rest behind an entry's prefix,
+ * @brief Where the path of a request leads: the rest after an entry's prefix,
  *        the backend's URL, and the Location of a redirect.
  *
  * Pure: strings in, strings out.
@@ -49,7 +49,7 @@ const char *target_escape(const char *path, apr_pool_t *pool);
 /**
  * The Location of a redirect.
  * @param url what the entry says.  With a `?` at its end: the whole Location,
- *        but for the `?`.  Else the rest is put behind its path, with one slash
+ *        but for the `?`.  Else the rest follows its path, with one slash
  *        between; its own query stands, else the request's; its fragment stays
  * @param rest of the request's decoded path: empty, or begins with a slash
  * @param args query of the request as the client wrote it; NULL: none

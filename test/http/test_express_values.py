@@ -451,3 +451,59 @@ def test_backend_learns_scheme_and_port(forwarded, headers, host, http,
     tls = get_over_tls(forwarded.tls, host, headers)
     assert tls.received("X-Forwarded-Proto") == ["https"]
     assert tls.received("X-Forwarded-Port") == [https]
+
+
+def documented_block(first):
+    """The block of the page's configuration that begins so."""
+    blocks = [part.split("```")[0] for part in
+              text_of(TOP + "/docs/mod_proxy_express.md").split("```apache\n")[1:]]
+    found = [block for block in blocks if block.startswith(first)]
+    assert len(found) == 1, first
+    return found[0]
+
+
+def test_clients_forwarded_headers_do_not_reach_the_backend(
+        make_httpd, backends, maps, folder):
+    """With the lines of the page; the entry's prefix does."""
+    path = maps.build(folder + "/map", {
+        "m.example.com": backends.url("a"),
+        "m.example.com/grafana": backends.url("b")})
+    httpd = make_httpd(modules=["headers"]).start(
+        express(path)
+        + documented_block("RequestHeader unset X-Forwarded-For")
+        + documented_block("RequestHeader set X-Forwarded-Prefix"))
+    sent = [("X-Forwarded-" + name, "forged.example")
+            for name in ("For", "Host", "Server", "Prefix")]
+    plain = httpd.get("m.example.com", "/x", sent)
+    assert plain.received("X-Forwarded-For") == ["127.0.0.1"]
+    assert plain.received("X-Forwarded-Host") == ["m.example.com"]
+    assert plain.received("X-Forwarded-Server") == ["main.example.net"]
+    assert plain.received("X-Forwarded-Prefix") == []
+    below = httpd.get("m.example.com", "/grafana/x", sent)
+    assert below.received("X-Forwarded-Prefix") == ["/grafana"]
+    assert "forged.example" not in str(below.json()["headers"])
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_noquery_beside_that_of_proxypass(make_httpd, backends, maps, folder,
+                                          static):
+    """Ours is for the whole request; ProxyPass's leaves the query with it."""
+    path = maps.build(folder + "/map", {
+        "www.example.com": backends.url("a") + " noquery"})
+    httpd = make_httpd()
+    httpd.start(express(path) + """
+LogFormat "%%q \\"%%r\\"" query
+CustomLog %s query
+%s
+""" % (httpd.path("access.log"), "ProxyPass / %s/ noquery"
+       % backends.url("a") if static else ""))
+    answer = httpd.get("www.example.com", "/x?y=z")
+    if not static:
+        assert answer.target == "/x"
+
+    def logged():
+        with open(httpd.path("access.log"), encoding="latin-1") as file:
+            return [line.split(" ")[0] for line in file
+                    if '"GET /x?y=z' in line]
+    assert wait_for(logged, 30, "the access log has the request") \
+        == ["?y=z" if static else ""]
