@@ -12,7 +12,8 @@ switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy \
 # What modules of others may include: installed.
 module_headers = \
 	include/mod_proxy_express.h \
-	include/mod_proxy_pool.h
+	include/mod_proxy_pool.h \
+	include/mod_reproxy.h
 
 # What the parts share: APR only.
 base_sources = \

@@ -23,6 +23,11 @@
 /* A thread that finds a set's keys being changed looks again so often, which
  * is longer than a change takes. */
 #define CLAIM_TRIES 200
+/* Of a full set, the ways among which the one to displace is chosen. */
+#define WAYS_TRIED  3
+/* The lower bits of a number of chance decide whether a key is let in, the
+ * upper ones which ways are tried. */
+#define CHANCE_MASK 0xfffff
 
 static apr_size_t slots_round(apr_size_t size)
 {
@@ -122,15 +127,21 @@ apr_status_t slots_attach(slots *s, void *memory)
 
 apr_uint64_t slots_hash(const slots *s, const char *key, apr_size_t len)
 {
-    apr_uint64_t hash = s->block->secret ^ len, word;
+    apr_uint64_t hash = s->block->secret ^ len, word = 0;
+    const char *last = key + len - sizeof(word);
 
-    for (; len >= sizeof(word); len -= sizeof(word), key += sizeof(word)) {
-        memcpy(&word, key, sizeof(word));
-        hash = (hash ^ word) * HOSTMAP_HASH_FACTOR;
-        hash ^= hash >> 32;
+    if (len < sizeof(word)) {
+        memcpy(&word, key, len);
     }
-    word = 0;
-    memcpy(&word, key, len);
+    else {
+        for (; key < last; key += sizeof(word)) {
+            memcpy(&word, key, sizeof(word));
+            hash = (hash ^ word) * HOSTMAP_HASH_FACTOR;
+            hash ^= hash >> 32;
+        }
+        /* the last eight, some of them again */
+        memcpy(&word, last, sizeof(word));
+    }
     hash = (hash ^ word) * HOSTMAP_HASH_FACTOR;
     hash ^= hash >> 32;
     hash *= HOSTMAP_HASH_FACTOR;
@@ -235,9 +246,56 @@ void slots_flight_sum(const slots *s, unsigned backend, slots_flight *flight)
 
 /* ---- keys -------------------------------------------------------------- */
 
-static apr_uint32_t slots_tag(apr_uint64_t hash)
+/* Four tags of 16 bits lie in a word, the first in its lowest bits. */
+#define TAG_BITS  16
+#define TAG_ONES  APR_UINT64_C(0x0001000100010001)
+#define TAG_MASK  APR_UINT64_C(0xffff)
+
+static apr_uint64_t slots_tag(apr_uint64_t hash)
 {
-    return (apr_uint32_t)(hash >> 32) | 1;
+    return hash >> 48 | 1;
+}
+
+/* The highest bit of each tag that is this one.  The lowest bit that is set is
+ * right; one above it may not be: a borrow. */
+static apr_uint64_t slots_match(apr_uint64_t word, apr_uint64_t tag)
+{
+    apr_uint64_t zero = word ^ tag * TAG_ONES;
+
+    return (zero - TAG_ONES) & ~zero & TAG_ONES << (TAG_BITS - 1);
+}
+
+static unsigned slots_match_way(unsigned half, apr_uint64_t match)
+{
+    return half * 4 + (unsigned)__builtin_ctzll(match) / TAG_BITS;
+}
+
+int slots_way_is_free(const slots_set *set, unsigned way)
+{
+    return (atomic_get64(&set->tags[way / 4]) >> way % 4 * TAG_BITS & TAG_MASK)
+           == 0;
+}
+
+/* A way without a key; SLOTS_WAYS: none is. */
+static unsigned slots_way_free(const slots_set *set)
+{
+    apr_uint64_t match = slots_match(atomic_get64(&set->tags[0]), 0);
+
+    if (match) {
+        return slots_match_way(0, match);
+    }
+    match = slots_match(atomic_get64(&set->tags[1]), 0);
+    return match ? slots_match_way(1, match) : SLOTS_WAYS;
+}
+
+/* In a set that is claimed. */
+static void slots_way_set(slots_set *set, unsigned way, apr_uint64_t tag)
+{
+    apr_uint64_t *word = &set->tags[way / 4];
+    unsigned shift = way % 4 * TAG_BITS;
+
+    atomic_set64(word, (atomic_get64(word) & ~(TAG_MASK << shift))
+                       | tag << shift);
 }
 
 /* May this thread change the keys of the set now? */
@@ -322,16 +380,20 @@ static int slots_head_is(const slots_head *head, apr_uint64_t hash)
 
 static unsigned slots_backend_look(const slots *s, apr_uint64_t hash)
 {
-    unsigned number = (unsigned)(hash & s->backend_mask);
+    unsigned number = (unsigned)(hash & s->backend_mask), half;
     const slots_set *set = &s->backend_sets[number];
-    apr_uint32_t tag = slots_tag(hash);
-    unsigned way;
 
-    for (way = 0; way < SLOTS_WAYS; way++) {
-        if (atomic_get32(&set->tags[way]) == tag
-            && slots_head_is(&s->backends[number * SLOTS_WAYS + way].head,
-                             hash)) {
-            return number * SLOTS_WAYS + way;
+    for (half = 0; half < SLOTS_WAYS / 4; half++) {
+        apr_uint64_t match = slots_match(atomic_get64(&set->tags[half]),
+                                         slots_tag(hash));
+
+        for (; match; match &= match - 1) {
+            unsigned found = number * SLOTS_WAYS
+                             + slots_match_way(half, match);
+
+            if (slots_head_is(&s->backends[found].head, hash)) {
+                return found;
+            }
         }
     }
     return NO_SLOT;
@@ -366,13 +428,11 @@ static int slots_flight_enter(slots *s, unsigned backend,
 static unsigned slots_backend_vacate(slots *s, unsigned number)
 {
     slots_set *set = &s->backend_sets[number];
-    unsigned tried = 0, round, way, oldest;
+    unsigned tried = 0, round, way = slots_way_free(set), oldest;
 
-    for (way = 0; way < SLOTS_WAYS; way++) {
-        if (atomic_get32(&set->tags[way]) == 0) {
-            slots_open(&s->backends[number * SLOTS_WAYS + way].head);
-            return way;
-        }
+    if (way != SLOTS_WAYS) {
+        slots_open(&s->backends[number * SLOTS_WAYS + way].head);
+        return way;
     }
     for (round = 0; round < SLOTS_WAYS; round++) {
         slots_head *head;
@@ -435,12 +495,12 @@ static unsigned slots_backend_insert(slots *s, hostmap_str name,
         return NO_SLOT;
     }
     slot = &s->backends[number * SLOTS_WAYS + way];
-    atomic_set32(&set->tags[way], 0);
+    slots_way_set(set, way, 0);
     slots_backend_fold(s, slot);
     slots_head_write(&slot->head, hash, name.len, 0, now);
     slots_name_write(slot->name, SLOTS_BACKEND_NAME, name);
     slots_shut(&slot->head, atomic_get32(&slot->head.generation) + 1);
-    atomic_set32(&set->tags[way], slots_tag(hash));
+    slots_way_set(set, way, slots_tag(hash));
     return number * SLOTS_WAYS + way;
 }
 
@@ -564,37 +624,39 @@ static slots_entry *slots_entry_look(const slots *s, apr_uint64_t hash)
 {
     apr_size_t number = hash & s->entry_mask;
     const slots_set *set = &s->entry_sets[number];
-    apr_uint32_t tag = slots_tag(hash);
-    unsigned way;
+    slots_entry *first = &s->entries[number * SLOTS_WAYS];
+    unsigned half;
 
-    for (way = 0; way < SLOTS_WAYS; way++) {
-        slots_entry *entry = &s->entries[number * SLOTS_WAYS + way];
+    for (half = 0; half < SLOTS_WAYS / 4; half++) {
+        apr_uint64_t match = slots_match(atomic_get64(&set->tags[half]),
+                                         slots_tag(hash));
 
-        if (atomic_get32(&set->tags[way]) == tag
-            && slots_head_is(&entry->head, hash)) {
-            return entry;
+        for (; match; match &= match - 1) {
+            slots_entry *entry = &first[slots_match_way(half, match)];
+
+            if (slots_head_is(&entry->head, hash)) {
+                return entry;
+            }
         }
     }
     return NULL;
 }
 
-/* The way with the fewest requests lately, and how many it had. */
+/* Of a set without a free way: of some ways by chance the one with the fewest
+ * requests lately, and how many it had. */
 static unsigned slots_entry_least(const slots *s, apr_size_t number,
-                                  apr_uint32_t minute, apr_uint64_t *least)
+                                  apr_uint32_t minute, apr_uint32_t chance,
+                                  apr_uint64_t *least)
 {
-    const slots_set *set = &s->entry_sets[number];
-    unsigned way, found = 0;
+    unsigned found = 0, i;
 
     *least = APR_UINT64_MAX;
-    for (way = 0; way < SLOTS_WAYS; way++) {
-        apr_uint64_t recent;
+    for (i = 0; i < WAYS_TRIED; i++) {
+        /* no way twice: the step is odd */
+        unsigned way = ((chance >> 24) + i * (chance >> 20 | 1)) % SLOTS_WAYS;
+        apr_uint64_t recent = slots_recent(
+            &s->entries[number * SLOTS_WAYS + way].head, minute);
 
-        if (atomic_get32(&set->tags[way]) == 0) {
-            *least = 0;
-            return way;
-        }
-        recent = slots_recent(&s->entries[number * SLOTS_WAYS + way].head,
-                              minute);
         if (recent < *least) {
             *least = recent;
             found = way;
@@ -614,7 +676,7 @@ static slots_entry *slots_entry_insert(slots *s, hostmap_str key,
     apr_uint32_t odd = slots_open(&entry->head);
     unsigned i;
 
-    atomic_set32(&set->tags[way], 0);
+    slots_way_set(set, way, 0);
     /* what has no slot up to now may all have been of this key; what the key
      * that leaves had was not */
     atomic_set64(&entry->head.missed, atomic_get64(&set->missed));
@@ -626,20 +688,25 @@ static slots_entry *slots_entry_insert(slots *s, hostmap_str key,
     slots_head_write(&entry->head, hash, key.len, request->map, request->now);
     slots_name_write(entry->name, SLOTS_ENTRY_NAME, key);
     slots_shut(&entry->head, odd + 1);
-    atomic_set32(&set->tags[way], slots_tag(hash));
+    slots_way_set(set, way, slots_tag(hash));
     return entry;
 }
 
-/* Is there a way for the key: one time in the number of requests that the least
- * one had lately, and one? */
+/* Is there a way for the key: a free one, or one time in the number of requests
+ * that the least one had lately, and one? */
 static int slots_entry_way(const slots *s, apr_size_t number,
                            apr_uint64_t second, apr_uint32_t chance,
                            unsigned *way)
 {
     apr_uint64_t least;
 
-    *way = slots_entry_least(s, number, (apr_uint32_t)(second / 60), &least);
-    return chance % (least + 1) == 0;
+    *way = slots_way_free(&s->entry_sets[number]);
+    if (*way != SLOTS_WAYS) {
+        return 1;
+    }
+    *way = slots_entry_least(s, number, (apr_uint32_t)(second / 60), chance,
+                             &least);
+    return (chance & CHANCE_MASK) % (least + 1) == 0;
 }
 
 /* NULL: the key is not let in. */

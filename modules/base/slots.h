@@ -38,7 +38,7 @@
 
 /** Changes with every change of what lies in the block: a module that was
  *  replaced by another version and a restart leaves a block of the old one. */
-#define SLOTS_LAYOUT        2
+#define SLOTS_LAYOUT        3
 
 #define SLOTS_WAYS          8
 #define SLOTS_LANES         16
@@ -134,7 +134,11 @@ typedef struct slots_lane {
     apr_uint64_t classes[6];
     /** by what became of the request: the caller's numbers */
     apr_uint64_t outcomes[SLOTS_OUTCOMES];
-    /** the same for mod_reproxy's attempts */
+    /** requests whose app named what to serve; of these, a file; the bytes
+     *  that clients were sent for them; attempts by their result */
+    apr_uint64_t reproxied;
+    apr_uint64_t reproxied_files;
+    apr_uint64_t reproxied_bytes;
     apr_uint64_t attempts[SLOTS_OUTCOMES];
     apr_uint64_t bytes;
     apr_uint64_t micros;        /**< whole requests */
@@ -165,13 +169,16 @@ typedef struct slots_shape {
     apr_uint32_t rows;          /**< of children, and one for those without */
 } slots_shape;
 
-/** A row of a set's keys, by the upper half of their hashes; a cache line. */
+/** The ways of a set: 16 bits of each key's hash, four in a word, so that a key
+ *  is looked for among all of them in two comparisons. */
 typedef struct slots_set {
     apr_uint64_t claim;         /**< second since when keys are changed, or 0 */
     apr_uint64_t missed;        /**< requests of keys that have no slot */
-    apr_uint32_t tags[SLOTS_WAYS];
-    apr_uint64_t spare[2];
+    apr_uint64_t tags[SLOTS_WAYS / 4];
 } slots_set;
+
+/** The way has no key. */
+int slots_way_is_free(const slots_set *set, unsigned way);
 
 /** The beginning of the block. */
 typedef struct slots_block {

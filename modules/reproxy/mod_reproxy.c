@@ -115,9 +115,11 @@ static int reproxy_serve_answer(reproxy_request *state)
     if (!state->answer.urls.ptr) {
         state->attempts = 1;
         state->result = reproxy_file_run(state, &rc);
+        state->results[state->result]++;
     }
     else if (reproxy_loop_is(state->r)) {
         state->result = REPROXY_LOOP;
+        state->results[REPROXY_LOOP]++;
         reproxy_log_loop(state);
     }
     else {
@@ -179,6 +181,9 @@ static reproxy_result reproxy_try_urls(reproxy_request *state, int *rc)
         }
         state->attempts++;
         result = reproxy_try_url(state, word, rc);
+        if (state->results[result] < UCHAR_MAX) {
+            state->results[result]++;
+        }
         if (reproxy_is_served(result) || result == REPROXY_LOOP
             || reproxy_is_client_gone(r->connection)) {
             break;

@@ -164,6 +164,7 @@ typedef struct reproxy_request {
     const char *host;
     int attempts;
     reproxy_result result;
+    unsigned char results[REPROXY_RESULTS]; /**< of all attempts */
 } reproxy_request;
 
 /** The request's state; NULL when it is not in scope. */

@@ -25,6 +25,8 @@ void status_sources_find(void)
     status_from.maps = APR_RETRIEVE_OPTIONAL_FN(proxy_express_maps);
     status_from.ask = APR_RETRIEVE_OPTIONAL_FN(proxy_express_ask);
     status_from.pool_facts = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_facts_get);
+    status_from.reproxy_facts = APR_RETRIEVE_OPTIONAL_FN(reproxy_facts_get);
+    status_from.reproxy_word = APR_RETRIEVE_OPTIONAL_FN(reproxy_result_word);
 }
 
 /* An error document is a request of its own after the one that was mapped. */
@@ -59,6 +61,25 @@ static int status_count_backend(request_rec *r, slots_lane *lane)
     return facts.failure && strcmp(facts.failure, "limited") == 0;
 }
 
+static void status_count_reproxy(request_rec *r, slots_lane *lane,
+                                 apr_uint64_t bytes)
+{
+    reproxy_facts facts;
+    unsigned i;
+
+    if (!status_from.reproxy_facts || !status_from.reproxy_facts(r, &facts)) {
+        return;
+    }
+    atomic_add64(&lane->reproxied, 1);
+    atomic_add64(&lane->reproxied_files, facts.file != 0);
+    atomic_add64(&lane->reproxied_bytes, bytes);
+    for (i = 0; i < REPROXY_FACTS_RESULTS; i++) {
+        if (facts.results[i] > 0) {
+            atomic_add64(&lane->attempts[i], facts.results[i]);
+        }
+    }
+}
+
 static int status_log(request_rec *r)
 {
     proxy_express_answer answer;
@@ -90,6 +111,7 @@ static int status_log(request_rec *r)
     limited = outcome == PROXY_EXPRESS_MAPPED && status_count_backend(r, lane);
     atomic_add64(&lane->outcomes[limited ? PROXY_EXPRESS_OUTCOMES : outcome],
                  1);
+    status_count_reproxy(r, lane, request.bytes);
     if (outcome != PROXY_EXPRESS_NONE && answer.key) {
         request.map = answer.map;
         slots_entry_add(&status_slots,
@@ -105,6 +127,7 @@ void status_count_register(void)
     /* the names of outcomes, and room for them in a lane */
     typedef char names_are_whole[PROXY_EXPRESS_OUTCOMES + 1 == STATUS_OUTCOMES
                                  && STATUS_OUTCOMES <= SLOTS_OUTCOMES
+                                 && REPROXY_FACTS_RESULTS <= SLOTS_OUTCOMES
                                  ? 1 : -1] __attribute__((unused));
 
     ap_hook_log_transaction(status_log, NULL, NULL, APR_HOOK_MIDDLE);

@@ -13,6 +13,7 @@
 #include "base/slots.h"
 #include "mod_proxy_express.h"
 #include "mod_proxy_pool.h"
+#include "mod_reproxy.h"
 
 /** The optional functions of the modules that are loaded; NULL: not. */
 typedef struct status_sources {
@@ -20,6 +21,8 @@ typedef struct status_sources {
     APR_OPTIONAL_FN_TYPE(proxy_express_maps) *maps;
     APR_OPTIONAL_FN_TYPE(proxy_express_ask) *ask;
     APR_OPTIONAL_FN_TYPE(proxy_pool_facts_get) *pool_facts;
+    APR_OPTIONAL_FN_TYPE(reproxy_facts_get) *reproxy_facts;
+    APR_OPTIONAL_FN_TYPE(reproxy_result_word) *reproxy_word;
 } status_sources;
 
 extern status_sources status_from;

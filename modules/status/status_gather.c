@@ -116,6 +116,16 @@ static void gather_answers(status_view *view, apr_pool_t *p)
     }
 }
 
+static void gather_reproxy(status_view *view)
+{
+    unsigned i;
+
+    view->has_reproxy = status_from.reproxy_word != NULL;
+    for (i = 0; view->has_reproxy && i < SLOTS_OUTCOMES; i++) {
+        view->attempts[i] = status_from.reproxy_word(i);
+    }
+}
+
 /* ---- all of it --------------------------------------------------------- */
 
 static void gather_tops(status_view *view, const status_wish *wish,
@@ -163,6 +173,7 @@ void status_gather(status_view *view, const status_wish *wish, request_rec *r)
     slots_lanes_sum(&status_slots, &view->totals);
     gather_workers(view);
     gather_maps(view, r->pool);
+    gather_reproxy(view);
     gather_backends(view, r->pool);
     gather_tops(view, wish, r->pool);
     if (view->host) {

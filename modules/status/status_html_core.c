@@ -420,14 +420,21 @@ static void html_reproxy(status_out *out, const status_view *view)
               "<div class=wide><table aria-labelledby=reproxy><thead><tr>"
               "<th scope=col>Result<th scope=col class=n>Attempts</thead>"
               "<tbody id=p-reproxy data-part>\n");
-    for (i = 0; i < SLOTS_OUTCOMES && status_attempts[i]; i++) {
+    for (i = 0; view->attempts[i]; i++) {
         if (view->totals.attempts[i] > 0) {
-            status_putf(out, "<tr><td>%s", status_attempts[i]);
+            status_putf(out, "<tr><td>%s", view->attempts[i]);
             html_cell_amount(out, view->totals.attempts[i]);
             html_puts(out, "\n");
         }
     }
-    html_puts(out, "</tbody></table></div>\n");
+    html_puts(out, "</tbody></table></div>"
+              "<p class=note id=p-reproxied data-part>");
+    status_amount(out, view->totals.reproxied);
+    html_puts(out, " requests, ");
+    status_amount(out, view->totals.reproxied_files);
+    html_puts(out, " of them for files, ");
+    status_amount(out, view->totals.reproxied_bytes);
+    html_puts(out, " bytes.</p>\n");
 }
 
 /* ---- the page ---------------------------------------------------------- */

@@ -244,9 +244,14 @@ static void json_reproxy(json *j, const status_view *view)
     unsigned i;
 
     json_open(j, "reproxy", "{");
-    for (i = 0; i < SLOTS_OUTCOMES && status_attempts[i]; i++) {
-        json_number(j, status_attempts[i], view->totals.attempts[i]);
+    json_number(j, "answers", view->totals.reproxied);
+    json_number(j, "files", view->totals.reproxied_files);
+    json_number(j, "bytes", view->totals.reproxied_bytes);
+    json_open(j, "attempts", "{");
+    for (i = 0; view->attempts[i]; i++) {
+        json_number(j, view->attempts[i], view->totals.attempts[i]);
     }
+    json_close(j, "}");
     json_close(j, "}");
 }
 

@@ -200,12 +200,6 @@ static void metrics_server(metrics *m, const status_view *view)
         "switchboard_start_time_seconds", METRIC_GAUGE, "seconds",
         "When the counters began, seconds since 1970."
     };
-    static const metric attempts = {
-        "switchboard_reproxy_attempts", METRIC_COUNTER, NULL,
-        "URLs that mod_reproxy asked for, by result."
-    };
-    unsigned i;
-
     metric_family(m, &busy);
     metric_one(m, NULL, NULL, view->busy);
     metric_family(m, &workers);
@@ -215,12 +209,37 @@ static void metrics_server(metrics *m, const status_view *view)
     metric_family(m, &started);
     metric_sample(m, "");
     metric_seconds(m, view->slots->block->created);
-    if (view->has_reproxy) {
-        metric_family(m, &attempts);
-        for (i = 0; i < SLOTS_OUTCOMES && status_attempts[i]; i++) {
-            metric_one(m, "result", status_attempts[i],
-                       view->totals.attempts[i]);
-        }
+}
+
+static void metrics_reproxy(metrics *m, const status_view *view)
+{
+    static const metric answers = {
+        "switchboard_reproxy_answers", METRIC_COUNTER, NULL,
+        "Requests whose app named what to serve."
+    };
+    static const metric files = {
+        "switchboard_reproxy_files", METRIC_COUNTER, NULL,
+        "Of these, those with a file."
+    };
+    static const metric bytes = {
+        "switchboard_reproxy_sent_bytes", METRIC_COUNTER, "bytes",
+        "Bytes sent to clients for these."
+    };
+    static const metric attempts = {
+        "switchboard_reproxy_attempts", METRIC_COUNTER, NULL,
+        "URLs and files that mod_reproxy tried, by result."
+    };
+    unsigned i;
+
+    metric_family(m, &answers);
+    metric_one(m, NULL, NULL, view->totals.reproxied);
+    metric_family(m, &files);
+    metric_one(m, NULL, NULL, view->totals.reproxied_files);
+    metric_family(m, &bytes);
+    metric_one(m, NULL, NULL, view->totals.reproxied_bytes);
+    metric_family(m, &attempts);
+    for (i = 0; view->attempts[i]; i++) {
+        metric_one(m, "result", view->attempts[i], view->totals.attempts[i]);
     }
 }
 
@@ -461,6 +480,9 @@ void status_metrics(status_out *out, const status_view *view, int open)
                   view->totals.first_micros, NULL);
     }
     metrics_server(&m, view);
+    if (view->has_reproxy) {
+        metrics_reproxy(&m, view);
+    }
     metrics_backends(&m, view);
     metrics_maps(&m, view);
     if (view->host_series) {

@@ -14,11 +14,6 @@ const char *const status_outcomes[STATUS_OUTCOMES] = {
     "loop", "map_busy", "map_broken", "limited"
 };
 
-const char *const status_attempts[SLOTS_OUTCOMES] = {
-    "ok", "aborted", "bad_url", "denied", "unreachable", "timeout", "broken",
-    "status", "size", "file"
-};
-
 const char *const status_backend_counts[SLOTS_BACKEND_MICROS] = {
     "1xx", "2xx", "3xx", "4xx", "5xx", "refused", "timeout", "reset", "bad",
     "limited", "new", "reused", "resent"
@@ -143,7 +138,7 @@ unsigned status_entries_used(const slots *s)
 
     for (set = 0; set <= s->entry_mask; set++) {
         for (way = 0; way < SLOTS_WAYS; way++) {
-            used += atomic_get32(&s->entry_sets[set].tags[way]) != 0;
+            used += !slots_way_is_free(&s->entry_sets[set], way);
         }
     }
     return used;

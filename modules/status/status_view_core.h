@@ -19,9 +19,6 @@
 #define STATUS_OUTCOMES 10
 extern const char *const status_outcomes[STATUS_OUTCOMES];
 
-/** Names of the results of mod_reproxy's attempts; NULL after the last. */
-extern const char *const status_attempts[SLOTS_OUTCOMES];
-
 /** Names of the counters of a backend, by slots_backend_count, up to MICROS;
  *  1xx to 5xx, then failures, then connections. */
 extern const char *const status_backend_counts[SLOTS_BACKEND_MICROS];
@@ -116,6 +113,8 @@ typedef struct status_view {
     int has_pools;              /**< mod_proxy_pool is loaded */
     int has_express;
     int has_reproxy;
+    /** names of the results of mod_reproxy's attempts, NULL after the last */
+    const char *attempts[SLOTS_OUTCOMES + 1];
     int host_series;            /**< metrics: series for so many hosts */
     const char *nonce;          /**< of the page's script and style */
 } status_view;

@@ -115,6 +115,7 @@ static void fuzz_name(fuzz_counts *counts, hostmap_str name, const char *text)
     view.map_count = view.answer_count = 1;
     view.has_pools = view.has_express = view.has_reproxy = 1;
     view.host_series = 1;
+    view.attempts[0] = "ok";
     view.shown = 8;
     view.backend_count = shape.backends < SLOTS_WAYS * 64
                          ? status_backends_find(numbers, &block) : 0;

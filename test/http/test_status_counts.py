@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import client
+from httpd import free_port
 from status import Status
 from wait import wait_for
 
@@ -278,3 +279,25 @@ def test_without_the_other_modules(make_httpd):
         == seen["requests"]["total"]
     assert seen["backends"] == []
     assert seen["maps"] == []
+
+
+def test_reproxied_requests(make_httpd, maps, folder, storages):
+    """Fail-over from a dead storage to one that serves."""
+    status = Status(make_httpd, pool=True, reproxy=True)
+    status.httpd.allow_log("AH00957|AH01114|SB0207")
+    path = maps.build(folder + "/map", {"app.example.com":
+                                        storages.url("app")})
+    status.start(path, "AllowReproxy On")
+    dead = "http://127.0.0.1:%d/x" % free_port()
+    urls = dead + " " + storages.url("s", "/file")
+    response = status.httpd.get("app.example.com", "/", [client.order(
+        headers=[["X-Reproxy-URL", urls]])])
+    assert response.status == 200
+    assert response.backend == "s"
+    wait_for(lambda: status.read()["reproxy"]["answers"] == 1, 30,
+             "the answer is counted")
+    reproxy = status.read()["reproxy"]
+    assert reproxy["attempts"]["ok"] == 1
+    assert reproxy["attempts"]["unreachable"] == 1
+    assert reproxy["files"] == 0
+    assert reproxy["bytes"] > 0
