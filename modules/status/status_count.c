@@ -109,8 +109,6 @@ static int status_log(request_rec *r)
                                                   request.micros)], 1);
     outcome = status_outcome(r, &answer);
     limited = outcome == PROXY_EXPRESS_MAPPED && status_count_backend(r, lane);
-    atomic_add64(&lane->outcomes[limited ? PROXY_EXPRESS_OUTCOMES : outcome],
-                 1);
     status_count_reproxy(r, lane, request.bytes);
     if (outcome != PROXY_EXPRESS_NONE && answer.key) {
         request.map = answer.map;
@@ -119,6 +117,9 @@ static int status_log(request_rec *r)
                         &request, (apr_uint32_t)((apr_uint64_t)request.now
                                                  * HOSTMAP_HASH_FACTOR >> 32));
     }
+    /* last: a reader that sees it sees the rest */
+    atomic_add64(&lane->outcomes[limited ? PROXY_EXPRESS_OUTCOMES : outcome],
+                 1);
     return DECLINED;
 }
 
