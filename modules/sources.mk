@@ -7,7 +7,7 @@ switchboard_version = 0.1.0
 
 # The modules: mod_X.so is made from mod_X_sources and mod_X_core.
 switchboard_modules = mod_proxy_express mod_proxy_pool mod_reproxy \
-	mod_switchboard_status
+	mod_ssl_certmap mod_switchboard_status
 
 # What modules of others may include: installed.
 module_headers = \
@@ -171,6 +171,16 @@ certmap_crypto = \
 	modules/certmap/certmap_seal.c \
 	modules/certmap/certmap_seal.h
 
+mod_ssl_certmap_core = \
+	modules/certmap/certmap_cache_core.c \
+	modules/certmap/certmap_cache_core.h \
+	modules/certmap/certmap_find_core.c \
+	modules/certmap/certmap_find_core.h
+mod_ssl_certmap_sources = \
+	modules/certmap/certmap_handshake.c \
+	modules/certmap/certmap_handshake.h \
+	modules/certmap/mod_ssl_certmap.c
+
 # mod_switchboard_status.
 mod_switchboard_status_core = \
 	modules/status/status_html_core.c \
@@ -293,6 +303,27 @@ tool_redis_sources = \
 tool_libpq_sources = \
 	support/hostmap/follow/postgresql.c
 
+# `hostmap cert`, and what is in its place in a build without OpenSSL.
+tool_cert_sources = \
+	support/hostmap/cert/cert.c \
+	support/hostmap/cert/cert.h \
+	support/hostmap/cert/check.c \
+	support/hostmap/cert/due.c \
+	support/hostmap/cert/import.c \
+	support/hostmap/cert/list.c \
+	support/hostmap/cert/map.c \
+	support/hostmap/cert/map.h \
+	support/hostmap/cert/pem.c \
+	support/hostmap/cert/pem.h \
+	support/hostmap/cert/rekey.c \
+	support/hostmap/cert/set.c \
+	support/hostmap/cert/shard.c \
+	support/hostmap/cert/shard.h \
+	support/hostmap/cert/stat.c
+tool_no_cert_sources = \
+	support/hostmap/cert/cert.h \
+	support/hostmap/cert/none.c
+
 # Unit tests: one program.
 unit_sources = \
 	test/unit/folder.c \
@@ -383,6 +414,8 @@ package_files = \
 	debian/hostmap.docs \
 	debian/hostmap.install \
 	debian/hostmap.lintian-overrides \
+	debian/hostmap.postinst \
+	debian/hostmap.postrm \
 	debian/libapache2-mod-switchboard.README.Debian \
 	debian/libapache2-mod-switchboard.apache2 \
 	debian/libapache2-mod-switchboard.dirs \

@@ -33,6 +33,15 @@ guard_list()
         | tr ' ' '\n' | sed '/^$/d'
 }
 
+# Was a module left out of this build, as a library is missing?  make says so.
+guard_left_out()
+{
+    case " ${LEFT_OUT-} " in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
 # The C files of the tree, one a line, relative to its top.
 guard_c_files()
 {

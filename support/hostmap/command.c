@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apr_general.h"
 #include "apr_strings.h"
 
 #include "progress.h"
@@ -80,52 +81,63 @@ static int command_help(tool *t, const char *family, const tool_verb *verbs)
 
 /* ---- the command line -------------------------------------------------- */
 
+/* Options that take no word, and the flags that they are. */
+static const struct command_flag {
+    int option;
+    unsigned flag;
+} command_flags[] = {
+    { TOOL_OPT_DRY_RUN, TOOL_DRY_RUN },
+    { TOOL_OPT_SKIP_BAD, TOOL_SKIP_BAD },
+    { TOOL_OPT_JSON, TOOL_JSON },
+    { TOOL_OPT_QUIET, TOOL_QUIET },
+    { TOOL_OPT_UNFOLLOW, TOOL_UNFOLLOW },
+    { TOOL_OPT_ONLY, TOOL_ONLY },
+    { TOOL_OPT_PEM, TOOL_PEM },
+    { TOOL_OPT_PRIVATE, TOOL_PRIVATE },
+    { 0, 0 }
+};
+
+/* Options that take a word, and where it goes. */
+static const struct command_word {
+    int option;
+    apr_size_t member;
+} command_words[] = {
+    { 't', APR_OFFSETOF(tool, type) },
+    { TOOL_OPT_FROM, APR_OFFSETOF(tool, from) },
+    { TOOL_OPT_KEY, APR_OFFSETOF(tool, key) },
+    { TOOL_OPT_VALUE, APR_OFFSETOF(tool, value) },
+    { TOOL_OPT_VALUE_FORMAT, APR_OFFSETOF(tool, value_format) },
+    { TOOL_OPT_SEPARATOR, APR_OFFSETOF(tool, separator) },
+    { TOOL_OPT_VARIABLE, APR_OFFSETOF(tool, variable) },
+    { TOOL_OPT_MAX_REMOVED, APR_OFFSETOF(tool, max_removed) },
+    { TOOL_OPT_MASTER, APR_OFFSETOF(tool, master) },
+    { TOOL_OPT_OLD, APR_OFFSETOF(tool, old) },
+    { TOOL_OPT_CA, APR_OFFSETOF(tool, ca) },
+    { TOOL_OPT_CERT, APR_OFFSETOF(tool, cert) },
+    { TOOL_OPT_DAYS, APR_OFFSETOF(tool, days) },
+    { TOOL_OPT_HOSTS, APR_OFFSETOF(tool, hosts) },
+    { TOOL_OPT_LIMIT, APR_OFFSETOF(tool, limit) },
+    { 0, 0 }
+};
+
 static void command_take_option(tool *t, int option, const char *value)
 {
-    switch (option) {
-    case 't':
-        t->type = value;
-        break;
-    case TOOL_OPT_DRY_RUN:
-        t->flags |= TOOL_DRY_RUN;
-        break;
-    case TOOL_OPT_SKIP_BAD:
-        t->flags |= TOOL_SKIP_BAD;
-        break;
-    case TOOL_OPT_JSON:
-        t->flags |= TOOL_JSON;
-        break;
-    case TOOL_OPT_QUIET:
-        t->flags |= TOOL_QUIET;
-        break;
-    case TOOL_OPT_FROM:
-        t->from = value;
-        break;
-    case TOOL_OPT_KEY:
-        t->key = value;
-        break;
-    case TOOL_OPT_VALUE:
-        t->value = value;
-        break;
-    case TOOL_OPT_VALUE_FORMAT:
-        t->value_format = value;
-        break;
-    case TOOL_OPT_SEPARATOR:
-        t->separator = value;
-        break;
-    case TOOL_OPT_VARIABLE:
-        t->variable = value;
-        break;
-    case TOOL_OPT_MAX_REMOVED:
-        t->max_removed = value;
-        break;
-    case TOOL_OPT_UNFOLLOW:
-        t->flags |= TOOL_UNFOLLOW;
-        break;
-    default:
-        if (option >= TOOL_OPT_STORE
-            && option < TOOL_OPT_STORE + TOOL_STORE_OPTIONS) {
-            t->store[option - TOOL_OPT_STORE] = value ? value : "";
+    const struct command_flag *flag;
+    const struct command_word *word;
+
+    if (option >= TOOL_OPT_STORE
+        && option < TOOL_OPT_STORE + TOOL_STORE_OPTIONS) {
+        t->store[option - TOOL_OPT_STORE] = value ? value : "";
+        return;
+    }
+    for (flag = command_flags; flag->option; flag++) {
+        if (flag->option == option) {
+            t->flags |= flag->flag;
+        }
+    }
+    for (word = command_words; word->option; word++) {
+        if (word->option == option) {
+            *(const char **)((char *)t + word->member) = value;
         }
     }
 }

@@ -19,6 +19,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "cert/cert.h"
 #include "command.h"
 #include "verbs/verbs.h"
 
@@ -349,6 +350,10 @@ static const tool_verb verbs[] = {
       "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
       "               as for follow\n"
       "  --json       a line for programs for each node\n" },
+    { "cert", tool_cert, NULL, 0, INT_MAX,
+      "VERB ...",
+      "make and read certificate maps, for mod_ssl_certmap",
+      "`hostmap cert help` lists its verbs.\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
       "what httpd's httxt2dbm does, without half-written files",

@@ -29,6 +29,16 @@
 #define TOOL_OPT_MAX_REMOVED 264
 #define TOOL_OPT_SEPARATOR  265
 #define TOOL_OPT_VARIABLE   266
+#define TOOL_OPT_MASTER     300
+#define TOOL_OPT_OLD        301
+#define TOOL_OPT_CA         302
+#define TOOL_OPT_CERT       303
+#define TOOL_OPT_ONLY       304
+#define TOOL_OPT_PEM        305
+#define TOOL_OPT_PRIVATE    306
+#define TOOL_OPT_DAYS       307
+#define TOOL_OPT_HOSTS      308
+#define TOOL_OPT_LIMIT      309
 
 /* Options of the verbs that talk to a store: tool.store, by TOOL_STORE_. */
 #define TOOL_OPT_STORE      512
@@ -49,6 +59,9 @@ enum {
 #define TOOL_JSON       0x4
 #define TOOL_QUIET      0x8
 #define TOOL_UNFOLLOW   0x10
+#define TOOL_ONLY       0x100
+#define TOOL_PEM        0x200
+#define TOOL_PRIVATE    0x400
 
 typedef struct tool {
     apr_pool_t *pool;
@@ -64,6 +77,8 @@ typedef struct tool {
     /** those of the verbs that talk to a store; "" for one that takes no
      *  word, NULL: not given */
     const char *store[TOOL_STORE_OPTIONS];
+    /** those of `hostmap cert`; NULL: not given */
+    const char *master, *old, *ca, *cert, *days, *hosts, *limit;
     /** the words that are not options */
     int count;
     const char **operands;

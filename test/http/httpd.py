@@ -27,6 +27,7 @@ OUR_MODULE = "mod_proxy_express.so"
 OUR_POOL = "mod_proxy_pool.so"
 OUR_REPROXY = "mod_reproxy.so"
 OUR_STATUS = "mod_switchboard_status.so"
+OUR_CERTMAP = "mod_ssl_certmap.so"
 START_TIMEOUT = 30
 STOP_TIMEOUT = 20
 
@@ -98,13 +99,15 @@ class Httpd:
     """One server.  Make it, give it ports and a configuration, start it."""
 
     def __init__(self, settings, modules=(), stock=False, children=2,
-                 threads=25, pool=False, reproxy=False, status=False):
+                 threads=25, pool=False, reproxy=False, status=False,
+                 certmap=False):
         """modules: names (alias for mod_alias.so) beyond the least; stock:
         httpd's own mod_proxy_express instead of ours; children: how many
         processes serve (1: one, whose log and cache a test can count on);
         threads: of each child (with prefork, one each); pool: with
         mod_proxy_pool; reproxy: with mod_reproxy; status: with
-        mod_switchboard_status."""
+        mod_switchboard_status; certmap: with mod_ssl and
+        mod_ssl_certmap."""
         self.settings = settings
         self.root = private_folder()
         self.log_path = os.path.join(self.root, "error.log")
@@ -116,6 +119,10 @@ class Httpd:
                         if reproxy else None)
         self.status = (os.path.join(settings.modules, OUR_STATUS)
                        if status else None)
+        if certmap:
+            self.modules += ["socache_shmcb", "ssl"]
+        self.certmap = (os.path.join(settings.modules, OUR_CERTMAP)
+                        if certmap else None)
         self.children = children
         self.threads = threads
         self.ports = []
@@ -194,6 +201,8 @@ class Httpd:
             lines += ["LoadModule reproxy_module %s" % self.reproxy]
         if self.status:
             lines += ["LoadModule switchboard_status_module %s" % self.status]
+        if self.certmap:
+            lines += ["LoadModule ssl_certmap_module %s" % self.certmap]
         lines += user_lines()
         lines += ["Listen 127.0.0.1:%d" % port for port in self.ports]
         lines += self._mpm_lines()

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from backend import self_signed
 from doc_commands import FENCE
 from httpd import STOCK_MODULES
 from tree import DOCS, PAGES, TOP, name_of, text_of
@@ -15,7 +16,7 @@ from tree import DOCS, PAGES, TOP, name_of, text_of
 CONFIGURATION = re.compile(
     r"^\s*(<(VirtualHost|Proxy|Location|Directory)\b|LoadModule\s|ProxyPass\w*"
     r"\s+/|ProxyExpress\w+\s+(On|Off|/)|ProxyPool\w+\s+[^\W_]+(=|$)"
-    r"|AllowReproxy\s+(On|Off)$|PreserveHeaders\s+[A-Z]|Reproxy[A-Z]\w+\s+\S)",
+    r"|SSLCertMap\w+\s+(/|[a-z]+$)|AllowReproxy\s+(On|Off)$|PreserveHeaders\s+[A-Z]|Reproxy[A-Z]\w+\s+\S)",
     re.MULTILINE)
 """Lines of httpd's configuration, whatever block they stand in."""
 
@@ -45,7 +46,9 @@ def installed(settings, line):
 @pytest.mark.parametrize("page", ["README.md", "docs/mod_proxy_express.md",
                                   "docs/mod_proxy_pool.md",
                                   "docs/mod_reproxy.md",
-                                  "docs/mod_switchboard_status.md"])
+                                  "docs/mod_switchboard_status.md",
+                                  "docs/mod_ssl_certmap.md",
+                                  "docs/https.md"])
 def test_page_shows_a_configuration(page):
     assert list(snippets(os.path.join(TOP, page)))
 
@@ -54,13 +57,19 @@ def test_page_shows_a_configuration(page):
                          ids=[name for name, _ in SNIPPETS])
 def test_configuration_of_the_docs_is_accepted(make_httpd, settings, text):
     httpd = make_httpd(modules=[
-        "alias", "authz_host", "env", "rewrite", "setenvif", "headers", "ssl",
+        "alias", "authz_host", "env", "rewrite", "setenvif", "headers",
         "xml2enc", "proxy_html", "proxy_balancer", "slotmem_shm",
         "lbmethod_byrequests", "lbmethod_bybusyness", "proxy_hcheck"],
-        pool=True, reproxy=True, status=True)
+        pool=True, reproxy=True, status=True,
+        certmap="LoadModule ssl_" not in text)
     # mod_rewrite wants to see the file
     httpd.write("hosts.txt", "")
     text = text.replace("/etc/apache2/hosts.txt", httpd.path("hosts.txt"))
+    # mod_ssl a certificate
+    if "/etc/ssl/default." in text:
+        self_signed(httpd.path("default.pem"))
+        text = re.sub(r"/etc/ssl/default\.(pem|key)",
+                      httpd.path("default.pem"), text)
     # and httpd the folder of a log
     text = text.replace("/var/log/apache2", httpd.root)
     text = re.sub(r"^(LoadModule\s+\w+\s+)(\S+)$",
