@@ -30,8 +30,6 @@ typedef struct follow_options {
     const char *map;
     /** NULL: none */
     const char *keep, *status;
-    /** a store that the changes are written to as well, or NULL */
-    follow_store *push;
     apr_interval_time_t interval, behind, keep_interval;
     /** --max-removed, -1: not given */
     int max_removed;
@@ -51,9 +49,6 @@ typedef struct follow_counters {
     int connected;
     /** when the map was last seen to be at the log's end, applied, kept */
     apr_time_t synced, applied, kept;
-    /** of the log's last entry, when it was asked for */
-    follow_position end;
-    apr_time_t end_time;
     /** the last thing that went wrong; "" */
     char error[256];
 } follow_counters;

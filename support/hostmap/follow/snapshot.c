@@ -8,6 +8,9 @@
 #include "engine.h"
 
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "apr_strings.h"
 
@@ -304,6 +307,10 @@ apr_status_t follow_snapshot(follower *f, const char *reason)
         log_taken(f, reason, began);
     }
     apr_pool_destroy(s.pool);
+#ifdef __GLIBC__
+    /* what was sorted is not needed for months */
+    malloc_trim(0);
+#endif
 
     return rv;
 }
