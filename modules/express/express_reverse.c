@@ -14,9 +14,13 @@
 typedef const char *express_reverse_fn(const reverse_map *map,
                                        const char *value, apr_pool_t *pool);
 
-/* The function that rewrites a header, or NULL. */
-static express_reverse_fn *express_reverse_of(const char *name)
+/* The function that rewrites a header, or NULL: half of them are known by their
+ * first letter, nearly all others by their length. */
+static inline express_reverse_fn *express_reverse_of(const char *name)
 {
+#define LETTER(c) ((apr_uint32_t)1 << ((c) & 0x1f))
+    const apr_uint32_t letters = LETTER('l') | LETTER('c') | LETTER('u')
+                                 | LETTER('d') | LETTER('s');
     static const struct {
         const char *name;
         apr_size_t len;
@@ -28,16 +32,20 @@ static express_reverse_fn *express_reverse_of(const char *name)
         { "destination", 11, reverse_location },
         { "set-cookie", 10, reverse_cookie }
     };
-    int first = *name | 0x20;
-    apr_size_t i;
+    apr_size_t len, i;
 
+    if (!(letters & LETTER(*name))) {
+        return NULL;
+    }
+    len = strlen(name);
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (first == *rows[i].name && strlen(name) == rows[i].len
+        if (len == rows[i].len
             && ap_cstr_casecmp(name, rows[i].name) == 0) {
             return rows[i].reverse;
         }
     }
     return NULL;
+#undef LETTER
 }
 
 void express_reverse_init(express_reverse *reverse, request_rec *r,
@@ -46,11 +54,6 @@ void express_reverse_init(express_reverse *reverse, request_rec *r,
     memset(reverse, 0, sizeof(*reverse));
     reverse->r = r;
     reverse->state = state;
-}
-
-int express_reverse_wanted(const express_request *state)
-{
-    return !(state->entry.flags & HOSTMAP_FLAG_NOREVERSE);
 }
 
 /* Set up lazily, for responses that have a header to rewrite; cookies, the
@@ -89,8 +92,9 @@ void express_reverse_table(express_reverse *reverse, apr_table_t *headers)
     int i;
 
     for (i = 0; i < array->nelts; i++) {
-        const char *value = express_reverse_value(reverse, header[i].key,
-                                                  header[i].val);
+        express_reverse_fn *fn = express_reverse_of(header[i].key);
+        const char *value = fn ? express_reverse_by(reverse, fn, header[i].val)
+                               : NULL;
 
         if (value) {
             header[i].val = (char *)value;

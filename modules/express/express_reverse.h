@@ -27,7 +27,10 @@ void express_reverse_init(express_reverse *reverse, request_rec *r,
                           const express_request *state);
 
 /** Does the entry want its responses rewritten (no flag noreverse)? */
-int express_reverse_wanted(const express_request *state);
+static inline int express_reverse_wanted(const express_request *state)
+{
+    return !(state->entry.flags & HOSTMAP_FLAG_NOREVERSE);
+}
 
 /**
  * What the client gets for this header.
