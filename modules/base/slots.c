@@ -343,14 +343,19 @@ static void slots_head_write(slots_head *head, apr_uint64_t hash,
 static void slots_name_write(apr_uint64_t *words, apr_size_t room,
                              hostmap_str name)
 {
-    apr_size_t left = name.len < room ? name.len : room, at;
+    apr_size_t left = name.len < room ? name.len : room;
+    const char *from = name.ptr;
+    apr_uint64_t word = 0;
 
-    for (at = 0; at < left; at += sizeof(*words)) {
-        apr_uint64_t word = 0;
-
-        memcpy(&word, name.ptr + at, left - at < sizeof(word) ? left - at
-                                                              : sizeof(word));
-        atomic_put64(&words[at / sizeof(word)], word);
+    for (; left >= sizeof(word); left -= sizeof(word)) {
+        memcpy(&word, from, sizeof(word));
+        atomic_put64(words++, word);
+        from += sizeof(word);
+    }
+    if (left > 0) {
+        word = 0;
+        memcpy(&word, from, left);
+        atomic_put64(words, word);
     }
 }
 
@@ -665,12 +670,17 @@ static unsigned slots_entry_least(const slots *s, apr_size_t number,
     return found;
 }
 
+typedef struct slots_entry_key {
+    hostmap_str name;
+    apr_uint64_t hash;
+} slots_entry_key;
+
 /* In a set that is claimed. */
-static slots_entry *slots_entry_insert(slots *s, hostmap_str key,
-                                       apr_uint64_t hash, unsigned way,
+static slots_entry *slots_entry_insert(slots *s, const slots_entry_key *key,
+                                       unsigned way,
                                        const slots_request *request)
 {
-    apr_size_t number = hash & s->entry_mask;
+    apr_size_t number = key->hash & s->entry_mask;
     slots_set *set = &s->entry_sets[number];
     slots_entry *entry = &s->entries[number * SLOTS_WAYS + way];
     apr_uint32_t odd = slots_open(&entry->head);
@@ -685,10 +695,11 @@ static slots_entry *slots_entry_insert(slots *s, hostmap_str key,
     for (i = 0; i < SLOTS_ENTRY_COUNTS; i++) {
         atomic_set64(&entry->counts[i], 0);
     }
-    slots_head_write(&entry->head, hash, key.len, request->map, request->now);
-    slots_name_write(entry->name, SLOTS_ENTRY_NAME, key);
+    slots_head_write(&entry->head, key->hash, key->name.len, request->map,
+                     request->now);
+    slots_name_write(entry->name, SLOTS_ENTRY_NAME, key->name);
     slots_shut(&entry->head, odd + 1);
-    slots_way_set(set, way, slots_tag(hash));
+    slots_way_set(set, way, slots_tag(key->hash));
     return entry;
 }
 
@@ -709,14 +720,34 @@ static int slots_entry_way(const slots *s, apr_size_t number,
     return (chance & CHANCE_MASK) % (least + 1) == 0;
 }
 
-/* NULL: the key is not let in. */
-static slots_entry *slots_entry_admit(slots *s, hostmap_str key,
-                                      apr_uint64_t hash,
+/* The tags of a set, to see whether its keys have changed. */
+typedef struct slots_tags {
+    apr_uint64_t words[SLOTS_WAYS / 4];
+} slots_tags;
+
+static slots_tags slots_tags_of(const slots_set *set)
+{
+    slots_tags tags;
+
+    tags.words[0] = atomic_take64(&set->tags[0]);
+    tags.words[1] = atomic_take64(&set->tags[1]);
+    return tags;
+}
+
+static int slots_tags_are(const slots_set *set, const slots_tags *tags)
+{
+    return atomic_get64(&set->tags[0]) == tags->words[0]
+           && atomic_get64(&set->tags[1]) == tags->words[1];
+}
+
+/* The key is not among those that had these tags.  NULL: it is not let in. */
+static slots_entry *slots_entry_admit(slots *s, const slots_entry_key *key,
+                                      slots_tags tags,
                                       const slots_request *request,
                                       apr_uint32_t chance)
 {
     apr_uint64_t second = apr_time_sec(request->now);
-    apr_size_t number = hash & s->entry_mask;
+    apr_size_t number = key->hash & s->entry_mask;
     slots_set *set = &s->entry_sets[number];
     slots_entry *found = NULL;
     unsigned way;
@@ -728,14 +759,15 @@ static slots_entry *slots_entry_admit(slots *s, hostmap_str key,
         }
         if (slots_claim(set, second)) {
             /* another one may have been quicker, with this key or that way */
-            found = slots_entry_look(s, hash);
-            if (!found && slots_entry_way(s, number, second, chance, &way)) {
-                found = slots_entry_insert(s, key, hash, way, request);
+            if (slots_tags_are(set, &tags)) {
+                found = slots_entry_insert(s, key, way, request);
             }
             slots_unclaim(set, second);
-            return found;
         }
-        found = slots_entry_look(s, hash);
+        if (!found) {
+            tags = slots_tags_of(set);
+            found = slots_entry_look(s, key->hash);
+        }
     }
     return found;
 }
@@ -743,16 +775,23 @@ static slots_entry *slots_entry_admit(slots *s, hostmap_str key,
 int slots_entry_add(slots *s, hostmap_str key, const slots_request *request,
                     apr_uint32_t chance)
 {
-    apr_uint64_t hash = slots_hash(s, key.ptr, key.len)
-                        ^ request->map * HOSTMAP_HASH_FACTOR;
     apr_uint32_t second = (apr_uint32_t)apr_time_sec(request->now);
-    slots_entry *entry = slots_entry_look(s, hash);
+    slots_entry_key whole;
+    slots_tags tags;
+    slots_entry *entry;
+    slots_set *set;
 
+    whole.name = key;
+    whole.hash = slots_hash(s, key.ptr, key.len)
+                 ^ request->map * HOSTMAP_HASH_FACTOR;
+    set = &s->entry_sets[whole.hash & s->entry_mask];
+    tags = slots_tags_of(set);
+    entry = slots_entry_look(s, whole.hash);
     if (!entry) {
-        entry = slots_entry_admit(s, key, hash, request, chance);
+        entry = slots_entry_admit(s, &whole, tags, request, chance);
     }
     if (!entry) {
-        atomic_add64(&s->entry_sets[hash & s->entry_mask].missed, 1);
+        atomic_add64(&set->missed, 1);
         return 0;
     }
     atomic_add64(&entry->counts[SLOTS_ENTRY_REQUESTS], 1);
