@@ -39,6 +39,7 @@ module AP_MODULE_DECLARE_DATA reproxy_module;
 
 static int reproxy_serve_plain(request_rec *r);
 static int reproxy_serve_app(request_rec *r, const reproxy_conf *conf);
+static void reproxy_log_header(const reproxy_request *state, int rc);
 static int reproxy_serve_answer(reproxy_request *state);
 static void reproxy_log_loop(reproxy_request *state);
 static reproxy_result reproxy_try_urls(reproxy_request *state, int *rc);
@@ -95,10 +96,32 @@ static int reproxy_serve_app(request_rec *r, const reproxy_conf *conf)
     reproxy_gate_insert(state);
     limit = reproxy_timeout_set(0);
     rc = ap_run_handler(r);
+    reproxy_log_header(state, rc);
     reproxy_gate_end(state, rc);
     reproxy_timeout_set(limit);
     return state->gate == REPROXY_GATE_SWALLOW ? reproxy_serve_answer(state)
                                                : rc;
+}
+
+/* mod_proxy has read a status line of 2xx (its note proxy-status), but not the
+ * header: an answer may have been in it, and the usual cause can be helped. */
+static void reproxy_log_header(const reproxy_request *state, int rc)
+{
+    request_rec *r = state->r;
+    const char *status = apr_table_get(r->notes, "proxy-status");
+    hostmap_limit_more more;
+
+    if (state->gate != REPROXY_GATE_WATCH || rc != HTTP_BAD_GATEWAY
+        || !status || status[0] != '2') {
+        return;
+    }
+    if (reproxy_log_allowed(r, REPROXY_LOG_FAILED, REPROXY_BROKEN, &more)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "SB0212: the app's "
+                      "header cannot be read, the client gets 502: mod_proxy "
+                      "has logged why; a line of more than 8190 bytes (many "
+                      "URLs) needs responsefieldsize in ProxyPass%s",
+                      more.text);
+    }
 }
 
 static int reproxy_is_served(reproxy_result result)

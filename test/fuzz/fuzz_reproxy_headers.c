@@ -39,6 +39,24 @@ static void check_range(const char *text)
             == (range.total < 0 ? REPROXY_SIZE_UNKNOWN : REPROXY_SIZE_RIGHT));
 }
 
+/* What is decoded is no longer than the text, and the text where it holds no
+ * escape. */
+static void check_path(const char *text)
+{
+    size_t len = strlen(text);
+    char *out = malloc(len + 1);
+
+    require(out != NULL);
+    if (reproxy_path_unescape(out, text)) {
+        require(strlen(out) <= len);
+        require((strchr(text, '%') == NULL) == (strcmp(out, text) == 0));
+    }
+    else {
+        require(strchr(text, '%') != NULL);
+    }
+    free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -50,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     text[size] = '\0';
     check_range(text);
+    check_path(text);
     if (reproxy_expected_size(&number, text)) {
         require(number >= 0 && strpbrk(text, "0123456789") != NULL);
         require(reproxy_size_compare(number, 200, text, NULL)

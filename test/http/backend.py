@@ -19,6 +19,9 @@ in the query of its target:
     chunked          true: in chunks
     pieces           write the body in so many pieces
     pause            seconds to wait behind each piece
+    drip, lines      so many lines of a header, with so many seconds between
+                     them, then the end of the answer
+    long             a header line of so many bytes besides
     length           the Content-Length that is said; null: none, the answer
                      ends with the connection
     cut              close behind so many bytes of the body
@@ -205,6 +208,9 @@ class Connection(Counted):
         if close == "before":
             self.close(order.get("reset"))
             return
+        if "drip" in order:
+            self.drip(order["drip"], order["lines"], b"HTTP/1.1 200 OK\r\n")
+            return
         if "raw" in order:
             self.transport.write(order["raw"].encode("latin-1")
                                  * order.get("times", 1))
@@ -234,6 +240,17 @@ class Connection(Counted):
             if last or close or "cut" in order else None
         self.write_on()
 
+    def drip(self, pause, lines, line):
+        self.transport.write(line)
+        if self.transport.is_closing():
+            return
+        later = asyncio.get_running_loop().call_later
+        if lines > 0:
+            later(pause, self.drip, pause, lines - 1,
+                  b"X-Line: %d\r\n" % lines)
+        else:
+            self.transport.write(b"Content-Length: 0\r\n\r\n")
+
     def whole(self, order, seen):
         """Status, headers and body of the answer."""
         if order.get("stats"):
@@ -248,6 +265,8 @@ class Connection(Counted):
         if "content" in order:
             body = content(self.backend["name"], order["content"])
         headers = order.get("headers", [])
+        if "long" in order:
+            headers = headers + [["X-Long", "x" * order["long"]]]
         if order.get("file"):
             asked = {name.lower(): value for name, value in seen["headers"]}
             return as_file(order, headers, body, asked)

@@ -67,9 +67,9 @@ PROGRAMS = {
 }
 
 FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/bin",
-           os.environ.get("SWITCHBOARD_UNPACKED", "") + "/usr/sbin")
-"""Where programs are; the last one: the files of packages that would start a
-service if they were installed, see support/packages."""
+           "/usr/local/lib/switchboard-test/usr/sbin")
+"""Where programs are; the last one: where support/install-packages unpacks
+packages that would start a service if they were installed."""
 
 
 def program(name):

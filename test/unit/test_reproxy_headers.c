@@ -103,6 +103,42 @@ START_TEST(expected_size_is_a_number)
 }
 END_TEST
 
+static void answer_path(char *answer, const char *input, size_t len)
+{
+    char text[256] = "", out[256];
+    guard string;
+
+    ck_assert_uint_lt(len, sizeof(text));
+    memcpy(text, input, len);
+    string = guard_string(text);
+    vector_add(answer, "%s", reproxy_path_unescape(out, string.bytes)
+                             ? out : "refused");
+    guard_free(&string);
+}
+
+START_TEST(path_vectors)
+{
+    vectors_run("reproxy_path.tsv", answer_path);
+}
+END_TEST
+
+START_TEST(every_byte_can_be_escaped)
+{
+    int byte;
+
+    for (byte = 1; byte < 256; byte++) {
+        char text[8], out[8];
+
+        sprintf(text, byte % 2 ? "a%%%02xb" : "a%%%02Xb", (unsigned)byte);
+        ck_assert(reproxy_path_unescape(out, text));
+        ck_assert_int_eq((unsigned char)out[1], byte);
+        ck_assert_uint_eq(strlen(out), 3);
+        ck_assert(reproxy_path_unescape(text, text));
+        ck_assert_str_eq(text, out);
+    }
+}
+END_TEST
+
 Suite *reproxy_headers_suite(void)
 {
     Suite *suite = suite_create("reproxy_headers");
@@ -112,6 +148,8 @@ Suite *reproxy_headers_suite(void)
     tcase_add_test(tcase, range_vectors);
     tcase_add_test(tcase, size_vectors);
     tcase_add_test(tcase, expected_size_is_a_number);
+    tcase_add_test(tcase, path_vectors);
+    tcase_add_test(tcase, every_byte_can_be_escaped);
     suite_add_tcase(suite, tcase);
     return suite;
 }
