@@ -2,8 +2,8 @@
 
 /**
  * @file command.h
- * @brief The command line of a tool that has verbs: a table says which there
- *        are, what each takes and what its help is.
+ * @brief The command line of a tool that has verbs: a table of their names,
+ *        options and help.
  */
 
 #ifndef HOSTMAP_COMMAND_H
@@ -28,9 +28,9 @@ typedef struct tool_verb {
 } tool_verb;
 
 /**
- * Do what the command line says, or print help.
- * @param t argv is the command line from what the verb is one of on:
- *        "hostmap", VERB, ...; it is moved on to the verb
+ * Run the verb of the command line, or print help.
+ * @param t argv begins with the word before the verb ("hostmap", VERB, ...);
+ *        it is moved on to the verb
  * @param family how the user calls it: "hostmap"
  * @param verbs the table
  * @return an exit status

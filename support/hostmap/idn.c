@@ -98,7 +98,7 @@ static int idn_look_up(uint8_t **found, const char *text)
 }
 
 /* The first character that libidn2 refuses for the same reason when it stands
- * alone; 0: it is none by itself. */
+ * alone; 0: none does. */
 static unsigned idn_find_refused(const char *text, int rc)
 {
     char one[5];

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at the front, 0: it is none. */
+/* Length of the UTF-8 sequence at the front; 0: it is not UTF-8. */
 static apr_size_t json_utf8(const unsigned char *at, apr_size_t len)
 {
     apr_size_t more, i;

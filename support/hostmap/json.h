@@ -6,8 +6,8 @@
  *
  *     json_begin(); json_text("host", ...); json_number(...); json_end();
  *
- * Numbers are those of C; texts are written as UTF-8, and bytes that are none
- * become U+FFFD, so that every reader takes the line.
+ * Numbers are those of C; texts are written as UTF-8; bytes that are not
+ * UTF-8 become U+FFFD, so that every reader accepts the line.
  */
 
 #ifndef HOSTMAP_JSON_H
@@ -19,7 +19,7 @@
 
 typedef struct json {
     FILE *to;
-    /** something stands before the next member */
+    /** the next member is not the first */
     int more;
 } json;
 
@@ -37,7 +37,7 @@ void json_string(json *j, const char *name, const char *text);
 
 void json_number(json *j, const char *name, apr_int64_t number);
 
-/** Three digits behind the point. */
+/** Three digits after the point. */
 void json_fraction(json *j, const char *name, double number);
 
 /** true or false */

@@ -132,43 +132,42 @@ static const tool_verb verbs[] = {
       "SOURCE is a text, `-` is standard input.  MAP is replaced as a whole:\n"
       "a new file is made beside it and renamed over it.\n"
       "\n"
-      "  -t TYPE      type of a new map: lmdb (also when nothing is said),\n"
-      "               sdbm, gdbm, ndbm, db or default (APR's).  A map that\n"
-      "               is there keeps its type.\n"
-      "  --dry-run    check everything and say what would change, write\n"
+      "  -t TYPE      type of a new map: lmdb (default), sdbm, gdbm, ndbm, db\n"
+      "               or default (APR's).  An existing map keeps its type.\n"
+      "  --dry-run    check everything and print what would change, but write\n"
       "               nothing\n"
       "  --max-removed PERCENT\n"
       "               write nothing if more than this part of the entries of\n"
-      "               the map that is there would go; not given: 50 if that\n"
-      "               has more than 100 entries\n"
-      "  --skip-bad   leave out lines that are wrong, and of duplicate keys\n"
-      "               all but the first; otherwise nothing is written then\n"
+      "               the existing map would be removed (default: 50, for\n"
+      "               maps of more than 100 entries)\n"
+      "  --skip-bad   skip wrong lines, and duplicate keys except the first\n"
+      "               of each; without it, any of them stops the build\n"
       "  --unfollow   MAP follows a store: break away from it, and change it\n"
-      "  --json       say what was done as one line for programs\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --json       print what was done as one line of JSON\n"
+      "  --quiet      print errors only\n" },
     { "check", tool_check, check_options, 1, 1,
       "[-t TYPE] [--quiet] FILE",
       "find what is wrong in a text or a map",
       "FILE is a text, `-` (a text on standard input) or a map.\n"
       "\n"
-      "  -t TYPE      FILE is a map of this type; otherwise its own marks\n"
-      "               tell, and a file without any is a text\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  -t TYPE      FILE is a map of this type (default: detected from\n"
+      "               the file; a file of no type is a text)\n"
+      "  --quiet      print errors only\n" },
     { "get", tool_get, answer_options, 2, 3,
       "[-t TYPE] [--json] MAP HOST [PATH]",
       "show the entry that answers for a host and a path, and why",
       "HOST and PATH may be written as in a URL: WWW.Example.com:8080\n"
       "/blog/?page=2.  Exit status 2: the map has no entry for them.\n"
       "\n"
-      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
-      "  --json       one line for programs\n" },
+      "  -t TYPE      type of MAP (default: detected from the file)\n"
+      "  --json       print one line of JSON\n" },
     { "list", tool_list, reader_options, 1, 2,
       "[-t TYPE] MAP [HOST|*.SUFFIX]",
       "print entries, sorted, as build reads them",
       "HOST: the entry of this host only.  *.SUFFIX: those of all hosts below\n"
-      "SUFFIX.  Exit status 2: there is none.\n"
+      "SUFFIX.  Exit status 2: the map has no such entry.\n"
       "\n"
-      "  -t TYPE      type of MAP; otherwise its own marks tell\n" },
+      "  -t TYPE      type of MAP (default: detected from the file)\n" },
     { "set", tool_set, change_options, 2, INT_MAX,
       "[--unfollow] [--quiet] MAP KEY VALUE... | MAP -",
       "add or change entries of a map",
@@ -178,77 +177,77 @@ static const tool_verb verbs[] = {
       "changed and renamed over it.\n"
       "\n"
       "  --unfollow   MAP follows a store: break away from it, and change it\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --quiet      print errors only\n" },
     { "delete", tool_delete, change_options, 2, INT_MAX,
       "[--unfollow] [--quiet] MAP KEY... | MAP -",
-      "take entries out of a map",
+      "remove entries from a map",
       "`-`: the first word of each line of standard input is a KEY, as\n"
       "`hostmap list` prints them.  All or nothing.  Exit status 2: MAP has\n"
-      "no entry of one of the keys, and nothing was changed.\n"
+      "no entry for one of the keys, and nothing was changed.\n"
       "\n"
       "  --unfollow   MAP follows a store: break away from it, and change it\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --quiet      print errors only\n" },
     { "diff", tool_diff, diff_options, 2, 2,
       "[--json] [--quiet] OLD NEW",
-      "show what is different between two maps or texts",
+      "show the differences between two maps or texts",
       "OLD and NEW are maps or texts, `-` is a text on standard input.  An\n"
-      "entry that is in one of them only is a line `-key value` or\n"
-      "`+key value`, one that is different is both; sorted, as `hostmap\n"
+      "entry that only one of them has is a line `-key value` or\n"
+      "`+key value`, one with another value is both; sorted, as `hostmap\n"
       "apply` reads them.  Exit status 2: they differ.\n"
       "\n"
-      "  --json       a line for programs for each key\n"
-      "  --quiet      no progress and no notes, only what is wrong\n" },
+      "  --json       print one line of JSON for each key\n"
+      "  --quiet      no progress and no notes, only errors\n" },
     { "apply", tool_apply, change_options, 2, 2,
       "[--unfollow] [--quiet] MAP DIFF",
-      "change a map as `hostmap diff` says",
+      "apply the output of `hostmap diff` to a map",
       "DIFF is what `hostmap diff` printed, `-` is standard input.  All or\n"
-      "nothing: when MAP has not got an entry that a `-` line names, with its\n"
-      "value, or has one already that a `+` line adds, nothing is changed.\n"
+      "nothing: if MAP does not have the entry of a `-` line, with its value,\n"
+      "or already has an entry for the key of a `+` line, nothing is changed.\n"
       "\n"
       "  --unfollow   MAP follows a store: break away from it, and change it\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --quiet      print errors only\n" },
     { "stat", tool_stat, stat_options, 1, 1,
       "[-t TYPE] [--json] [--quiet] MAP",
-      "show how large a map is, of which type, how old",
-      "Counts by reading all entries, unless MAP is of type lmdb.\n"
+      "show the size, type and age of a map",
+      "Reads all entries to count them, unless MAP is of type lmdb.\n"
       "\n"
-      "  -t TYPE      type of MAP; otherwise its own marks tell\n"
-      "  --json       one line for programs\n"
+      "  -t TYPE      type of MAP (default: detected from the file)\n"
+      "  --json       print one line of JSON\n"
       "  --quiet      no progress on the terminal\n" },
     { "convert", tool_convert, convert_options, 2, 2,
       "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
       "      [--separator CHAR] [--variable NAME] [--value-format TEXT]\n"
       "      [--max-removed PERCENT] [--skip-bad] [--unfollow] [--quiet]\n"
       "      SOURCE DEST",
-      "make a map or a text of a map, a text or somebody else's list",
-      "SOURCE is a map or a text, or what --from says; `-` is standard input.\n"
-      "DEST is a map, written as build does, or with -t text a text; `-` is a\n"
-      "text on standard output.\n"
+      "make a map or a text from a map, a text or another program's list",
+      "SOURCE is a map or a text, or a list of the format that --from names;\n"
+      "`-` is standard input.  DEST is a map, written as build does, or with\n"
+      "-t text a text; `-` is a text on standard output.\n"
       "\n"
       "  -t TYPE      type of DEST, as for build, or text\n"
       "  --from FORMAT\n"
       "               SOURCE is a list: csv, tsv, haproxy (a map file) or\n"
-      "               nginx (what a map block includes, or the block)\n"
+      "               nginx (a map block, or the lines that it includes)\n"
       "  --key NAME, --value NAME\n"
-      "               csv, tsv: which columns, by their names in the first\n"
-      "               line, or by number without such a line; 1 and 2\n"
+      "               csv, tsv: the columns, by name in the first line, or by\n"
+      "               number if there is no such line (default: 1 and 2)\n"
       "  --separator CHAR\n"
-      "               csv: what is between the fields, a character, or comma,\n"
-      "               semicolon, tab or pipe; not given: found out from the\n"
-      "               first line, else a comma\n"
+      "               csv: the character between the fields, or comma,\n"
+      "               semicolon, tab or pipe (default: detected from the\n"
+      "               first line, else a comma)\n"
       "  --variable NAME\n"
-      "               nginx: read the map block that sets $NAME; not given:\n"
-      "               the only one that maps $host or $http_host\n"
+      "               nginx: read the map block that sets $NAME (default:\n"
+      "               the only one that maps $host or $http_host)\n"
       "  --value-format TEXT\n"
-      "               the list's values become TEXT, with the value for %s:\n"
-      "               http://%s\n"
+      "               write TEXT in place of each value of the list, with\n"
+      "               the value in place of %s: http://%s\n"
       "  --max-removed PERCENT\n"
-      "               of a map that is there, as for build\n"
-      "  --skip-bad   leave out what cannot be carried over, and of duplicate\n"
-      "               keys all but the first; otherwise nothing is written\n"
-      "               then\n"
+      "               as for build\n"
+      "  --skip-bad   skip what cannot be carried over, and duplicate keys\n"
+      "               except the first of each; without it, any of them\n"
+      "               stops the conversion\n"
       "  --unfollow   DEST follows a store: break away from it, and change it\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --quiet      print errors only\n" },
     { "follow", tool_follow, follow_options, 0, 2,
       "[--once] [--interval TIME] [--max-removed PERCENT]\n"
       "      [--behind TIME] [--keep FILE] [--keep-interval TIME]\n"
@@ -272,7 +271,7 @@ static const tool_verb verbs[] = {
       "  --behind TIME\n"
       "               how long a store that is older than MAP is waited for,\n"
       "               before its state is taken: 30s\n"
-      "  --keep FILE  a copy of MAP, with which MAP begins when there is none\n"
+      "  --keep FILE  a copy of MAP; a missing MAP begins as a copy of FILE\n"
       "  --keep-interval TIME\n"
       "               write it at most once in this time, and at the end:\n"
       "               10min\n"
@@ -306,15 +305,15 @@ static const tool_verb verbs[] = {
       "store's log if there is none.  SOURCE is a text or a map, `-` a text\n"
       "on standard input.\n"
       "\n"
-      "  --dry-run    say what would change, write nothing\n"
+      "  --dry-run    print what would change, write nothing\n"
       "  --max-removed PERCENT\n"
       "               as for build, of the store's entries\n"
       "  --diff DIFF  in place of SOURCE: what `hostmap diff` printed.  All\n"
       "               or nothing, as for apply\n"
       "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
       "               as for follow\n"
-      "  --json       say what was done as one line for programs\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --json       print what was done as one line of JSON\n"
+      "  --quiet      print errors only\n" },
     { "pull", tool_pull, pull_options, 2, 2,
       "[-t TYPE] [--max-removed PERCENT] [--password-file FILE]\n"
       "      [--cafile FILE] [--cert FILE] [--key FILE] [--quiet] URL DEST",
@@ -322,12 +321,12 @@ static const tool_verb verbs[] = {
       "DEST is a map that follows the store, with its position: `hostmap\n"
       "follow` continues from there.  `-` is a text on standard output.\n"
       "\n"
-      "  -t TYPE      lmdb (also when nothing is said) or text\n"
+      "  -t TYPE      lmdb (default) or text\n"
       "  --max-removed PERCENT\n"
-      "               as for build, of the map that is there\n"
+      "               as for build, of the existing map\n"
       "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
       "               as for follow\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --quiet      print errors only\n" },
     { "verify", tool_verify, verify_options, 2, 2,
       "[--password-file FILE] [--cafile FILE] [--cert FILE]\n"
       "      [--key FILE] [--quiet] URL MAP",
@@ -338,7 +337,7 @@ static const tool_verb verbs[] = {
       "\n"
       "  --password-file FILE, --cafile FILE, --cert FILE, --key FILE\n"
       "               as for follow\n"
-      "  --quiet      say nothing but what is wrong\n" },
+      "  --quiet      print errors only\n" },
     { "fleet", tool_fleet, fleet_options, 1, 1,
       "[--password-file FILE] [--cafile FILE] [--cert FILE]\n"
       "      [--key FILE] [--json] URL",
@@ -356,11 +355,11 @@ static const tool_verb verbs[] = {
       "`hostmap cert help` lists its verbs.\n" },
     { "httxt2dbm", tool_httxt2dbm, NULL, 0, INT_MAX,
       "[-v] [-f TYPE] -i SOURCE -o MAP",
-      "what httpd's httxt2dbm does, without half-written files",
-      "Any key, the first word after it is the value, the last line of a key\n"
-      "counts, entries are added to a map that is there.\n"
+      "do what httpd's httxt2dbm does, without half-written files",
+      "Keys may be any word, the value is the first word after the key, the\n"
+      "last line of a key counts, entries are added to an existing map.\n"
       "\n"
-      "  -v           say what is done and every entry\n"
+      "  -v           print what is done and every entry\n"
       "  -f TYPE      GDBM, SDBM, DB, NDBM, LMDB or default\n"
       "  -i SOURCE    the text, `-` is standard input\n"
       "  -o MAP       the map\n" },
@@ -385,10 +384,9 @@ static int main_run(tool *t)
     return command_run(t, "hostmap", verbs);
 }
 
-/* A map must not be opened as standard output and be printed into: take the
- * numbers of streams that are closed, so that using them is an error still.
- * O_PATH: reading is one as well, an input that is closed is not an empty
- * one. */
+/* If a standard stream is closed, the next file that is opened gets its number:
+ * output would be printed into a map.  Open something on these numbers first.
+ * O_PATH: reading and writing it are still errors, as on a closed stream. */
 static void main_hold_streams(void)
 {
     int fd;
@@ -414,10 +412,10 @@ int main(int argc, const char *const argv[])
     int status;
 
     main_hold_streams();
-    /* A reader that goes away is a write error like others: a map in the
-     * making is then thrown away in good order. */
+    /* A reader that goes away is a write error like others: an unfinished map
+     * is then removed. */
     signal(SIGPIPE, SIG_IGN);
-    /* The same for a file that gets larger than a limit of the user's. */
+    /* The same for a file that gets larger than the user's limit. */
     signal(SIGXFSZ, SIG_IGN);
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     setvbuf(stderr, NULL, _IOLBF, 0);

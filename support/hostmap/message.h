@@ -30,7 +30,7 @@ int tool_error(const char *format, ...)
 
 /**
  * Print `hostmap: PATH: ...` on standard error.
- * @param why printed if it has a text, else what the system says about rv
+ * @param why printed if it has a text, else the system's text for rv
  * @return TOOL_FAILED
  */
 int tool_file_error(const char *path, apr_status_t rv,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * progress.c: the line that says how far it is.
+ * progress.c: the line that shows how far it is.
  */
 
 #include "progress.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The first line comes after this, the next ones so often. */
+/* When the line is first shown, and how often it is then updated. */
 #define FIRST_AFTER     APR_USEC_PER_SEC
 #define AGAIN_AFTER     (APR_USEC_PER_SEC / 5)
 
@@ -45,7 +45,7 @@ void progress_clear(void)
     }
 }
 
-/* What is left at the pace so far. */
+/* The time left at the rate so far. */
 static void progress_left(const progress *p, apr_uint64_t done, double seconds)
 {
     apr_uint64_t left;

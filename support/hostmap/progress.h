@@ -2,14 +2,14 @@
 
 /**
  * @file progress.h
- * @brief What takes more than a second says so on a terminal: rows, rate, time
- *        left, on one line of standard error that goes away by itself.
+ * @brief Progress of what takes more than a second: rows, rate and time left,
+ *        on one line of standard error that is removed at the end.
  *
  *     progress_begin(&p, "reading hosts.txt", bytes);
  *     for each row: progress_row(&p, bytes read so far);
  *     progress_end(&p);
  *
- * Nothing at all when standard error is not a terminal.
+ * Prints nothing if standard error is not a terminal.
  */
 
 #ifndef HOSTMAP_PROGRESS_H
@@ -20,17 +20,18 @@
 
 typedef struct progress {
     const char *what;
-    /** how far it goes, in any unit; 0: not known */
+    /** where it ends, in any unit; 0: not known */
     apr_uint64_t total;
     apr_uint64_t rows;
     apr_time_t began;
     apr_time_t next;
 } progress;
 
-/** Say whether there is to be any.  Before the first progress_begin(). */
+/** Switch progress on or off.  Before the first progress_begin(). */
 void progress_enable(int enable);
 
-/** From here on entries are printed: on a terminal they show how far it is. */
+/** Entries are printed from here on: on the same terminal they are progress
+ *  enough. */
 void progress_print(void);
 
 /** @param what is shown; lives as long as the progress */
@@ -39,7 +40,7 @@ void progress_begin(progress *p, const char *what, apr_uint64_t total);
 /** The part of progress_row() that is not done for every row. */
 void progress_look(progress *p, apr_uint64_t done);
 
-/** A row is done.  @param done how far it is, in the unit of total */
+/** A row is done.  @param done position, in the unit of total */
 static inline void progress_row(progress *p, apr_uint64_t done)
 {
     if ((++p->rows & 0x3ff) == 0) {
@@ -47,10 +48,10 @@ static inline void progress_row(progress *p, apr_uint64_t done)
     }
 }
 
-/** Take the line away. */
+/** Remove the line. */
 void progress_end(progress *p);
 
-/** Take the line away for a message, which goes to standard error next. */
+/** Remove the line for a message, which goes to standard error next. */
 void progress_clear(void);
 
 #endif /* HOSTMAP_PROGRESS_H */

@@ -127,7 +127,8 @@ apr_status_t tool_read_map(const char *path, const char *type,
  * Which map is at a path, looking at the file only.
  * @param type set to its type
  * @return APR_SUCCESS; APR_ENOENT: no file, or an empty one; HOSTMAP_EFORMAT:
- *         something that is not a map; else what the system says
+ *         something that is not a map; else the error of the
+ *         system
  */
 apr_status_t tool_map_at(const char **type, const char *path,
                          apr_pool_t *pool, hostmap_reason *why);

@@ -14,7 +14,7 @@
 /**
  * Read what `hostmap convert` is given: by --from, else a map, else a text.
  * @param type as for source_read()
- * @return TOOL_DONE, also when entries are wrong; TOOL_FAILED: said
+ * @return TOOL_DONE, also when entries are wrong; TOOL_FAILED: reported
  */
 int import_source(source **s, tool *t, const char *path, const char *type);
 

@@ -138,7 +138,7 @@ apr_status_t load_file(loaded *l, const char *path, apr_pool_t *pool)
 void load_done(loaded *l, apr_size_t bytes)
 {
     if (l->mapped && bytes - l->done >= DONE_BYTES) {
-        /* what lies ahead as well: a quote may have been looked for there */
+        /* the rest as well: the end of a quote may have been searched there */
         madvise(l->mapped, l->len, MADV_DONTNEED);
         l->done = bytes;
     }

@@ -17,7 +17,7 @@ typedef struct loaded {
     /** freed with the pool */
     char *bytes;
     apr_size_t len;
-    /** of the copy, which takes little memory; NULL: there is none */
+    /** the copy, which takes little memory; NULL: all is in memory */
     void *mapped;
     /** the bytes before this one have been read */
     apr_size_t done;
@@ -29,7 +29,7 @@ typedef struct loaded {
  */
 apr_status_t load_file(loaded *l, const char *path, apr_pool_t *pool);
 
-/** So many bytes have been read and need not be in memory. */
+/** The bytes before this one were read and need not be in memory. */
 void load_done(loaded *l, apr_size_t bytes);
 
 #endif /* HOSTMAP_LOAD_H */

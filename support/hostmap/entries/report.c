@@ -126,8 +126,8 @@ void report_summary(const report *r)
 
 /* ---- duplicate keys ---------------------------------------------------- */
 
-/* Where a duplicate is kept: when there is no free place, that of the one on
- * the last line. */
+/* Where a duplicate is kept: if no place is free, in that of the one on the
+ * last line. */
 static report_double *report_double_place(report *r)
 {
     report_double *last = r->doubles;

@@ -249,7 +249,8 @@ apr_status_t sort_flush(sorter *s)
 
 /* ---- reading runs ------------------------------------------------------ */
 
-/* Have so many bytes in the buffer.  APR_EOF: the run has ended. */
+/* Make at least that many bytes available in the buffer.  APR_EOF: the run has
+ * ended. */
 static apr_status_t sort_run_fill(sorter *s, run *r, apr_size_t need)
 {
     if (r->from == r->to && r->at == r->end) {

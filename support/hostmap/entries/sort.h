@@ -29,11 +29,11 @@ void sort_beside(const char *map);
  * Make a file without a name where runs go: nothing is left of it whatever
  * happens.
  * @param folder set to where it is
- * @return why it cannot be made; said
+ * @return why it cannot be made; reported
  */
 apr_status_t sort_temporary(int *fd, const char **folder, apr_pool_t *pool);
 
-/** Write to it.  @return why that does not go; said */
+/** Write to it.  @return why it cannot be written; reported */
 apr_status_t sort_temporary_write(int fd, const char *folder,
                                   const char *bytes, apr_size_t len);
 

@@ -7,10 +7,10 @@
  *     source_read() -> source_next() until 0 -> source_status(), source_bad()
  *     source_create() -> source_push() ... -> source_finish() -> the same
  *
- * What is wrong is said on standard error, with file and line, and counted;
- * what is right is given out in the order of the keys' bytes.  What does not
- * fit a bound in memory goes through a temporary file (sort.h); its
- * duplicate keys, and its paths without their host, are found at the end only.
+ * Wrong lines are reported on standard error, with file and line, and counted;
+ * right ones are given out in the order of the keys' bytes.  What does not fit
+ * a bound in memory goes through a temporary file (sort.h); its duplicate keys,
+ * and its paths without their host, are found only while it is given out.
  */
 
 #ifndef HOSTMAP_SOURCE_H
@@ -22,10 +22,10 @@
 #include "hostmap/store/hostmap_file.h"
 #include "hostmap/hostmap_entry.h"
 
-/** With stock httxt2dbm's eyes: any key, the first word is the value, the
- *  last line of a key counts. */
+/** As stock httxt2dbm reads a text: any key, the first word after it is the
+ *  value, the last line of a key counts. */
 #define SOURCE_HTTXT2DBM    0x1
-/** Say each entry on standard error, as httxt2dbm -v does. */
+/** Print each entry on standard error, as httxt2dbm -v does. */
 #define SOURCE_VERBOSE      0x2
 /** The first word of a line is a key, of any spelling; the rest does not
  *  matter. */
@@ -33,9 +33,9 @@
 /** A line is a sign, `+` or `-`, and an entry.  The sign becomes the first byte
  *  of the value; a key may have any number of lines, in their order. */
 #define SOURCE_DIFF         0x8
-/** Do not say which names were written in punycode. */
+/** Print no notes. */
 #define SOURCE_QUIET        0x10
-/** The rest of the entries is in a map, among them host keys of paths. */
+/** A part of the entries: the host keys of its paths may be in the map. */
 #define SOURCE_PART         0x20
 
 typedef struct source source;
@@ -62,8 +62,8 @@ apr_status_t source_read(source **s, const char *path, const char *type,
                          unsigned flags, apr_pool_t *pool);
 
 /**
- * The same with a text that is in memory, made of words of the command line:
- * messages do not speak of lines.
+ * The same with a text in memory, made of words of the command line: messages
+ * name no lines.
  * @param text its bytes are changed and have to outlive the source
  */
 apr_status_t source_take(source **s, char *text, const char *type,
@@ -74,14 +74,14 @@ source *source_create(const char *path, const char *type, unsigned flags,
                       apr_pool_t *pool);
 
 /**
- * Add an entry.  It is checked like one of a text, and said when it is wrong;
+ * Add an entry.  It is checked like one of a text, and reported if it is wrong;
  * its bytes are copied.
  * @param line where it stands; 0: nowhere that has lines
  */
 void source_push(source *s, apr_size_t line, hostmap_str key,
                  hostmap_str value);
 
-/** Say that a line is wrong.  @param key may be empty */
+/** Report a wrong line.  @param key may be empty */
 void source_fault(source *s, apr_size_t line, hostmap_str key,
                   const char *reason);
 
@@ -91,7 +91,7 @@ void source_note(source *s, apr_size_t line, hostmap_str written,
                  const char *stored, const char *more);
 
 /**
- * All entries are there: sort them, find those that are there twice.
+ * No entry comes after this: sort them, and find duplicates.
  * @return why a temporary file could not be written or read
  */
 apr_status_t source_finish(source *s);
@@ -99,7 +99,7 @@ apr_status_t source_finish(source *s);
 /**
  * The next entry in the order of the keys.
  * @param entry its bytes are valid until the next call
- * @return 0 when there is none
+ * @return 0 at the end
  */
 int source_next(source *s, source_entry *entry);
 
@@ -110,7 +110,7 @@ apr_status_t source_status(const source *s);
 /** What the source is called in messages. */
 const char *source_name(const source *s);
 
-/** How many entries there are, at most. */
+/** The number of entries, or more: duplicates that are found later count. */
 apr_size_t source_count(const source *s);
 
 /** Are they in memory, and source_bad() is known before the first one is given
@@ -132,11 +132,10 @@ apr_size_t source_bad(const source *s);
 void source_duplicates(const source *s, apr_size_t *equal,
                        apr_size_t *contrary);
 
-/** The entry, given out by source_next(), does not do after all: say it as a
- *  wrong line. */
+/** Report an entry that source_next() has given out as a wrong line. */
 void source_reject(source *s, const source_entry *entry, const char *reason);
 
-/** Say how many wrong lines were not said one by one. */
+/** Print how many wrong lines were not printed one by one. */
 void source_summary(const source *s);
 
 #endif /* HOSTMAP_SOURCE_H */

@@ -29,8 +29,8 @@ stream *stream_text(source *s, apr_pool_t *pool);
 /** Entries that were collected and finished. */
 stream *stream_pairs(pairs *sorted, apr_pool_t *pool);
 
-/** How many entries there are, for the progress: duplicates that are found
- *  later count. */
+/** The number of entries, for the progress: duplicates that are found later
+ *  count. */
 apr_size_t stream_count(const stream *s);
 
 /**

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * table.c: entries in one array, sorted.  What costs is going to the
- * keys, which lie all over memory: so each entry gets eight bytes of its key,
- * taken behind what all keys begin with, as a number.  A radix sort puts the
- * numbers in order, and only runs of equal ones have to be compared.
+ * table.c: entries in one array, sorted.  Comparing keys is what costs time,
+ * because they are scattered in memory: so each entry gets eight bytes of its
+ * key, taken after the prefix that all keys share, as a number.  A radix sort
+ * puts the numbers in order, and only runs of equal ones have to be compared.
  */
 
 #include "table.h"

@@ -18,8 +18,8 @@
 #include "entries/stream.h"
 #include "hostmap/store/hostmap_writer.h"
 
-/* A map of more entries than this is not to lose more than this part of them by
- * accident. */
+/* A map of more entries than the first must not lose more than the second, in
+ * percent, by accident. */
 #define REMOVED_MAX_FROM    100
 #define REMOVED_MAX_PERCENT 50
 
@@ -30,9 +30,9 @@ typedef struct building {
     source *s;
     /** NULL: nothing is written */
     hostmap_writer *writer;
-    /** with the map that is there */
+    /** with the existing map */
     comparison with;
-    /** a map is there, it can be read */
+    /** there is an old map, and it can be read */
     int is_there, is_compared;
     apr_size_t stored;
 } building;
@@ -51,7 +51,7 @@ static int build_is_same_type(const char *wanted, const char *there)
            || (strcmp(wanted, "ndbm") == 0 && strcmp(there, "sdbm") == 0);
 }
 
-/* The type of a map that is not there yet. */
+/* The type of a new map. */
 static apr_status_t build_new_type(const char **type, tool *t,
                                    hostmap_reason *why)
 {
@@ -107,8 +107,8 @@ int build_choose_type(const char **type, tool *t, const char *path)
 
 /* ---- entries ----------------------------------------------------------- */
 
-/* A map that is broken is replaced without being compared; one that is only
- * kept from being read may be whole, and is not. */
+/* A broken map is replaced without being compared.  One that may not be read,
+ * or is locked, may be whole: it is not replaced. */
 static apr_status_t build_compare_begin(building *b, hostmap_reason *why)
 {
     stream *old = NULL;
@@ -190,16 +190,16 @@ int build_refuse(const source *s, const char *path)
                       path);
 }
 
-/* Is too much of the map that is there missing in the text? */
+/* Would too many entries of the existing map be removed? */
 static int build_removes_too_much(const building *b)
 {
     const comparison *with = &b->with;
     apr_size_t before = with->removed + with->changed + with->same;
-    int said = b->t->percent;
-    int most = said < 0 ? REMOVED_MAX_PERCENT : said;
+    int given = b->t->percent;
+    int most = given < 0 ? REMOVED_MAX_PERCENT : given;
 
     if (!b->is_compared
-        || (said < 0 && before <= REMOVED_MAX_FROM)
+        || (given < 0 && before <= REMOVED_MAX_FROM)
         || (apr_uint64_t)with->removed * 100 <= (apr_uint64_t)before * most) {
         return 0;
     }
@@ -289,7 +289,7 @@ static int build_open(building *b)
                              : tool_file_error(b->path, rv, &why);
 }
 
-/* May what was stored take the map's place? */
+/* May the new map replace the old one? */
 static int build_judge(const building *b)
 {
     if (source_bad(b->s) && !(b->t->flags & TOOL_SKIP_BAD)) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * change.c: `hostmap set`, `hostmap delete` and `hostmap apply`, some
- * entries of a map become others.  All or nothing: the map is copied, the copy
- * is changed and renamed over it.
+ * change.c: `hostmap set`, `hostmap delete` and `hostmap apply` change some
+ * entries of a map.  All or nothing: the map is copied, the copy is changed and
+ * renamed over it.
  */
 
 #include "verbs.h"
@@ -18,7 +18,7 @@
 #include "entries/source.h"
 #include "hostmap/store/hostmap_writer.h"
 
-/* So many keys that are not there are said one by one. */
+/* How many missing keys are reported one by one. */
 #define REPORT_MAX    100
 
 typedef struct change {
@@ -34,7 +34,7 @@ typedef struct change {
 
 /* ---- what is wanted ---------------------------------------------------- */
 
-/* The words behind the map, as a line, or a line each. */
+/* The words after the map, as one line, or as a line each. */
 static int change_take_words(change *c, const char *type, unsigned flags,
                              char between)
 {
@@ -161,7 +161,7 @@ static int change_commit(change *c)
     return TOOL_DONE;
 }
 
-/* Is there a path whose host has been taken out? */
+/* Has a path lost its host? */
 static int change_find_orphan(change *c)
 {
     hostmap_reason why = { "" };
@@ -182,7 +182,7 @@ static int change_find_orphan(change *c)
     return change_refuse(c);
 }
 
-/* May what became of the copy take the map's place? */
+/* May the changed copy replace the map? */
 static int change_judge(change *c)
 {
     if (source_bad(c->s)) {

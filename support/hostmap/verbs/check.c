@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * check.c: `hostmap check`, what is wrong in a text or a map, and who
- * could change the map that should not.
+ * check.c: `hostmap check` finds what is wrong in a text or a map, and warns
+ * if others could change the map.
  */
 
 #include "verbs.h"
@@ -17,7 +17,7 @@
 #include "entries/source.h"
 #include "entries/table.h"
 
-/* So many bad entries are said; a map of something else is full of them. */
+/* How many bad entries are printed; a map of something else is full of them. */
 #define REPORT_MAX    100
 
 static int check_summary(const tool *t, const char *name, const char *type,
@@ -235,7 +235,7 @@ int tool_check(tool *t)
 
     rv = hostmap_type_of(&type, path, NULL, t->pool, &why);
     if (rv == HOSTMAP_EFORMAT) {
-        /* no marks: a text, or what cannot be read as one either */
+        /* of no type: a text, or not even that */
         return check_text(t, path);
     }
     if (rv != APR_SUCCESS) {

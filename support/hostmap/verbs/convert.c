@@ -29,8 +29,8 @@ static int convert_error(const char *path)
     return tool_error("%s: %s", path, strerror(errno));
 }
 
-/* Sets *count to how many entries there were.  What cannot be written shows
- * in the file. */
+/* Sets *count to the number of entries.  Write errors are found in the file,
+ * later. */
 static int convert_print(FILE *to, source *s, apr_size_t *count)
 {
     source_entry e;
@@ -95,7 +95,7 @@ static int convert_copy_out(FILE *from, const char *folder)
     return ferror(from) ? convert_error(folder) : TOOL_DONE;
 }
 
-/* What does not fit the memory is known to be right at the end only. */
+/* Entries that do not fit into memory are known to be right only at the end. */
 static int convert_write_stdout_late(tool *t, source *s)
 {
     const char *folder;
@@ -123,7 +123,7 @@ static int convert_write_stdout_late(tool *t, source *s)
     return status;
 }
 
-/* What is wrong is said before anything is printed. */
+/* Errors are reported before anything is printed. */
 static int convert_write_stdout(tool *t, source *s)
 {
     int status = convert_judge(t, s, "the text");

@@ -85,7 +85,7 @@ static int diff_open_side(difference *d, int side)
     }
     rv = hostmap_type_of(&type, path, NULL, d->t->pool, &why);
     if (rv == HOSTMAP_EFORMAT) {
-        /* no marks: a text, or what cannot be read as one either */
+        /* of no type: a text, or not even that */
         return diff_open_text(d, side, path);
     }
     if (rv == APR_SUCCESS) {

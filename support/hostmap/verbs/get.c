@@ -104,7 +104,7 @@ static void get_print_text(const question *q)
     putchar('\n');
 }
 
-/* found: NULL, there is no entry; wrong: what is wrong with its value, or
+/* found: NULL if the map has no entry; wrong: what is wrong with its value, or
  * NULL */
 static void get_print_json(const question *q, const hostmap_matched *found,
                            const char *wrong)

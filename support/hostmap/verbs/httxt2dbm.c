@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * httxt2dbm.c: `hostmap httxt2dbm`, the face of httpd's httxt2dbm for
- * those who have it in their scripts: the same options, entries and exit
- * statuses.  What differs: the map is never half-written, a long line is one
- * entry, and there is LMDB.
+ * httxt2dbm.c: `hostmap httxt2dbm`, the command line of httpd's httxt2dbm
+ * for scripts that use it: the same options, entries and exit statuses.
+ * Differences: the map is never half-written, a long line is one entry, and
+ * LMDB is a format.
  */
 
 #include "verbs.h"
@@ -45,11 +45,11 @@ static int httxt2dbm_usage(const conversion *c)
             "%s -- makes maps for RewriteMap and ProxyExpressDBMFile\n"
             "Usage: %s [-v] [-f format] -i SOURCE_TXT -o OUTPUT_DBM\n"
             "\n"
-            " -v    say what is done and every entry\n"
+            " -v    print what is done and every entry\n"
             " -i    the text, '-' is standard input\n"
             " -o    the map, which is made or added to\n"
-            " -f    its format; if not given, that of the map that is there,\n"
-            "       else APR's default\n"
+            " -f    its format (default: that of the existing map, else APR's\n"
+            "       default)\n"
             "           GDBM for GDBM files (%s)\n"
             "           SDBM for SDBM files (%s)\n"
             "           DB   for Berkeley DB files (%s)\n"
