@@ -230,6 +230,7 @@ START_TEST(a_writer_is_waited_for_a_second)
     apr_file_t *lock;
     apr_time_t before, took;
     hostmap *map;
+    int i;
 
     folder_map("map", "sdbm", 100, "a");
     make_old("map.pag");
@@ -238,13 +239,16 @@ START_TEST(a_writer_is_waited_for_a_second)
     assert_answer(map, "h7.example.com", "http://a/7");
     lock = writer_lock("map.dir");
     before = apr_time_now();
-    assert_answer(map, "h7.example.com", "http://a/7");
-    ck_assert_int_lt(apr_time_now() - before, apr_time_from_msec(200));
+    for (i = 0; i < 20; i++) {
+        assert_answer(map, "h7.example.com", "http://a/7");
+    }
+    /* a second for each would be 20 */
+    ck_assert_int_lt(apr_time_now() - before, apr_time_from_sec(10));
     before = apr_time_now();
     ck_assert_int_eq(look_up(map, "h8.example.com", &value), HOSTMAP_EBUSY);
     took = apr_time_now() - before;
     ck_assert_int_ge(took, apr_time_from_msec(900));
-    ck_assert_int_lt(took, apr_time_from_msec(1500));
+    ck_assert_int_lt(took, apr_time_from_sec(15));
     apr_file_close(lock);
     assert_answer(map, "h8.example.com", "http://a/8");
 }
