@@ -192,6 +192,7 @@ mod_switchboard_status_core = \
 	modules/status/status_out_core.c \
 	modules/status/status_out_core.h \
 	modules/status/status_page_core.c \
+	modules/status/status_page_core.h \
 	modules/status/status_view_core.c \
 	modules/status/status_view_core.h
 mod_switchboard_status_sources = \
@@ -232,7 +233,7 @@ tool_sources = \
 	support/hostmap/follow/batch.c \
 	support/hostmap/follow/batch.h \
 	support/hostmap/follow/engine.c \
-	support/hostmap/follow/engine.h \
+	support/hostmap/follow/follower.h \
 	support/hostmap/follow/keep.c \
 	support/hostmap/follow/keep.h \
 	support/hostmap/follow/log.c \
@@ -243,6 +244,7 @@ tool_sources = \
 	support/hostmap/follow/status.c \
 	support/hostmap/follow/store.c \
 	support/hostmap/follow/store.h \
+	support/hostmap/follow/tick.c \
 	support/hostmap/verbs/fleet.c \
 	support/hostmap/verbs/follow.c \
 	support/hostmap/verbs/pull.c \
@@ -391,6 +393,7 @@ fuzz_programs = \
 
 # Small scripts that `make check` runs over the sources and what was built.
 guard_scripts = \
+	test/check-circles \
 	test/check-compatibility \
 	test/check-config \
 	test/check-directives \

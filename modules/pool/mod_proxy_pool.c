@@ -228,6 +228,7 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
         return DECLINED;
     }
     attempt = memset(&state->attempt, 0, sizeof(state->attempt));
+    attempt->on_answer = pool_flight_answered;
     attempt->flight = &state->flight;
     route.name = state->name;
     route.ref = &((pool_backend *)pool_item_value(state->item))->slot;

@@ -140,7 +140,7 @@ apr_status_t pool_answer_first(ap_filter_t *f, apr_bucket_brigade *bb,
     }
     if (!pool_waiting->answered) {
         pool_waiting->answered = 1;
-        pool_flight_answered(pool_waiting->flight);
+        pool_waiting->on_answer(pool_waiting->flight);
     }
     if (mode != AP_MODE_GETLINE || pool_ends_line(data)) {
         pool_keepalives_restore(pool_waiting);

@@ -22,7 +22,9 @@ typedef struct pool_attempt {
     int resent;             /**< it was the second */
     conn_rec *client;       /**< its keepalives are to be hidden; or NULL */
     int keepalives;         /**< the true number while hidden, else 0 */
-    pool_flight *flight;    /**< told of the first byte of an answer */
+    /** called with flight for the first byte of an answer */
+    void (*on_answer)(pool_flight *flight);
+    pool_flight *flight;
 } pool_attempt;
 
 /** In register_hooks: before mod_proxy makes a connection. */

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "status_page_core.h"
+
 static void html_puts(status_out *out, const char *text)
 {
     status_puts(out, text);

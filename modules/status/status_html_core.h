@@ -22,8 +22,4 @@ void status_html(status_out *out, const status_view *view);
 /** A section for mod_status's page; brief: lines "Name: value" for ?auto. */
 void status_lines(status_out *out, const status_view *view, int brief);
 
-/** The page's style and script, for status_html(). */
-extern const char status_page_style[];
-extern const char status_page_script[];
-
 #endif /* STATUS_HTML_CORE_H */

@@ -6,7 +6,7 @@
  * ones, and draws the counters (data-counter) as rates.
  */
 
-#include "status_html_core.h"
+#include "status_page_core.h"
 
 const char status_page_style[] =
     ":root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#57606a;"

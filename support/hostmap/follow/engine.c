@@ -5,10 +5,9 @@
  * not do its part.
  */
 
-#include "engine.h"
+#include "follower.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,76 +37,6 @@
 #define DENIED_MOST     apr_time_from_sec(30)
 #define MAP_PAUSE       apr_time_from_sec(1)
 #define REFUSED_PAUSE   apr_time_from_sec(5)
-
-static volatile sig_atomic_t stop_wanted, reload_wanted, snapshot_wanted;
-
-static void on_signal(int number)
-{
-    switch (number) {
-    case SIGHUP:
-        reload_wanted = 1;
-        break;
-    case SIGUSR1:
-        snapshot_wanted = 1;
-        break;
-    default:
-        stop_wanted = 1;
-    }
-}
-
-/* Without SA_RESTART: they end what waits. */
-static void take_signals(void)
-{
-    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
-    struct sigaction action;
-    apr_size_t i;
-
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = on_signal;
-    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        sigaction(numbers[i], &action, NULL);
-    }
-}
-
-apr_status_t follow_tick(follower *f)
-{
-    apr_time_t now = apr_time_now();
-
-    if (stop_wanted) {
-        return APR_EINTR;
-    }
-    if (now - f->ticked < apr_time_from_sec(1) && now >= f->ticked) {
-        return APR_SUCCESS;
-    }
-    f->ticked = now;
-    follow_notify("WATCHDOG=1\nSTATUS=%s, %" APR_INT64_T_FMT " entries at %s",
-                  f->counters.connected ? "following" : "not connected",
-                  f->state.entries, f->has_map ? f->state.position.text
-                                               : "no position");
-    follow_status_write(f);
-
-    return APR_SUCCESS;
-}
-
-/* Until a time, or a signal. */
-static void pause_until(follower *f, apr_time_t until)
-{
-    apr_time_t now;
-
-    while ((now = apr_time_now()) < until) {
-        apr_interval_time_t left = until - now;
-        struct timespec slice = { 0, 0 };
-
-        if (left > apr_time_from_msec(500)) {
-            left = apr_time_from_msec(500);
-        }
-        slice.tv_nsec = (long)left * 1000;
-        if (follow_tick(f) != APR_SUCCESS || reload_wanted
-            || nanosleep(&slice, NULL) != 0) {
-            return;
-        }
-    }
-}
 
 /* Half of it to all of it: many nodes do not come at once. */
 static apr_interval_time_t jitter(apr_interval_time_t most)
@@ -346,8 +275,8 @@ static apr_status_t connect_store(follower *f)
 {
     apr_status_t rv;
 
-    if (reload_wanted) {
-        reload_wanted = 0;
+    if (follow_wanted.reload) {
+        follow_wanted.reload = 0;
         follow_notify("RELOADING=1");
         f->store->provider->close(f->store);
         f->counters.connected = 0;
@@ -374,12 +303,12 @@ static apr_status_t snapshot_due(follower *f, const char *reason,
     rv = follow_snapshot(f, reason);
     if (rv == APR_SUCCESS) {
         ++*count;
-        snapshot_wanted = 0;
+        follow_wanted.snapshot = 0;
         f->behind = 0;
         placed(f);
     }
     else if (rv == FOLLOW_EREFUSED) {
-        snapshot_wanted = 0;
+        follow_wanted.snapshot = 0;
         f->snapshot_at = apr_time_now() + REFUSED_PAUSE;
     }
     else if (rv == FOLLOW_EBUSY) {
@@ -416,7 +345,7 @@ static apr_status_t follow_map(follower *f, int *more)
     if (!f->has_map) {
         return snapshot_due(f, "there is no map", &c->snapshots_first);
     }
-    if (snapshot_wanted) {
+    if (follow_wanted.snapshot) {
         return snapshot_due(f, "it was asked for", &c->snapshots_asked);
     }
     rv = timed_batch(f, more);
@@ -479,7 +408,7 @@ static void disconnected(follower *f, apr_interval_time_t most)
     f->counters.connected = 0;
     wait <<= f->failures < 10 ? f->failures : 10;
     f->failures++;
-    pause_until(f, apr_time_now() + jitter(wait < most ? wait : most));
+    follow_pause_until(f, apr_time_now() + jitter(wait < most ? wait : most));
 }
 
 static void failed(follower *f, apr_status_t rv)
@@ -496,23 +425,23 @@ static void failed(follower *f, apr_status_t rv)
     case FOLLOW_ENOLOG:
         follow_log_limited(&f->no_log, FOLLOW_ERR, "%s; the map serves on",
                            why);
-        pause_until(f, apr_time_now() + MAP_PAUSE);
+        follow_pause_until(f, apr_time_now() + MAP_PAUSE);
         break;
     case FOLLOW_EBEHIND:
         follow_log_limited(&f->is_behind, FOLLOW_WARNING, "%s, before the "
                            "map's position: waiting %d s for it before its "
                            "state is taken", why,
                            (int)apr_time_sec(f->options->behind));
-        pause_until(f, apr_time_now() + apr_time_from_msec(500));
+        follow_pause_until(f, apr_time_now() + apr_time_from_msec(500));
         break;
     case FOLLOW_EREFUSED:
         f->counters.refused++;
         follow_log_limited(&f->refused, FOLLOW_ERR, "map %s: refused: %s; the "
                            "map serves on", f->options->map, why);
-        pause_until(f, apr_time_now() + MAP_PAUSE);
+        follow_pause_until(f, apr_time_now() + MAP_PAUSE);
         break;
     case FOLLOW_EBUSY:
-        pause_until(f, apr_time_now() + apr_time_from_msec(500));
+        follow_pause_until(f, apr_time_now() + apr_time_from_msec(500));
         break;
     case FOLLOW_EMOVED:
         follow_log(FOLLOW_WARNING, "map %s: %s: read again", f->options->map,
@@ -521,7 +450,7 @@ static void failed(follower *f, apr_status_t rv)
         break;
     case FOLLOW_ELOST:
         /* the log was trimmed while the snapshot was taken */
-        pause_until(f, apr_time_now() + MAP_PAUSE);
+        follow_pause_until(f, apr_time_now() + MAP_PAUSE);
         break;
     case FOLLOW_EDENIED:
     case APR_EGENERAL:
@@ -536,7 +465,7 @@ static void failed(follower *f, apr_status_t rv)
         follow_log_limited(&f->map_error, FOLLOW_ERR, "map %s: %s; the old "
                            "one serves on, tried again", f->options->map,
                            f->why.text);
-        pause_until(f, apr_time_now() + MAP_PAUSE);
+        follow_pause_until(f, apr_time_now() + MAP_PAUSE);
     }
 }
 
@@ -551,8 +480,8 @@ static void wait_for_more(follower *f)
         follow_status_report(f);
     }
     keep_when_due(f, 0);
-    pause_until(f, f->batch_at);
-    if (stop_wanted || reload_wanted || snapshot_wanted) {
+    follow_pause_until(f, f->batch_at);
+    if (follow_wanted.stop || follow_wanted.reload || follow_wanted.snapshot) {
         return;
     }
     rv = f->store->provider->wait(f->store, &f->state.position, &f->why);
@@ -587,8 +516,8 @@ void follow_init(follower *f, follow_store *store,
 
 int follow_run(follower *f)
 {
-    take_signals();
-    while (!stop_wanted) {
+    follow_signals_take();
+    while (!follow_wanted.stop) {
         apr_status_t rv;
         int more;
 
@@ -641,14 +570,14 @@ int follow_once(follower *f)
     apr_status_t rv = APR_SUCCESS;
     int more = 1;
 
-    take_signals();
-    while (rv == APR_SUCCESS && more && !stop_wanted) {
+    follow_signals_take();
+    while (rv == APR_SUCCESS && more && !follow_wanted.stop) {
         f->why.text[0] = '\0';
         rv = step(f, &more);
         if (rv == FOLLOW_EBUSY || rv == FOLLOW_EBEHIND
             || rv == FOLLOW_EMOVED) {
             f->is_moved |= rv == FOLLOW_EMOVED;
-            pause_until(f, apr_time_now() + apr_time_from_msec(200));
+            follow_pause_until(f, apr_time_now() + apr_time_from_msec(200));
             rv = APR_SUCCESS;
             more = 1;
         }
@@ -661,5 +590,5 @@ int follow_once(follower *f)
     follow_status_report(f);
     f->store->provider->close(f->store);
 
-    return stop_wanted ? TOOL_FAILED : TOOL_DONE;
+    return follow_wanted.stop ? TOOL_FAILED : TOOL_DONE;
 }

@@ -5,7 +5,7 @@
  * old one when it has come to the log's end.
  */
 
-#include "engine.h"
+#include "follower.h"
 
 #include <string.h>
 #ifdef __GLIBC__

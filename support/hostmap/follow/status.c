@@ -4,7 +4,7 @@
  * status.c: what a follower tells of itself: a file, a report to the store.
  */
 
-#include "engine.h"
+#include "follower.h"
 
 #include <errno.h>
 #include <stdio.h>

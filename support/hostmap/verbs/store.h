@@ -8,7 +8,7 @@
 #ifndef VERBS_STORE_H
 #define VERBS_STORE_H
 
-#include "follow/engine.h"
+#include "follow/follower.h"
 #include "follow/store.h"
 #include "tool.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /**
- * @file engine.h
+ * @file follower.h
  * @brief The rule that following a store consists of: the entry at the map's
  *        position is still in the log, and what is applied begins right after
  *        it; else a new snapshot is taken and brought to the log's end before
@@ -12,9 +12,10 @@
  * map.  One follower a process, one thread.
  */
 
-#ifndef FOLLOW_ENGINE_H
-#define FOLLOW_ENGINE_H
+#ifndef FOLLOW_FOLLOWER_H
+#define FOLLOW_FOLLOWER_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/limit.h"
@@ -89,6 +90,8 @@ typedef struct follower {
     hostmap_reason why;
 } follower;
 
+/* ---- the rule: engine.c, snapshot.c ------------------------------------- */
+
 /** Set up; nothing is read or connected. */
 void follow_init(follower *f, follow_store *store,
                  const follow_options *options, const char *name,
@@ -104,6 +107,23 @@ int follow_once(follower *f);
  *  @param reason for the log */
 apr_status_t follow_snapshot(follower *f, const char *reason);
 
+/* ---- beside it: tick.c, status.c ----------------------------------------- */
+
+/** What signals asked for, until it is done. */
+typedef struct follow_signals {
+    sig_atomic_t stop;          /**< SIGTERM, SIGINT */
+    sig_atomic_t reload;        /**< SIGHUP */
+    sig_atomic_t snapshot;      /**< SIGUSR1 */
+} follow_signals;
+
+extern volatile follow_signals follow_wanted;
+
+/** Have signals set follow_wanted. */
+void follow_signals_take(void);
+
+/** Wait until a time, or for a signal. */
+void follow_pause_until(follower *f, apr_time_t until);
+
 /** What can be done each second while something long goes on: the service
  *  manager's watchdog, status.  @return APR_EINTR: the program is to end */
 apr_status_t follow_tick(follower *f);
@@ -116,4 +136,4 @@ void follow_status_report(follower *f);
  *  of the log, -1: not known. */
 double follow_lag(const follower *f, apr_time_t now);
 
-#endif /* FOLLOW_ENGINE_H */
+#endif /* FOLLOW_FOLLOWER_H */
