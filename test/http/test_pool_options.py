@@ -165,10 +165,12 @@ def test_ping_asks_before_a_body_is_sent(server):
 
 
 def test_max_and_acquire_limit_a_backends_connections(server, pool_backends,
-                                                      settings):
+                                                      world, settings):
     if settings.mpm == "prefork":
         pytest.skip("a child of prefork has one connection anyway")
     httpd = server("max=1 acquire=200")
+    # APR waits until a time
+    world.set_clock(0)
     httpd.expect_log("AH00941")
     with pool_backends.holding(httpd.port, HOST):
         answer, seconds = seconds_of(lambda: httpd.get(HOST))
