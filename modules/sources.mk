@@ -405,6 +405,7 @@ guard_scripts = \
 	test/check-names \
 	test/check-packages \
 	test/check-sources \
+	test/check-statics \
 	test/check-style \
 	test/check-symbols \
 	test/check-version

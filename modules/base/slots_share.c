@@ -13,8 +13,8 @@
 
 #define BLOCK_NAME "switchboard-slots"
 
-static apr_status_t block_make(void **block, apr_pool_t *process,
-                               apr_size_t memory, unsigned children)
+static apr_status_t slots_share_block_make(void **block, apr_pool_t *process,
+                                           apr_size_t memory, unsigned children)
 {
     apr_uint64_t secret;
     slots_shape shape;
@@ -47,6 +47,6 @@ apr_status_t slots_share(slots *s, apr_pool_t *process, apr_size_t memory,
     if (block && slots_attach(s, block) == APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    rv = block_make(&block, process, memory, children);
+    rv = slots_share_block_make(&block, process, memory, children);
     return rv == APR_SUCCESS ? slots_attach(s, block) : rv;
 }

@@ -29,8 +29,8 @@ struct certmap_cache {
 /* ---- chains ------------------------------------------------------------ */
 
 /* With the mutex held. */
-static certmap_chain *chain_find(certmap_cache *cache,
-                                 const unsigned char *id)
+static certmap_chain *cache_chain_find(certmap_cache *cache,
+                                       const unsigned char *id)
 {
     certmap_chain *chain = cache->chains[id[0]];
 
@@ -44,8 +44,8 @@ static certmap_chain *chain_find(certmap_cache *cache,
 }
 
 /* With the mutex held.  @return it when nobody has it any more, to be freed */
-static certmap_chain *chain_release(certmap_cache *cache,
-                                    certmap_chain *chain)
+static certmap_chain *cache_chain_release(certmap_cache *cache,
+                                          certmap_chain *chain)
 {
     certmap_chain **at;
 
@@ -60,7 +60,7 @@ static certmap_chain *chain_release(certmap_cache *cache,
     return chain;
 }
 
-static void chain_free(certmap_chain *chain)
+static void cache_chain_free(certmap_chain *chain)
 {
     if (chain) {
         sk_X509_pop_free(chain->certs, X509_free);
@@ -74,7 +74,7 @@ certmap_chain *certmap_cache_chain(certmap_cache *cache,
     certmap_chain *chain;
 
     apr_thread_mutex_lock(cache->mutex);
-    chain = chain_find(cache, id);
+    chain = cache_chain_find(cache, id);
     apr_thread_mutex_unlock(cache->mutex);
     return chain;
 }
@@ -93,14 +93,14 @@ certmap_chain *certmap_cache_share(certmap_cache *cache,
     chain->certs = certs;
     chain->refs = 1;
     apr_thread_mutex_lock(cache->mutex);
-    found = chain_find(cache, id);
+    found = cache_chain_find(cache, id);
     if (!found) {
         chain->next = cache->chains[id[0]];
         cache->chains[id[0]] = chain;
     }
     apr_thread_mutex_unlock(cache->mutex);
     if (found) {
-        chain_free(chain);
+        cache_chain_free(chain);
     }
     return found ? found : chain;
 }
@@ -122,21 +122,21 @@ certmap_entry *certmap_entry_create(hostmap_str key,
     return entry;
 }
 
-static certmap_entry **bucket_of(certmap_cache *cache, hostmap_str key)
+static certmap_entry **cache_bucket_of(certmap_cache *cache, hostmap_str key)
 {
     return &cache->buckets[hostmap_hash(key) & cache->mask];
 }
 
-static hostmap_str key_of(const certmap_entry *entry)
+static hostmap_str cache_key_of(const certmap_entry *entry)
 {
     return hostmap_str_of(entry->key, entry->key_len);
 }
 
 /* Those below are called with the mutex held. */
 
-static certmap_entry *entry_find(certmap_cache *cache, hostmap_str key)
+static certmap_entry *cache_entry_find(certmap_cache *cache, hostmap_str key)
 {
-    certmap_entry *entry = *bucket_of(cache, key);
+    certmap_entry *entry = *cache_bucket_of(cache, key);
 
     while (entry && (entry->key_len != key.len
                      || memcmp(entry->key, key.ptr, key.len) != 0)) {
@@ -145,13 +145,13 @@ static certmap_entry *entry_find(certmap_cache *cache, hostmap_str key)
     return entry;
 }
 
-static void order_remove(certmap_cache *cache, certmap_entry *entry)
+static void cache_order_remove(certmap_cache *cache, certmap_entry *entry)
 {
     *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
     *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
 }
 
-static void order_add(certmap_cache *cache, certmap_entry *entry)
+static void cache_order_add(certmap_cache *cache, certmap_entry *entry)
 {
     entry->newer = NULL;
     entry->older = cache->newest;
@@ -160,15 +160,15 @@ static void order_add(certmap_cache *cache, certmap_entry *entry)
 }
 
 /* The cache gives its reference to the caller. */
-static void entry_take_out(certmap_cache *cache, certmap_entry *entry)
+static void cache_entry_take_out(certmap_cache *cache, certmap_entry *entry)
 {
-    certmap_entry **at = bucket_of(cache, key_of(entry));
+    certmap_entry **at = cache_bucket_of(cache, cache_key_of(entry));
 
     while (*at != entry) {
         at = &(*at)->next;
     }
     *at = entry->next;
-    order_remove(cache, entry);
+    cache_order_remove(cache, entry);
     cache->count--;
 }
 
@@ -178,14 +178,14 @@ certmap_entry *certmap_cache_get(certmap_cache *cache, hostmap_str key,
     certmap_entry *entry;
 
     apr_thread_mutex_lock(cache->mutex);
-    entry = entry_find(cache, key);
+    entry = cache_entry_find(cache, key);
     if (entry && memcmp(entry->stamp, stamp, CERTMAP_STAMP) != 0) {
         entry = NULL;
     }
     if (entry) {
         entry->refs++;
-        order_remove(cache, entry);
-        order_add(cache, entry);
+        cache_order_remove(cache, entry);
+        cache_order_add(cache, entry);
     }
     apr_thread_mutex_unlock(cache->mutex);
     return entry;
@@ -199,18 +199,18 @@ void certmap_cache_put(certmap_cache *cache, certmap_entry *entry)
         return;
     }
     apr_thread_mutex_lock(cache->mutex);
-    before = entry_find(cache, key_of(entry));
+    before = cache_entry_find(cache, cache_key_of(entry));
     if (before) {
-        entry_take_out(cache, before);
+        cache_entry_take_out(cache, before);
     }
     else if (cache->count == cache->max) {
         oldest = cache->oldest;
-        entry_take_out(cache, oldest);
+        cache_entry_take_out(cache, oldest);
     }
-    bucket = bucket_of(cache, key_of(entry));
+    bucket = cache_bucket_of(cache, cache_key_of(entry));
     entry->next = *bucket;
     *bucket = entry;
-    order_add(cache, entry);
+    cache_order_add(cache, entry);
     entry->refs++;
     cache->count++;
     apr_thread_mutex_unlock(cache->mutex);
@@ -230,14 +230,14 @@ void certmap_cache_release(certmap_cache *cache, certmap_entry *entry)
     apr_thread_mutex_lock(cache->mutex);
     left = --entry->refs;
     for (i = 0; left == 0 && i < CERTMAP_CERTS; i++) {
-        unused[i] = chain_release(cache, entry->chains[i]);
+        unused[i] = cache_chain_release(cache, entry->chains[i]);
     }
     apr_thread_mutex_unlock(cache->mutex);
     if (left > 0) {
         return;
     }
     for (i = 0; i < CERTMAP_CERTS; i++) {
-        chain_free(unused[i]);
+        cache_chain_free(unused[i]);
     }
     certmap_pairs_free(entry->pairs, entry->count);
     free(entry);

@@ -48,9 +48,9 @@ apr_status_t certmap_open(certmap **out, hostmap_registry *registry,
 /* ---- parsing a record -------------------------------------------------- */
 
 /* APR_NOTFOUND: the shard has no such chain, any more. */
-static apr_status_t chain_load(certmap_chain **chain, certmap *map,
-                               hostmap *shard, const unsigned char *id,
-                               hostmap_reason *why)
+static apr_status_t find_chain_load(certmap_chain **chain, certmap *map,
+                                    hostmap *shard, const unsigned char *id,
+                                    hostmap_reason *why)
 {
     char key[CERTMAP_CHAIN_KEY];
     STACK_OF(X509) *certs;
@@ -78,9 +78,9 @@ static apr_status_t chain_load(certmap_chain **chain, certmap *map,
 }
 
 /* What OpenSSL makes of a record whose tag is right, with its chains. */
-static apr_status_t entry_fill(certmap_entry *entry, certmap *map,
-                               hostmap *shard, hostmap_str bytes,
-                               hostmap_reason *why)
+static apr_status_t find_entry_fill(certmap_entry *entry, certmap *map,
+                                    hostmap *shard, hostmap_str bytes,
+                                    hostmap_reason *why)
 {
     hostmap_str key = hostmap_str_of(entry->key, entry->key_len);
     unsigned i, count;
@@ -100,17 +100,18 @@ static apr_status_t entry_fill(certmap_entry *entry, certmap *map,
             entry->expires = pair->expires;
         }
         if (pair->has_chain) {
-            rv = chain_load(&entry->chains[i], map, shard, pair->chain_id,
-                            why);
+            rv = find_chain_load(&entry->chains[i], map, shard, pair->chain_id,
+                                 why);
         }
     }
     return rv;
 }
 
 /* APR_NOTFOUND: the shard has no chain of the record's, any more. */
-static apr_status_t entry_of(certmap_entry **out, certmap *map, hostmap *shard,
-                             hostmap_str key, hostmap_str bytes,
-                             hostmap_reason *why)
+static apr_status_t find_entry_of(certmap_entry **out, certmap *map,
+                                  hostmap *shard,
+                                  hostmap_str key, hostmap_str bytes,
+                                  hostmap_reason *why)
 {
     certmap_entry *entry;
     certmap_record record;
@@ -128,7 +129,7 @@ static apr_status_t entry_of(certmap_entry **out, certmap *map, hostmap *shard,
     if (!entry) {
         return hostmap_fail(why, APR_ENOMEM, "no memory");
     }
-    rv = entry_fill(entry, map, shard, bytes, why);
+    rv = find_entry_fill(entry, map, shard, bytes, why);
     if (rv != APR_SUCCESS) {
         certmap_cache_release(map->cache, entry);
         return rv;
@@ -140,17 +141,17 @@ static apr_status_t entry_of(certmap_entry **out, certmap *map, hostmap *shard,
 
 /* ---- finding ----------------------------------------------------------- */
 
-static hostmap *shard_of(certmap *map, hostmap_str key)
+static hostmap *find_shard_of(certmap *map, hostmap_str key)
 {
     return map->shards[certmap_name_shard(key)];
 }
 
 /* What one key has. */
-static apr_status_t key_find(certmap *map, certmap_entry **entry,
-                             hostmap_str key, apr_pool_t *scratch,
-                             hostmap_reason *why)
+static apr_status_t find_key_find(certmap *map, certmap_entry **entry,
+                                  hostmap_str key, apr_pool_t *scratch,
+                                  hostmap_reason *why)
 {
-    hostmap *shard = shard_of(map, key);
+    hostmap *shard = find_shard_of(map, key);
     hostmap_str bytes;
     apr_status_t rv;
     int tries;
@@ -160,7 +161,7 @@ static apr_status_t key_find(certmap *map, certmap_entry **entry,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        rv = entry_of(entry, map, shard, key, bytes, why);
+        rv = find_entry_of(entry, map, shard, key, bytes, why);
         if (rv != APR_NOTFOUND) {
             return rv;
         }
@@ -178,12 +179,13 @@ apr_status_t certmap_find(certmap *map, certmap_entry **entry,
     apr_status_t rv;
 
     why->text[0] = '\0';
-    rv = key_find(map, entry, key, scratch, why);
+    rv = find_key_find(map, entry, key, scratch, why);
     if (rv != APR_NOTFOUND
         || certmap_name_wildcard(wildcard, &len, key) != APR_SUCCESS) {
         return rv;
     }
-    return key_find(map, entry, hostmap_str_of(wildcard, len), scratch, why);
+    return find_key_find(map, entry, hostmap_str_of(wildcard, len), scratch,
+                         why);
 }
 
 apr_status_t certmap_knows(certmap *map, hostmap_str key, apr_pool_t *scratch)
@@ -193,13 +195,13 @@ apr_status_t certmap_knows(certmap *map, hostmap_str key, apr_pool_t *scratch)
     apr_size_t len;
     apr_status_t rv;
 
-    rv = hostmap_lookup(shard_of(map, key), &bytes, key, scratch);
+    rv = hostmap_lookup(find_shard_of(map, key), &bytes, key, scratch);
     if (rv != APR_NOTFOUND
         || certmap_name_wildcard(wildcard, &len, key) != APR_SUCCESS) {
         return rv;
     }
     key = hostmap_str_of(wildcard, len);
-    return hostmap_lookup(shard_of(map, key), &bytes, key, scratch);
+    return hostmap_lookup(find_shard_of(map, key), &bytes, key, scratch);
 }
 
 void certmap_release(certmap *map, certmap_entry *entry)

@@ -39,8 +39,8 @@ static struct {
 
 /* ---- messages ---------------------------------------------------------- */
 
-static void log_refused(const certmap_host *host, hostmap_str key,
-                        const char *why)
+static void handshake_log_refused(const certmap_host *host, hostmap_str key,
+                                  const char *why)
 {
     hostmap_limit_more more;
 
@@ -54,7 +54,7 @@ static void log_refused(const certmap_host *host, hostmap_str key,
 
 /* Once a day a name.  An entry that is parsed anew knows nothing of what was
  * logged before, the table of hashes does. */
-static int expired_is_news(certmap_entry *entry, apr_uint32_t day)
+static int handshake_expired_is_news(certmap_entry *entry, apr_uint32_t day)
 {
     apr_uint32_t hash = hostmap_hash(hostmap_str_of(entry->key,
                                                     entry->key_len));
@@ -73,14 +73,15 @@ static int expired_is_news(certmap_entry *entry, apr_uint32_t day)
     return 1;
 }
 
-static void log_expired(const certmap_host *host, certmap_entry *entry)
+static void handshake_log_expired(const certmap_host *host,
+                                  certmap_entry *entry)
 {
     apr_time_t now = apr_time_now();
     char when[APR_RFC822_DATE_LEN];
 
     if (entry->expires > apr_time_sec(now)
-        || !expired_is_news(entry, (apr_uint32_t)(apr_time_sec(now)
-                                                  / SECONDS_A_DAY))) {
+        || !handshake_expired_is_news(entry, (apr_uint32_t)(apr_time_sec(now)
+                                                            / SECONDS_A_DAY))) {
         return;
     }
     apr_rfc822_date(when, apr_time_from_sec(entry->expires));
@@ -93,7 +94,7 @@ static void log_expired(const certmap_host *host, certmap_entry *entry)
 
 /* The key of the name that the client asks for.  0: it names none, or what no
  * map holds. */
-static int name_of(char *key, apr_size_t *len, SSL *ssl)
+static int handshake_name_of(char *key, apr_size_t *len, SSL *ssl)
 {
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
@@ -102,8 +103,8 @@ static int name_of(char *key, apr_size_t *len, SSL *ssl)
                    == APR_SUCCESS;
 }
 
-static int list_has(const apr_array_header_t *names, const char *name,
-                    int wild)
+static int handshake_list_has(const apr_array_header_t *names, const char *name,
+                              int wild)
 {
     int i;
 
@@ -119,16 +120,17 @@ static int list_has(const apr_array_header_t *names, const char *name,
 }
 
 /* Is it the ServerName or a ServerAlias of the virtual host? */
-static int is_configured(const server_rec *s, const char *name)
+static int handshake_is_configured(const server_rec *s, const char *name)
 {
     return (s->server_hostname
             && ap_cstr_casecmp(s->server_hostname, name) == 0)
-           || list_has(s->names, name, 0) || list_has(s->wild_names, name, 1);
+           || handshake_list_has(s->names, name, 0)
+           || handshake_list_has(s->wild_names, name, 1);
 }
 
 /* ---- mod_md's handshakes ----------------------------------------------- */
 
-static int is_acme(const unsigned char *protocol, apr_size_t len)
+static int handshake_is_acme(const unsigned char *protocol, apr_size_t len)
 {
     return len == sizeof(ACME_PROTOCOL) - 1
            && memcmp(protocol, ACME_PROTOCOL, len) == 0;
@@ -136,18 +138,18 @@ static int is_acme(const unsigned char *protocol, apr_size_t len)
 
 /* Known before the certificate is chosen in TLS 1.3 alone.  In 1.2 mod_ssl
  * puts the challenge's certificate in our one's place afterwards. */
-static int acme_selected(SSL *ssl)
+static int handshake_acme_selected(SSL *ssl)
 {
     const unsigned char *protocol;
     unsigned len;
 
     SSL_get0_alpn_selected(ssl, &protocol, &len);
-    return protocol && is_acme(protocol, len);
+    return protocol && handshake_is_acme(protocol, len);
 }
 
 /* Before a protocol is selected: does the client offer it?  A list of two
  * bytes' length, of names of one byte's. */
-static int acme_offered(SSL *ssl)
+static int handshake_acme_offered(SSL *ssl)
 {
     const unsigned char *list;
     size_t len, at;
@@ -158,7 +160,7 @@ static int acme_offered(SSL *ssl)
         return 0;
     }
     for (at = 2; at < len && list[at] < len - at; at += 1 + list[at]) {
-        if (is_acme(list + at + 1, list[at])) {
+        if (handshake_is_acme(list + at + 1, list[at])) {
             return 1;
         }
     }
@@ -169,7 +171,7 @@ static int acme_offered(SSL *ssl)
 
 /* Nothing of the default's may remain beside it: a client that cannot use an
  * entry's only key type would be given the default's. */
-static int certs_use(SSL *ssl, const certmap_entry *entry)
+static int handshake_certs_use(SSL *ssl, const certmap_entry *entry)
 {
     unsigned i;
 
@@ -186,8 +188,8 @@ static int certs_use(SSL *ssl, const certmap_entry *entry)
     return 1;
 }
 
-static apr_status_t certs_serve(SSL *ssl, certmap_host *host,
-                                hostmap_str key)
+static apr_status_t handshake_certs_serve(SSL *ssl, certmap_host *host,
+                                          hostmap_str key)
 {
     hostmap_reason why;
     certmap_entry *entry;
@@ -197,32 +199,33 @@ static apr_status_t certs_serve(SSL *ssl, certmap_host *host,
     apr_pool_create(&pool, NULL);
     rv = certmap_find(host->map, &entry, key, pool, &why);
     if (rv == APR_SUCCESS) {
-        if (!certs_use(ssl, entry)) {
+        if (!handshake_certs_use(ssl, entry)) {
             rv = hostmap_fail(&why, HOSTMAP_EFORMAT, "OpenSSL refuses it: %s",
                               ERR_reason_error_string(ERR_peek_last_error()));
         }
-        log_expired(host, entry);
+        handshake_log_expired(host, entry);
         certmap_release(host->map, entry);
     }
     apr_pool_destroy(pool);
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND && why.text[0]) {
-        log_refused(host, key, why.text);
+        handshake_log_refused(host, key, why.text);
     }
     return rv;
 }
 
 /* SSL_CTX_set_cert_cb's.  0 refuses the handshake. */
-static int cert_callback(SSL *ssl, void *arg)
+static int handshake_cert_callback(SSL *ssl, void *arg)
 {
     certmap_host *host = arg;
     char key[CERTMAP_NAME_MAX + 1];
     apr_size_t len;
     apr_status_t rv;
 
-    if (!host->map || acme_selected(ssl) || !name_of(key, &len, ssl)) {
+    if (!host->map || handshake_acme_selected(ssl)
+        || !handshake_name_of(key, &len, ssl)) {
         return 1;
     }
-    rv = certs_serve(ssl, host, hostmap_str_of(key, len));
+    rv = handshake_certs_serve(ssl, host, hostmap_str_of(key, len));
     if (rv == APR_NOTFOUND) {
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, host->server, "SB0403: "
                      "certificate map %s: %s is not in it; the virtual "
@@ -233,7 +236,7 @@ static int cert_callback(SSL *ssl, void *arg)
 
 /* In mod_ssl's one's place, which selects the virtual host: that was done in
  * the ClientHello callback by now.  Here alone an alert can be chosen. */
-static int name_callback(SSL *ssl, int *alert, void *arg)
+static int handshake_name_callback(SSL *ssl, int *alert, void *arg)
 {
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     certmap_host *host = arg;
@@ -242,11 +245,11 @@ static int name_callback(SSL *ssl, int *alert, void *arg)
     apr_pool_t *pool;
     apr_status_t rv = APR_NOTFOUND;
 
-    if (!name || !host->map || is_configured(host->server, name)
-        || acme_offered(ssl)) {
+    if (!name || !host->map || handshake_is_configured(host->server, name)
+        || handshake_acme_offered(ssl)) {
         return SSL_TLSEXT_ERR_OK;
     }
-    if (name_of(key, &len, ssl)) {
+    if (handshake_name_of(key, &len, ssl)) {
         apr_pool_create(&pool, NULL);
         rv = certmap_knows(host->map, hostmap_str_of(key, len), pool);
         apr_pool_destroy(pool);
@@ -261,9 +264,9 @@ static int name_callback(SSL *ssl, int *alert, void *arg)
 
 void certmap_handshake_install(SSL_CTX *ctx, certmap_host *host)
 {
-    SSL_CTX_set_cert_cb(ctx, cert_callback, host);
+    SSL_CTX_set_cert_cb(ctx, handshake_cert_callback, host);
     if (host->alert) {
-        SSL_CTX_set_tlsext_servername_callback(ctx, name_callback);
+        SSL_CTX_set_tlsext_servername_callback(ctx, handshake_name_callback);
         SSL_CTX_set_tlsext_servername_arg(ctx, host);
     }
 }

@@ -64,8 +64,8 @@ apr_status_t certmap_master_create(certmap_master **out, apr_pool_t *pool,
 
 /* ---- reading ----------------------------------------------------------- */
 
-static apr_status_t key_file_open(int *fd, const char *path,
-                                  hostmap_reason *why)
+static apr_status_t master_key_file_open(int *fd, const char *path,
+                                         hostmap_reason *why)
 {
     struct stat st;
     apr_status_t rv = APR_SUCCESS;
@@ -94,7 +94,7 @@ static apr_status_t key_file_open(int *fd, const char *path,
     return rv;
 }
 
-static int digit_of(char c)
+static int master_digit_of(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -105,7 +105,7 @@ static int digit_of(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static int key_decode(unsigned char *key, const char *text, ssize_t len)
+static int master_key_decode(unsigned char *key, const char *text, ssize_t len)
 {
     int i;
 
@@ -114,7 +114,8 @@ static int key_decode(unsigned char *key, const char *text, ssize_t len)
         return 0;
     }
     for (i = 0; i < CERTMAP_MASTER_KEY; i++) {
-        int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+        int high = master_digit_of(text[2 * i]),
+        low = master_digit_of(text[2 * i + 1]);
 
         if (high < 0 || low < 0) {
             return 0;
@@ -125,7 +126,7 @@ static int key_decode(unsigned char *key, const char *text, ssize_t len)
 }
 
 /* Says nothing of the key itself. */
-static int id_make(unsigned char *id, const unsigned char *key)
+static int master_id_make(unsigned char *id, const unsigned char *key)
 {
     static const char label[] = "switchboard certificate map key id";
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -144,8 +145,8 @@ static int id_make(unsigned char *id, const unsigned char *key)
 }
 
 /* Into the place after the last key. */
-static apr_status_t key_take(certmap_master *master, const char *path, int fd,
-                             hostmap_reason *why)
+static apr_status_t master_key_take(certmap_master *master, const char *path,
+                                    int fd, hostmap_reason *why)
 {
     unsigned at = master->count;
     ssize_t len;
@@ -155,14 +156,14 @@ static apr_status_t key_take(certmap_master *master, const char *path, int fd,
     if (len < 0) {
         return hostmap_fail(why, errno, "key file %s: cannot read", path);
     }
-    ok = key_decode(master->keys[at], master->text, len);
+    ok = master_key_decode(master->keys[at], master->text, len);
     OPENSSL_cleanse(master->text, sizeof(master->text));
     if (!ok) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, "key file %s: expected "
                             "one line of %d hexadecimal digits", path,
                             DIGITS);
     }
-    if (!id_make(master->ids[at], master->keys[at])) {
+    if (!master_id_make(master->ids[at], master->keys[at])) {
         return hostmap_fail(why, APR_EGENERAL, "OpenSSL has no SHA-256");
     }
     return APR_SUCCESS;
@@ -179,11 +180,11 @@ apr_status_t certmap_master_read(certmap_master *master, const char *path,
         return hostmap_fail(why, APR_ENOSPC, "key file %s: more than %d "
                             "keys", path, CERTMAP_MASTER_MAX);
     }
-    rv = key_file_open(&fd, path, why);
+    rv = master_key_file_open(&fd, path, why);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = key_take(master, path, fd, why);
+    rv = master_key_take(master, path, fd, why);
     close(fd);
     key = master->keys[master->count];
     if (rv == APR_SUCCESS
@@ -221,7 +222,7 @@ const unsigned char *certmap_master_find(const certmap_master *master,
 
 /* ---- making ------------------------------------------------------------ */
 
-static int key_write(int fd)
+static int master_key_write(int fd)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char key[CERTMAP_MASTER_KEY];
@@ -251,7 +252,7 @@ apr_status_t certmap_master_make(const char *path, hostmap_reason *why)
         return hostmap_fail(why, errno, "key file %s: cannot make it",
                             path);
     }
-    if (!key_write(fd)) {
+    if (!master_key_write(fd)) {
         rv = hostmap_fail(why, errno ? errno : APR_EGENERAL, "key file "
                           "%s: cannot write it", path);
         unlink(path);

@@ -97,14 +97,14 @@ apr_status_t certmap_name_check(hostmap_str key, hostmap_bad *bad)
     return APR_SUCCESS;
 }
 
-static int equal_nocase(hostmap_str a, hostmap_str b)
+static int name_equal_nocase(hostmap_str a, hostmap_str b)
 {
     return a.len == b.len && apr_cstr_casecmpn(a.ptr, b.ptr, a.len) == 0;
 }
 
 int certmap_name_covers(hostmap_str pattern, hostmap_str key)
 {
-    if (equal_nocase(pattern, key)) {
+    if (name_equal_nocase(pattern, key)) {
         return 1;
     }
     if (pattern.len < 3 || pattern.ptr[0] != '*' || pattern.ptr[1] != '.'
@@ -112,7 +112,7 @@ int certmap_name_covers(hostmap_str pattern, hostmap_str key)
         return 0;
     }
     key = hostmap_scan_after(key, hostmap_scan_before(key, '.'));
-    return equal_nocase(hostmap_scan_after(pattern, 1), key);
+    return name_equal_nocase(hostmap_scan_after(pattern, 1), key);
 }
 
 unsigned certmap_name_shard(hostmap_str key)

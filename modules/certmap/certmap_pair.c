@@ -33,7 +33,7 @@ static const struct pair_curve {
 
 #define CURVES (sizeof(pair_curves) / sizeof(*pair_curves))
 
-static const struct pair_curve *curve_of(int nid)
+static const struct pair_curve *pair_curve_of(int nid)
 {
     apr_size_t i;
 
@@ -47,8 +47,8 @@ static const struct pair_curve *curve_of(int nid)
 
 /* ---- reading ----------------------------------------------------------- */
 
-static EVP_PKEY *pkey_make(const char *group, hostmap_str point,
-                           unsigned char *number, apr_size_t len)
+static EVP_PKEY *pair_pkey_make(const char *group, hostmap_str point,
+                                unsigned char *number, apr_size_t len)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     EVP_PKEY *key = NULL;
@@ -71,7 +71,7 @@ static EVP_PKEY *pkey_make(const char *group, hostmap_str point,
 }
 
 /* OSSL_PARAM wants numbers in the order of the machine's. */
-static void number_turn(unsigned char *to, hostmap_str from)
+static void pair_number_turn(unsigned char *to, hostmap_str from)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     memcpy(to, from.ptr, from.len);
@@ -85,7 +85,7 @@ static void number_turn(unsigned char *to, hostmap_str from)
 }
 
 /* The point and the name of the curve are the certificate's. */
-static EVP_PKEY *pkey_ec(X509 *leaf, hostmap_str stored)
+static EVP_PKEY *pair_pkey_ec(X509 *leaf, hostmap_str stored)
 {
     unsigned char number[NUMBER_MAX];
     const struct pair_curve *curve;
@@ -100,19 +100,19 @@ static EVP_PKEY *pkey_ec(X509 *leaf, hostmap_str stored)
         return NULL;
     }
     X509_ALGOR_get0(NULL, &type, &value, algorithm);
-    curve = type == V_ASN1_OBJECT ? curve_of(OBJ_obj2nid(value)) : NULL;
+    curve = type == V_ASN1_OBJECT ? pair_curve_of(OBJ_obj2nid(value)) : NULL;
     if (!curve || stored.len != curve->number) {
         return NULL;
     }
-    number_turn(number, stored);
-    key = pkey_make(OBJ_nid2sn(curve->nid),
-                    hostmap_str_of((const char *)point, len), number,
-                    stored.len);
+    pair_number_turn(number, stored);
+    key = pair_pkey_make(OBJ_nid2sn(curve->nid),
+                         hostmap_str_of((const char *)point, len), number,
+                         stored.len);
     OPENSSL_cleanse(number, sizeof(number));
     return key;
 }
 
-static EVP_PKEY *pkey_rsa(hostmap_str stored)
+static EVP_PKEY *pair_pkey_rsa(hostmap_str stored)
 {
     const unsigned char *at = (const unsigned char *)stored.ptr;
     EVP_PKEY *key;
@@ -126,7 +126,7 @@ static EVP_PKEY *pkey_rsa(hostmap_str stored)
 }
 
 /* All of the bytes or nothing. */
-static X509 *leaf_read(hostmap_str der)
+static X509 *pair_leaf_read(hostmap_str der)
 {
     const unsigned char *at = (const unsigned char *)der.ptr;
     X509 *leaf = d2i_X509(NULL, &at, (long)der.len);
@@ -148,13 +148,13 @@ static apr_status_t pair_read(certmap_pair *pair, const certmap_cert *cert,
         pair->has_chain = 1;
         memcpy(pair->chain_id, cert->chain_id, CERTMAP_CHAIN_ID);
     }
-    pair->leaf = leaf_read(cert->leaf);
+    pair->leaf = pair_leaf_read(cert->leaf);
     if (!pair->leaf) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, "OpenSSL cannot read "
                             "its certificate");
     }
-    pair->key = cert->kind == CERTMAP_EC ? pkey_ec(pair->leaf, stored)
-                                         : pkey_rsa(stored);
+    pair->key = cert->kind == CERTMAP_EC ? pair_pkey_ec(pair->leaf, stored)
+                                         : pair_pkey_rsa(stored);
     if (!pair->key || X509_check_private_key(pair->leaf, pair->key) != 1) {
         return hostmap_fail(why, HOSTMAP_EFORMAT, "its private key is "
                             "not that of its certificate");
@@ -163,9 +163,9 @@ static apr_status_t pair_read(certmap_pair *pair, const certmap_cert *cert,
 }
 
 /* Of a record whose tag is right. */
-static apr_status_t pairs_make(certmap_pair *pairs,
-                               const certmap_record *record,
-                               hostmap_str plain, hostmap_reason *why)
+static apr_status_t pair_pairs_make(certmap_pair *pairs,
+                                    const certmap_record *record,
+                                    hostmap_str plain, hostmap_reason *why)
 {
     certmap_cert certs[CERTMAP_CERTS];
     hostmap_str keys[CERTMAP_CERTS];
@@ -204,9 +204,9 @@ apr_status_t certmap_pairs_read(certmap_pair *pairs, unsigned *count,
     }
     rv = certmap_unseal(plain, &record, name, master, why);
     if (rv == APR_SUCCESS) {
-        rv = pairs_make(pairs, &record,
-                        hostmap_str_of((char *)plain, record.sealed.len),
-                        why);
+        rv = pair_pairs_make(pairs, &record,
+                             hostmap_str_of((char *)plain, record.sealed.len),
+                             why);
         OPENSSL_cleanse(plain, record.sealed.len);
     }
     *count = record.count;
@@ -242,7 +242,7 @@ apr_status_t certmap_chain_read(STACK_OF(X509) **out, hostmap_str bytes,
     }
     chain = sk_X509_new_null();
     while (chain && (rv = certmap_chain_next(&der, &bytes)) == APR_SUCCESS) {
-        X509 *cert = leaf_read(der);
+        X509 *cert = pair_leaf_read(der);
 
         if (!cert || !sk_X509_push(chain, cert)) {
             X509_free(cert);
@@ -262,7 +262,7 @@ apr_status_t certmap_chain_read(STACK_OF(X509) **out, hostmap_str bytes,
 
 /* ---- writing ----------------------------------------------------------- */
 
-static int curve_nid(EVP_PKEY *key)
+static int pair_curve_nid(EVP_PKEY *key)
 {
     char group[64];
 
@@ -281,14 +281,14 @@ int certmap_kind_of(certmap_kind *kind, EVP_PKEY *key)
         return 1;
     case EVP_PKEY_EC:
         *kind = CERTMAP_EC;
-        return curve_of(curve_nid(key)) != NULL;
+        return pair_curve_of(pair_curve_nid(key)) != NULL;
     }
     return 0;
 }
 
-static apr_size_t number_write(unsigned char *out, EVP_PKEY *key)
+static apr_size_t pair_number_write(unsigned char *out, EVP_PKEY *key)
 {
-    const struct pair_curve *curve = curve_of(curve_nid(key));
+    const struct pair_curve *curve = pair_curve_of(pair_curve_nid(key));
     BIGNUM *number = NULL;
     int len = -1;
 
@@ -307,7 +307,7 @@ apr_size_t certmap_private_write(unsigned char *out, certmap_kind kind,
     int len;
 
     if (kind == CERTMAP_EC) {
-        return number_write(out, key);
+        return pair_number_write(out, key);
     }
     len = i2d_PrivateKey(key, &der);
     if (len <= 0) {

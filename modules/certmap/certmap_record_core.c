@@ -21,7 +21,7 @@
 /* Before the certificate itself in the open part. */
 #define CERT_FIXED (1 + 8 + CERTMAP_CHAIN_ID + 2)
 
-static const unsigned char no_chain[CERTMAP_CHAIN_ID];
+static const unsigned char record_no_chain[CERTMAP_CHAIN_ID];
 
 /* ---- reading ----------------------------------------------------------- */
 
@@ -35,14 +35,14 @@ static apr_status_t record_fail(hostmap_bad *bad, apr_size_t pos,
     return APR_EINVAL;
 }
 
-static apr_size_t get_16(const char *at)
+static apr_size_t record_get_16(const char *at)
 {
     const unsigned char *byte = (const unsigned char *)at;
 
     return (apr_size_t)byte[0] << 8 | byte[1];
 }
 
-static apr_int64_t get_64(const char *at)
+static apr_int64_t record_get_64(const char *at)
 {
     const unsigned char *byte = (const unsigned char *)at;
     apr_uint64_t number = 0;
@@ -54,7 +54,7 @@ static apr_int64_t get_64(const char *at)
     return (apr_int64_t)number;
 }
 
-static hostmap_str rest_after(hostmap_str str, apr_size_t len)
+static hostmap_str record_rest_after(hostmap_str str, apr_size_t len)
 {
     str.ptr += len;
     str.len -= len;
@@ -84,16 +84,16 @@ apr_status_t certmap_record_split(certmap_record *record, hostmap_str bytes,
     record->tag = (const unsigned char *)bytes.ptr + AT_TAG;
     record->head = hostmap_str_of(bytes.ptr, AT_TAG);
     record->sealed_len = hostmap_str_of(bytes.ptr + AT_SEALED, 2);
-    sealed = get_16(bytes.ptr + AT_SEALED);
+    sealed = record_get_16(bytes.ptr + AT_SEALED);
     if (sealed > bytes.len - CERTMAP_HEADER) {
         return record_fail(bad, AT_SEALED, "cut short in its sealed part");
     }
     record->sealed = hostmap_str_of(bytes.ptr + CERTMAP_HEADER, sealed);
-    record->clear = rest_after(bytes, CERTMAP_HEADER + sealed);
+    record->clear = record_rest_after(bytes, CERTMAP_HEADER + sealed);
     return APR_SUCCESS;
 }
 
-static apr_status_t cert_take(certmap_cert *cert, hostmap_str *rest)
+static apr_status_t record_cert_take(certmap_cert *cert, hostmap_str *rest)
 {
     const char *at = rest->ptr;
     apr_size_t len;
@@ -105,18 +105,18 @@ static apr_status_t cert_take(certmap_cert *cert, hostmap_str *rest)
         return APR_EINVAL;
     }
     cert->kind = (certmap_kind)at[0];
-    cert->expires = get_64(at + 1);
+    cert->expires = record_get_64(at + 1);
     cert->chain_id = (const unsigned char *)at + 9;
-    if (memcmp(cert->chain_id, no_chain, CERTMAP_CHAIN_ID) == 0) {
+    if (memcmp(cert->chain_id, record_no_chain, CERTMAP_CHAIN_ID) == 0) {
         cert->chain_id = NULL;
     }
-    len = get_16(at + CERT_FIXED - 2);
-    *rest = rest_after(*rest, CERT_FIXED);
+    len = record_get_16(at + CERT_FIXED - 2);
+    *rest = record_rest_after(*rest, CERT_FIXED);
     if (len == 0 || len > rest->len) {
         return APR_EINVAL;
     }
     cert->leaf = hostmap_str_of(rest->ptr, len);
-    *rest = rest_after(*rest, len);
+    *rest = record_rest_after(*rest, len);
     return APR_SUCCESS;
 }
 
@@ -131,7 +131,7 @@ apr_status_t certmap_record_certs(certmap_cert *certs,
     for (i = 0; i < record->count; i++) {
         apr_size_t pos = before + (record->clear.len - rest.len);
 
-        if (cert_take(&certs[i], &rest) != APR_SUCCESS) {
+        if (record_cert_take(&certs[i], &rest) != APR_SUCCESS) {
             return record_fail(bad, pos, "a certificate is cut short or of "
                                "an unknown kind");
         }
@@ -157,27 +157,27 @@ apr_status_t certmap_record_keys(hostmap_str *keys, unsigned count,
         if (plain.len < 2) {
             return APR_EINVAL;
         }
-        len = get_16(plain.ptr);
-        plain = rest_after(plain, 2);
+        len = record_get_16(plain.ptr);
+        plain = record_rest_after(plain, 2);
         if (len == 0 || len > plain.len) {
             return APR_EINVAL;
         }
         keys[i] = hostmap_str_of(plain.ptr, len);
-        plain = rest_after(plain, len);
+        plain = record_rest_after(plain, len);
     }
     return plain.len == 0 ? APR_SUCCESS : APR_EINVAL;
 }
 
 /* ---- writing ----------------------------------------------------------- */
 
-static unsigned char *put_16(unsigned char *at, apr_size_t number)
+static unsigned char *record_put_16(unsigned char *at, apr_size_t number)
 {
     at[0] = (unsigned char)(number >> 8);
     at[1] = (unsigned char)number;
     return at + 2;
 }
 
-static unsigned char *put_64(unsigned char *at, apr_int64_t number)
+static unsigned char *record_put_64(unsigned char *at, apr_int64_t number)
 {
     int i;
 
@@ -187,8 +187,8 @@ static unsigned char *put_64(unsigned char *at, apr_int64_t number)
     return at + 8;
 }
 
-static unsigned char *put_bytes(unsigned char *at, const void *bytes,
-                                apr_size_t len)
+static unsigned char *record_put_bytes(unsigned char *at, const void *bytes,
+                                       apr_size_t len)
 {
     memcpy(at, bytes, len);
     return at + len;
@@ -206,8 +206,8 @@ apr_size_t certmap_record_size(const certmap_cert *certs,
     return size;
 }
 
-static int can_be_written(const certmap_cert *certs, const hostmap_str *keys,
-                          unsigned count)
+static int record_can_be_written(const certmap_cert *certs,
+                                 const hostmap_str *keys, unsigned count)
 {
     unsigned i;
 
@@ -234,24 +234,24 @@ apr_status_t certmap_record_write(unsigned char *out, certmap_record *record,
     unsigned char *at = out + CERTMAP_HEADER;
     unsigned i;
 
-    if (!can_be_written(certs, keys, count)) {
+    if (!record_can_be_written(certs, keys, count)) {
         return APR_EINVAL;
     }
     memset(out, 0, CERTMAP_HEADER);
     out[0] = VERSION;
     out[AT_COUNT] = (unsigned char)count;
     for (i = 0; i < count; i++) {
-        at = put_16(at, keys[i].len);
-        at = put_bytes(at, keys[i].ptr, keys[i].len);
+        at = record_put_16(at, keys[i].len);
+        at = record_put_bytes(at, keys[i].ptr, keys[i].len);
     }
-    put_16(out + AT_SEALED, at - (out + CERTMAP_HEADER));
+    record_put_16(out + AT_SEALED, at - (out + CERTMAP_HEADER));
     for (i = 0; i < count; i++) {
         *at++ = (unsigned char)certs[i].kind;
-        at = put_64(at, certs[i].expires);
-        at = put_bytes(at, certs[i].chain_id ? certs[i].chain_id : no_chain,
-                       CERTMAP_CHAIN_ID);
-        at = put_16(at, certs[i].leaf.len);
-        at = put_bytes(at, certs[i].leaf.ptr, certs[i].leaf.len);
+        at = record_put_64(at, certs[i].expires);
+        at = record_put_bytes(at, certs[i].chain_id ? certs[i].chain_id
+                              : record_no_chain, CERTMAP_CHAIN_ID);
+        at = record_put_16(at, certs[i].leaf.len);
+        at = record_put_bytes(at, certs[i].leaf.ptr, certs[i].leaf.len);
     }
     return certmap_record_split(record, hostmap_str_of((char *)out, at - out),
                                 NULL);
@@ -269,13 +269,13 @@ apr_status_t certmap_chain_next(hostmap_str *cert, hostmap_str *rest)
     if (rest->len < 2) {
         return APR_EINVAL;
     }
-    len = get_16(rest->ptr);
-    *rest = rest_after(*rest, 2);
+    len = record_get_16(rest->ptr);
+    *rest = record_rest_after(*rest, 2);
     if (len == 0 || len > rest->len) {
         return APR_EINVAL;
     }
     *cert = hostmap_str_of(rest->ptr, len);
-    *rest = rest_after(*rest, len);
+    *rest = record_rest_after(*rest, len);
     return APR_SUCCESS;
 }
 
@@ -286,7 +286,7 @@ apr_status_t certmap_chain_add(unsigned char *chain, apr_size_t *len,
         || cert.len + 2 > CERTMAP_CHAIN_MAX - *len) {
         return APR_ENOSPC;
     }
-    put_bytes(put_16(chain + *len, cert.len), cert.ptr, cert.len);
+    record_put_bytes(record_put_16(chain + *len, cert.len), cert.ptr, cert.len);
     *len += 2 + cert.len;
     return APR_SUCCESS;
 }

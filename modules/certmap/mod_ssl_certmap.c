@@ -89,19 +89,20 @@ static void *certmap_server_merge(apr_pool_t *p, void *basev, void *addv)
     return conf;
 }
 
-static certmap_server_conf *server_conf(server_rec *s)
+static certmap_server_conf *certmap_conf_of(server_rec *s)
 {
     return ap_get_module_config(s->module_config, &ssl_certmap_module);
 }
 
-static int is_on(const certmap_server_conf *conf)
+static int certmap_is_on(const certmap_server_conf *conf)
 {
     return conf->dir && *conf->dir;
 }
 
-static const char *set_file(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *certmap_set_file(cmd_parms *cmd, void *dconf,
+                                    const char *arg)
 {
-    certmap_server_conf *conf = server_conf(cmd->server);
+    certmap_server_conf *conf = certmap_conf_of(cmd->server);
 
     (void)dconf;
     if (ap_cstr_casecmp(arg, "none") == 0) {
@@ -116,10 +117,10 @@ static const char *set_file(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
-static const char *set_key(cmd_parms *cmd, void *dconf, const char *key,
-                           const char *old_key)
+static const char *certmap_set_key(cmd_parms *cmd, void *dconf, const char *key,
+                                   const char *old_key)
 {
-    certmap_server_conf *conf = server_conf(cmd->server);
+    certmap_server_conf *conf = certmap_conf_of(cmd->server);
 
     (void)dconf;
     conf->key = ap_server_root_relative(cmd->pool, key);
@@ -136,9 +137,10 @@ static const char *set_key(cmd_parms *cmd, void *dconf, const char *key,
     return NULL;
 }
 
-static const char *set_unknown(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *certmap_set_unknown(cmd_parms *cmd, void *dconf,
+                                       const char *arg)
 {
-    certmap_server_conf *conf = server_conf(cmd->server);
+    certmap_server_conf *conf = certmap_conf_of(cmd->server);
 
     (void)dconf;
     if (ap_cstr_casecmp(arg, "default") == 0) {
@@ -154,7 +156,8 @@ static const char *set_unknown(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
-static const char *set_cache(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *certmap_set_cache(cmd_parms *cmd, void *dconf,
+                                     const char *arg)
 {
     apr_int64_t number;
     char *end;
@@ -165,11 +168,12 @@ static const char *set_cache(cmd_parms *cmd, void *dconf, const char *arg)
         return apr_pstrcat(cmd->pool, "SSLCertMapCache: `", arg, "` is not a "
                            "number of 0 to 1000000", NULL);
     }
-    server_conf(cmd->server)->cache = (int)number;
+    certmap_conf_of(cmd->server)->cache = (int)number;
     return NULL;
 }
 
-static const char *set_interval(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *certmap_set_interval(cmd_parms *cmd, void *dconf,
+                                        const char *arg)
 {
     apr_interval_time_t interval;
 
@@ -179,21 +183,22 @@ static const char *set_interval(cmd_parms *cmd, void *dconf, const char *arg)
         return apr_pstrcat(cmd->pool, "SSLCertMapCheckInterval: `", arg,
                            "` is not a time of at least 10ms", NULL);
     }
-    server_conf(cmd->server)->interval = interval;
+    certmap_conf_of(cmd->server)->interval = interval;
     return NULL;
 }
 
 static const command_rec certmap_directives[] = {
-    AP_INIT_TAKE1("SSLCertMapFile", set_file, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("SSLCertMapFile", certmap_set_file, NULL, RSRC_CONF,
                   "folder of the certificate map, or none"),
-    AP_INIT_TAKE12("SSLCertMapKeyFile", set_key, NULL, RSRC_CONF,
+    AP_INIT_TAKE12("SSLCertMapKeyFile", certmap_set_key, NULL, RSRC_CONF,
                    "file of the master key, and that of the one before"),
-    AP_INIT_TAKE1("SSLCertMapUnknown", set_unknown, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("SSLCertMapUnknown", certmap_set_unknown, NULL, RSRC_CONF,
                   "what a name gets that is not in the map: default, the "
                   "virtual host's own certificate, or alert"),
-    AP_INIT_TAKE1("SSLCertMapCache", set_cache, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("SSLCertMapCache", certmap_set_cache, NULL, RSRC_CONF,
                   "how many parsed certificates a child keeps"),
-    AP_INIT_TAKE1("SSLCertMapCheckInterval", set_interval, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("SSLCertMapCheckInterval", certmap_set_interval, NULL,
+                  RSRC_CONF,
                   "how often the map is looked at for a replacement"),
     { NULL }
 };
@@ -201,7 +206,7 @@ static const command_rec certmap_directives[] = {
 /* ---- start: is all there that is needed? ------------------------------- */
 
 /* NULL: it is.  mod_ssl itself is asked, as it may be older than httpd. */
-static const char *ssl_lacks(void)
+static const char *certmap_ssl_lacks(void)
 {
     const module *ssl = ap_find_linked_module("mod_ssl.c");
 
@@ -219,16 +224,16 @@ static const char *ssl_lacks(void)
 static int certmap_check_config(apr_pool_t *p, apr_pool_t *plog,
                                 apr_pool_t *ptemp, server_rec *main_server)
 {
-    const char *lack = ssl_lacks();
+    const char *lack = certmap_ssl_lacks();
     server_rec *s;
 
     (void)p;
     (void)plog;
     (void)ptemp;
     for (s = main_server; s; s = s->next) {
-        const certmap_server_conf *conf = server_conf(s);
+        const certmap_server_conf *conf = certmap_conf_of(s);
 
-        if (!is_on(conf)) {
+        if (!certmap_is_on(conf)) {
             continue;
         }
         if (lack) {
@@ -249,8 +254,9 @@ static int certmap_check_config(apr_pool_t *p, apr_pool_t *plog,
 /* ---- start: keys and maps ---------------------------------------------- */
 
 /* Hosts with the same files share one page. */
-static apr_status_t keys_read(certmap_server_conf *conf, apr_hash_t *seen,
-                              apr_pool_t *p, hostmap_reason *why)
+static apr_status_t certmap_keys_read(certmap_server_conf *conf,
+                                      apr_hash_t *seen,
+                                      apr_pool_t *p, hostmap_reason *why)
 {
     const char *name = apr_pstrcat(p, conf->key, "\n", conf->old_key, NULL);
     apr_status_t rv;
@@ -270,7 +276,7 @@ static apr_status_t keys_read(certmap_server_conf *conf, apr_hash_t *seen,
     return rv;
 }
 
-static void warn_exposed(void *baton, const char *finding)
+static void certmap_warn_exposed(void *baton, const char *finding)
 {
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)baton, "SB0406: "
                  "%s: anyone who can write there can remove certificates, or "
@@ -279,10 +285,10 @@ static void warn_exposed(void *baton, const char *finding)
 
 /* What a map is, for the administrator who starts the server: each shard is
  * opened, and nothing of it read but its first page. */
-static void announce(server_rec *s, const certmap_server_conf *conf,
-                     apr_pool_t *ptemp)
+static void certmap_announce(server_rec *s, const certmap_server_conf *conf,
+                             apr_pool_t *ptemp)
 {
-    hostmap_guard guard = { 0, 0, warn_exposed, s };
+    hostmap_guard guard = { 0, 0, certmap_warn_exposed, s };
     hostmap_reason why, first = { "" };
     char file[CERTMAP_SHARD_FILE];
     const char *path = NULL;
@@ -334,20 +340,20 @@ static int certmap_post_config(apr_pool_t *p, apr_pool_t *plog,
         return OK;
     }
     for (s = main_server; s; s = s->next) {
-        certmap_server_conf *conf = server_conf(s);
+        certmap_server_conf *conf = certmap_conf_of(s);
         hostmap_reason why;
 
-        if (!is_on(conf)) {
+        if (!certmap_is_on(conf)) {
             continue;
         }
-        if (keys_read(conf, keys, p, &why) != APR_SUCCESS) {
+        if (certmap_keys_read(conf, keys, p, &why) != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "SB0409: "
                          "SSLCertMapKeyFile: %s", why.text);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (!apr_hash_get(seen, conf->dir, APR_HASH_KEY_STRING)) {
             apr_hash_set(seen, conf->dir, APR_HASH_KEY_STRING, conf);
-            announce(s, conf, ptemp);
+            certmap_announce(s, conf, ptemp);
         }
     }
     return OK;
@@ -358,10 +364,10 @@ static int certmap_post_config(apr_pool_t *p, apr_pool_t *plog,
 static int certmap_init_server(server_rec *s, apr_pool_t *p, int is_proxy,
                                SSL_CTX *ctx)
 {
-    certmap_server_conf *conf = server_conf(s);
+    certmap_server_conf *conf = certmap_conf_of(s);
     certmap_host *host;
 
-    if (is_proxy || !is_on(conf)) {
+    if (is_proxy || !certmap_is_on(conf)) {
         return DECLINED;
     }
     host = apr_pcalloc(p, sizeof(*host));
@@ -389,12 +395,12 @@ static int certmap_warn_idle(apr_pool_t *p, apr_pool_t *plog,
         return OK;
     }
     for (s = main_server; s; s = s->next) {
-        const certmap_server_conf *conf = server_conf(s);
+        const certmap_server_conf *conf = certmap_conf_of(s);
 
-        if (is_on(conf) && conf->hosts) {
+        if (certmap_is_on(conf) && conf->hosts) {
             return OK;
         }
-        if (is_on(conf)) {
+        if (certmap_is_on(conf)) {
             dir = conf->dir;
         }
     }
@@ -408,7 +414,8 @@ static int certmap_warn_idle(apr_pool_t *p, apr_pool_t *plog,
 
 /* ---- start of a child -------------------------------------------------- */
 
-static void log_map(void *baton, hostmap_log_level level, const char *line)
+static void certmap_log_map(void *baton, hostmap_log_level level,
+                            const char *line)
 {
     static const int levels[] = {
         APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG
@@ -419,8 +426,10 @@ static void log_map(void *baton, hostmap_log_level level, const char *line)
 }
 
 /* Virtual hosts with the same settings share a map and what it keeps. */
-static apr_status_t map_open(certmap_server_conf *conf, apr_hash_t *maps,
-                             hostmap_registry *registry, apr_pool_t *pchild)
+static apr_status_t certmap_map_open(certmap_server_conf *conf,
+                                     apr_hash_t *maps,
+                                     hostmap_registry *registry,
+                                     apr_pool_t *pchild)
 {
     certmap_options options = {
         conf->dir, conf->master,
@@ -451,12 +460,13 @@ static void certmap_child_init(apr_pool_t *pchild, server_rec *main_server)
     apr_status_t rv;
     server_rec *s;
 
-    rv = hostmap_registry_create(&registry, log_map, main_server, pchild);
+    rv = hostmap_registry_create(&registry, certmap_log_map, main_server,
+                                 pchild);
     for (s = main_server; rv == APR_SUCCESS && s; s = s->next) {
-        certmap_server_conf *conf = server_conf(s);
+        certmap_server_conf *conf = certmap_conf_of(s);
 
         if (conf->hosts) {
-            rv = map_open(conf, maps, registry, pchild);
+            rv = certmap_map_open(conf, maps, registry, pchild);
         }
     }
     if (rv != APR_SUCCESS) {

@@ -47,7 +47,7 @@ module AP_MODULE_DECLARE_DATA proxy_pool_module;
 #endif
 
 /* This child's. */
-static pool_table *pools;
+static pool_table *pool_all;
 static volatile apr_uint32_t pool_resent_count;
 
 /* ---- a request --------------------------------------------------------- */
@@ -92,7 +92,7 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
         pool_log_ignored(r, "ProxyPoolEnable is Off");
         return DECLINED;
     }
-    if (!pools) {
+    if (!pool_all) {
         return DECLINED;
     }
     if (!pool_is_ours(r, *worker, *balancer, conf, *url)) {
@@ -134,7 +134,7 @@ static apr_status_t pool_give_back(void *data)
 {
     pool_request *state = data;
 
-    pool_give(pools, state->item, apr_time_now());
+    pool_give(pool_all, state->item, apr_time_now());
     state->item = NULL;
     return APR_SUCCESS;
 }
@@ -169,15 +169,15 @@ static apr_status_t pool_take_fresh(pool_request *state, request_rec *r,
     pool_item *item;
     apr_status_t rv;
 
-    rv = pool_take(&item, pools, key, spec, r->request_time);
+    rv = pool_take(&item, pool_all, key, spec, r->request_time);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     backend = pool_item_value(item);
     if (!backend->worker->cp->res && pool_is_cold(item, backend)) {
-        pool_retire(pools, item);
-        pool_give(pools, item, r->request_time);
-        rv = pool_take(&item, pools, key, spec, r->request_time);
+        pool_retire(pool_all, item);
+        pool_give(pool_all, item, r->request_time);
+        rv = pool_take(&item, pool_all, key, spec, r->request_time);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -346,8 +346,8 @@ static void proxy_pool_count(proxy_pool_counts *counts)
 {
     pool_counts now = { 0 };
 
-    if (pools) {
-        pool_count(pools, &now);
+    if (pool_all) {
+        pool_count(pool_all, &now);
     }
     counts->pools = now.items;
     counts->in_use = now.in_use;
@@ -364,8 +364,8 @@ static apr_status_t pool_sweep_cb(int state, void *data, apr_pool_t *pool)
 {
     (void)data;
     (void)pool;
-    if (state == AP_WATCHDOG_STATE_RUNNING && pools) {
-        pool_sweep(pools, apr_time_now(), POOL_UNUSED_MAX, POOL_AGE_MAX);
+    if (state == AP_WATCHDOG_STATE_RUNNING && pool_all) {
+        pool_sweep(pool_all, apr_time_now(), POOL_UNUSED_MAX, POOL_AGE_MAX);
     }
     return APR_SUCCESS;
 }
@@ -445,10 +445,10 @@ static void pool_child_init(apr_pool_t *pchild, server_rec *main_server)
             max = pool_server_conf_get(s)->max;
         }
     }
-    rv = pool_table_create(&pools, max ? max : POOLS_MAX_DEFAULT,
+    rv = pool_table_create(&pool_all, max ? max : POOLS_MAX_DEFAULT,
                            &pool_worker_ops, pchild);
     if (rv != APR_SUCCESS) {
-        pools = NULL;
+        pool_all = NULL;
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server, "SB0105: cannot "
                      "create the table of pools: this child opens a new "
                      "connection to the backend for each request");

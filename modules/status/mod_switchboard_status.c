@@ -68,7 +68,8 @@ static status_server_conf *status_conf_get(server_rec *s)
     return ap_get_module_config(s->module_config, &switchboard_status_module);
 }
 
-static const char *set_memory(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *status_set_memory(cmd_parms *cmd, void *dconf,
+                                     const char *arg)
 {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     apr_int64_t bytes, unit = 1;
@@ -95,7 +96,8 @@ static const char *set_memory(cmd_parms *cmd, void *dconf, const char *arg)
     return NULL;
 }
 
-static const char *set_hosts(cmd_parms *cmd, void *dconf, const char *arg)
+static const char *status_set_hosts(cmd_parms *cmd, void *dconf,
+                                    const char *arg)
 {
     char *end;
     apr_int64_t hosts = apr_strtoi64(arg, &end, 10);
@@ -110,9 +112,9 @@ static const char *set_hosts(cmd_parms *cmd, void *dconf, const char *arg)
 }
 
 static const command_rec status_directives[] = {
-    AP_INIT_TAKE1("SwitchboardStatusMemory", set_memory, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("SwitchboardStatusMemory", status_set_memory, NULL, RSRC_CONF,
                   "size of the tables of counters in shared memory"),
-    AP_INIT_TAKE1("SwitchboardStatusHosts", set_hosts, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("SwitchboardStatusHosts", status_set_hosts, NULL, RSRC_CONF,
                   "how many entries and backends a list names"),
     { NULL }
 };

@@ -246,8 +246,8 @@ static void metrics_reproxy(metrics *m, const status_view *view)
 /* ---- backends ---------------------------------------------------------- */
 
 /* Labels of a backend's sample, the second one ours or none. */
-static void backend_sample(metrics *m, const status_backend *backend,
-                           const char *name, const char *value)
+static void metric_backend_sample(metrics *m, const status_backend *backend,
+                                  const char *name, const char *value)
 {
     metric_sample(m, metric_total_end(m));
     metric_label(m, "{", "backend", hostmap_str_of(backend->name.text,
@@ -261,58 +261,62 @@ static void backend_sample(metrics *m, const status_backend *backend,
 /* Writes what a family says of one backend. */
 typedef void backend_fn(metrics *m, const status_backend *backend);
 
-static void backend_range(metrics *m, const status_backend *backend,
-                          const char *name, unsigned first, unsigned last)
+static void metric_backend_range(metrics *m, const status_backend *backend,
+                                 const char *name, unsigned first,
+                                 unsigned last)
 {
     unsigned i;
 
     for (i = first; i <= last; i++) {
-        backend_sample(m, backend, name, status_backend_counts[i]);
+        metric_backend_sample(m, backend, name, status_backend_counts[i]);
         metric_number(m, backend->counts[i]);
     }
 }
 
-static void backend_requests(metrics *m, const status_backend *backend)
+static void metric_backend_requests(metrics *m, const status_backend *backend)
 {
-    backend_range(m, backend, "class", SLOTS_BACKEND_1XX, SLOTS_BACKEND_5XX);
+    metric_backend_range(m, backend, "class", SLOTS_BACKEND_1XX,
+                         SLOTS_BACKEND_5XX);
 }
 
-static void backend_failures(metrics *m, const status_backend *backend)
+static void metric_backend_failures(metrics *m, const status_backend *backend)
 {
-    backend_range(m, backend, "reason", SLOTS_BACKEND_REFUSED,
-                  SLOTS_BACKEND_BAD);
+    metric_backend_range(m, backend, "reason", SLOTS_BACKEND_REFUSED,
+                         SLOTS_BACKEND_BAD);
 }
 
-static void backend_limited(metrics *m, const status_backend *backend)
+static void metric_backend_limited(metrics *m, const status_backend *backend)
 {
-    backend_sample(m, backend, NULL, NULL);
+    metric_backend_sample(m, backend, NULL, NULL);
     metric_number(m, backend->counts[SLOTS_BACKEND_LIMITED]);
 }
 
-static void backend_connections(metrics *m, const status_backend *backend)
+static void metric_backend_connections(metrics *m,
+                                       const status_backend *backend)
 {
-    backend_range(m, backend, "how", SLOTS_BACKEND_NEW, SLOTS_BACKEND_REUSED);
+    metric_backend_range(m, backend, "how", SLOTS_BACKEND_NEW,
+                         SLOTS_BACKEND_REUSED);
 }
 
-static void backend_resent(metrics *m, const status_backend *backend)
+static void metric_backend_resent(metrics *m, const status_backend *backend)
 {
-    backend_sample(m, backend, NULL, NULL);
+    metric_backend_sample(m, backend, NULL, NULL);
     metric_number(m, backend->counts[SLOTS_BACKEND_RESENT]);
 }
 
-static void backend_flight(metrics *m, const status_backend *backend)
+static void metric_backend_flight(metrics *m, const status_backend *backend)
 {
-    backend_sample(m, backend, NULL, NULL);
+    metric_backend_sample(m, backend, NULL, NULL);
     metric_number(m, backend->flight.in_flight);
 }
 
-static void backend_failing(metrics *m, const status_backend *backend)
+static void metric_backend_failing(metrics *m, const status_backend *backend)
 {
-    backend_sample(m, backend, NULL, NULL);
+    metric_backend_sample(m, backend, NULL, NULL);
     metric_number(m, backend->state == STATUS_FAILING);
 }
 
-static void backend_first_byte(metrics *m, const status_backend *backend)
+static void metric_backend_first_byte(metrics *m, const status_backend *backend)
 {
     metric_histogram(m, SLOTS_BACKEND_BITS, backend->first_byte,
               backend->counts[SLOTS_BACKEND_MICROS], &backend->name);
@@ -326,28 +330,28 @@ static void metrics_backends(metrics *m, const status_view *view)
     } families[] = {
         { { "switchboard_backend_requests", METRIC_COUNTER, NULL,
             "Requests that a backend answered, by class of its status." },
-          backend_requests },
+          metric_backend_requests },
         { { "switchboard_backend_failures", METRIC_COUNTER, NULL,
             "Requests that a backend did not answer, by reason." },
-          backend_failures },
+          metric_backend_failures },
         { { "switchboard_backend_limited", METRIC_COUNTER, NULL,
             "Requests that a limit kept from a backend." },
-          backend_limited },
+          metric_backend_limited },
         { { "switchboard_backend_connections", METRIC_COUNTER, NULL,
             "Requests to a backend, by the connection they went over." },
-          backend_connections },
+          metric_backend_connections },
         { { "switchboard_backend_resent", METRIC_COUNTER, NULL,
             "Requests sent again because the backend closed a connection." },
-          backend_resent },
+          metric_backend_resent },
         { { "switchboard_backend_in_flight", METRIC_GAUGE, NULL,
             "Requests on their way to a backend, over all children." },
-          backend_flight },
+          metric_backend_flight },
         { { "switchboard_backend_failing", METRIC_GAUGE, NULL,
             "1 when the last attempts to reach a backend failed." },
-          backend_failing },
+          metric_backend_failing },
         { { "switchboard_backend_first_byte_seconds", METRIC_HISTOGRAM,
             "seconds", "Until the first byte of a backend's answer." },
-          backend_first_byte }
+          metric_backend_first_byte }
     };
     unsigned i, k;
 
@@ -368,7 +372,7 @@ static void metrics_backends(metrics *m, const status_view *view)
 
 /* ---- maps -------------------------------------------------------------- */
 
-static void map_gauge(metrics *m, const status_map *map)
+static void metric_map_gauge(metrics *m, const status_map *map)
 {
     metric_sample(m, metric_total_end(m));
     metric_label(m, "{", "map", metric_str_of(map->path));
@@ -394,28 +398,28 @@ static void metrics_maps(metrics *m, const status_view *view)
     metric_family(m, &entries);
     for (i = 0; i < view->map_count; i++) {
         if (view->maps[i].entries >= 0) {
-            map_gauge(m, &view->maps[i]);
+            metric_map_gauge(m, &view->maps[i]);
             metric_number(m, (apr_uint64_t)view->maps[i].entries);
         }
     }
     metric_family(m, &modified);
     for (i = 0; i < view->map_count; i++) {
         if (view->maps[i].modified > 0) {
-            map_gauge(m, &view->maps[i]);
+            metric_map_gauge(m, &view->maps[i]);
             metric_seconds(m, (apr_uint64_t)view->maps[i].modified);
         }
     }
     metric_family(m, &ok);
     for (i = 0; i < view->map_count; i++) {
-        map_gauge(m, &view->maps[i]);
+        metric_map_gauge(m, &view->maps[i]);
         metric_number(m, strcmp(view->maps[i].state, "broken") != 0);
     }
 }
 
 /* ---- hosts, when asked for --------------------------------------------- */
 
-static void host_sample(metrics *m, const status_view *view,
-                        const status_hit *hit, const char *suffix)
+static void metric_host_sample(metrics *m, const status_view *view,
+                               const status_hit *hit, const char *suffix)
 {
     metric_sample(m, suffix);
     metric_label(m, "{", "map",
@@ -447,7 +451,7 @@ static void metrics_hosts(metrics *m, const status_view *view)
             if (hit->name.len < hit->name.head.len) {
                 continue;
             }
-            host_sample(m, view, hit, "_total");
+            metric_host_sample(m, view, hit, "_total");
             if (i == SLOTS_ENTRY_MICROS) {
                 metric_seconds(m, hit->counts[i]);
             }
@@ -456,7 +460,7 @@ static void metrics_hosts(metrics *m, const status_view *view)
             }
             if (m->open) {
                 /* it began anew when the entry got its slot */
-                host_sample(m, view, hit, "_created");
+                metric_host_sample(m, view, hit, "_created");
                 metric_number(m, hit->name.head.created);
             }
         }
