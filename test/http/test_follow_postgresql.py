@@ -22,9 +22,11 @@ def server(tmp_path_factory):
     # an ordinary user has to reach it
     for one in (folder, folder.parent, folder.parent.parent):
         os.chmod(one, 0o755)
-    made = Postgres(str(folder)).make().start()
-    yield made
-    made.remove()
+    made = Postgres(str(folder)).make()
+    try:
+        yield made.start()
+    finally:
+        made.remove()
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ def make_redis(tmp_path):
     made = []
 
     def make(name="redis", *options):
-        made.append(Redis(str(tmp_path / name), *options).start())
-        return made[-1]
+        made.append(Redis(str(tmp_path / name), *options))
+        return made[-1].start()
 
     yield make
     for redis in made:

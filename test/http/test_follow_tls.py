@@ -37,10 +37,12 @@ def redis(tmp_path):
                       "--tls-ca-cert-file", path + ".crt",
                       "--tls-auth-clients", "no")
     server.certificate = path + ".crt"
-    server.start()
-    server.write({"a.example": "!"})
-    yield server
-    server.kill()
+    try:
+        server.start()
+        server.write({"a.example": "!"})
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
