@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """mod_ssl_certmap: which certificate a client is shown."""
 
+import base64
+import hashlib
 import subprocess
 
+from cryptography.hazmat.primitives import serialization
 import pytest
 
 import certs
@@ -198,6 +201,24 @@ def test_gnutls_sees_each_its_certificate(server, authority):
             capture_output=True, text=True, timeout=tls.TIMEOUT)
         assert "The certificate is trusted" in done.stdout, done.stdout
 
+
+def test_chromium_sees_each_its_certificate(server, certmap, folder):
+    """It takes a certificate of this CA for its public key alone: another
+    name's would be refused."""
+    for name, cert in zip(NAMES, (certmap.www, certmap.shop, certmap.wild)):
+        key = cert.public_key().public_bytes(
+            serialization.Encoding.DER,
+            serialization.PublicFormat.SubjectPublicKeyInfo)
+        digest = base64.b64encode(hashlib.sha256(key).digest()).decode()
+        done = subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
+             "--user-data-dir=" + folder + "/" + name, "--dump-dom",
+             "--host-resolver-rules=MAP * 127.0.0.1",
+             "--ignore-certificate-errors-spki-list=" + digest,
+             "https://%s:%d/" % (name, server.tls)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=4 * tls.TIMEOUT)
+        assert "local content" in done.stdout, done.stderr[-2000:]
 
 @VERSIONS
 def test_resumed_session_has_no_new_certificate(make_httpd, authority,
