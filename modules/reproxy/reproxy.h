@@ -382,9 +382,9 @@ void reproxy_timeout_until(apr_time_t deadline);
  *  the deadline APR_TIMEUP.  APR_SUCCESS as well when nobody knows. */
 apr_status_t reproxy_timeout_poll(apr_pool_t *pool);
 
-/** How long this thread's attempt has been waiting for an answer over its
- *  connection; 0: storage has answered, or there is no connection. */
-apr_interval_time_t reproxy_timeout_waited(void);
+/** Has this thread's attempt waited for an answer until its deadline?  0 also
+ *  when storage has answered, or there is no connection. */
+int reproxy_timeout_expired(void);
 
 void reproxy_timeout_register(void);
 

@@ -197,7 +197,7 @@ static int attempt_is_timeout(const reproxy_request *state, int rc)
     return apr_table_get(state->r->notes, "proxy_timedout") != NULL
            || (rc == HTTP_SERVICE_UNAVAILABLE
                && apr_time_now() - state->attempt->began >= limit)
-           || reproxy_timeout_waited() >= limit;
+           || reproxy_timeout_expired();
 }
 
 /* How it ended, when nothing was let through. */

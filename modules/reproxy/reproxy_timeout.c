@@ -30,6 +30,9 @@ static ap_filter_rec_t *timeout_filter_handle;
 static __thread apr_interval_time_t timeout_limit;
 /* since when we wait for the answer, 0: we do not */
 static __thread apr_time_t timeout_began;
+/* a read of that answer has ended with the deadline: asking the clock later
+ * would be off by a rounded millisecond */
+static __thread int timeout_expired;
 /* 0: none */
 static __thread apr_time_t timeout_deadline;
 /* the connection that was read last since reproxy_timeout_set(), NULL: none */
@@ -60,14 +63,15 @@ void reproxy_timeout_until(apr_time_t deadline)
     timeout_deadline = deadline;
 }
 
-apr_interval_time_t reproxy_timeout_waited(void)
+int reproxy_timeout_expired(void)
 {
-    return timeout_began ? apr_time_now() - timeout_began : 0;
+    return timeout_began && timeout_expired;
 }
 
 static void timeout_begin(void)
 {
     timeout_began = apr_time_now();
+    timeout_expired = 0;
     timeout_deadline = timeout_began + timeout_limit;
 }
 
@@ -109,6 +113,7 @@ static apr_status_t timeout_filter(ap_filter_t *f, apr_bucket_brigade *bb,
     }
     left = timeout_deadline - apr_time_now();
     if (left <= 0 && timeout_began) {
+        timeout_expired = 1;
         return APR_TIMEUP;
     }
     /* of a body that is dropped, what is there is read: no error is logged,
@@ -117,6 +122,7 @@ static apr_status_t timeout_filter(ap_filter_t *f, apr_bucket_brigade *bb,
     apr_socket_timeout_set(socket, left);
     rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
     apr_socket_timeout_set(socket, own);
+    timeout_expired |= APR_STATUS_IS_TIMEUP(rv);
     return rv;
 }
 
