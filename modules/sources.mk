@@ -370,6 +370,7 @@ unit_certmap_sources = \
 	test/unit/folder.c \
 	test/unit/folder.h \
 	test/unit/suites.h \
+	test/unit/test_certmap_cache.c \
 	test/unit/test_certmap_pair.c \
 	test/unit/unit_certmap.c
 

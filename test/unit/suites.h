@@ -25,6 +25,7 @@ Suite *match_suite(void);
 Suite *import_suite(void);
 Suite *property_suite(void);
 Suite *cache_suite(void);
+Suite *certmap_cache_suite(void);
 Suite *certmap_core_suite(void);
 Suite *certmap_pair_suite(void);
 Suite *file_suite(void);

@@ -22,6 +22,7 @@ int main(void)
     atexit(apr_terminate);
 
     runner = srunner_create(certmap_pair_suite());
+    srunner_add_suite(runner, certmap_cache_suite());
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
