@@ -2,9 +2,10 @@
 """A Flask app behind the servers that people run it with."""
 
 import os
-import socket
 import subprocess
+import tempfile
 
+import client
 import httpd
 from wait import wait_for
 
@@ -40,14 +41,16 @@ def login():
 
 class App:
     """Runs a command that serves the app at a port of its own; PORT in the
-    command is replaced."""
+    command is replaced.  In a folder of its own, too: a server listens before
+    it imports the app, and would read it while that of the next is written."""
 
     def __init__(self, folder, *command, **variables):
         self.port = httpd.free_port()
+        folder = tempfile.mkdtemp(prefix="app-", dir=folder)
         path = os.path.join(folder, "switchboard_app.py")
         with open(path, "w", encoding="ascii") as file:
             file.write(APP)
-        self.log_path = os.path.join(folder, "app-%d.log" % self.port)
+        self.log_path = os.path.join(folder, "log")
         with open(self.log_path, "w", encoding="ascii") as log:
             self.process = subprocess.Popen(
                 [word.replace("PORT", str(self.port)) for word in command],
@@ -56,10 +59,11 @@ class App:
         wait_for(self._answers, START_TIMEOUT, command[0] + " serves")
 
     def _answers(self):
+        """Whether the app has been imported: it answers, with whatever."""
         assert self.process.poll() is None, self.log()
         try:
-            socket.create_connection(("127.0.0.1", self.port), 5).close()
-        except ConnectionError:
+            client.get(self.port, "127.0.0.1", "/")
+        except (ConnectionError, client.Closed):
             return False
         return True
 
