@@ -13,6 +13,7 @@ import pytest
 import client
 import reproxy
 from backend import Backends
+from h2app import H2App
 from reproxy import ATTEMPT_LOG, HOST, asks, assert_serves, url
 
 LONG = 60
@@ -48,9 +49,16 @@ def gateways():
 
 
 @pytest.fixture(scope="module")
-def server(make_module_httpd, storages, gateways):
+def h2app():
+    started = H2App()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def server(make_module_httpd, storages, gateways, h2app):
     httpd = make_module_httpd(
-        modules=["lua", "alias", "cgi"] + ["proxy_" + name
+        modules=["lua", "alias", "cgi", "proxy_http2"] + ["proxy_" + name
                                            for name in GATEWAYS],
         pool=True, reproxy=True)
     for name, text in CGI.items():
@@ -61,11 +69,12 @@ def server(make_module_httpd, storages, gateways):
     httpd.write("htdocs/a.bin", "a file\n")
     lines = ["ProxyTimeout %d" % LONG,
              "LuaMapHandler ^/lua/ %s handle" % httpd.write("app.lua", LUA),
-             "ScriptAlias /cgi/ %s/" % httpd.path("cgi")]
+             "ScriptAlias /cgi/ %s/" % httpd.path("cgi"),
+             "ProxyPass /h2c/ h2c://127.0.0.1:%d/" % h2app.port]
     for name in GATEWAYS:
         lines += ["ProxyPass /%s/ %s://127.0.0.1:%d/"
                   % (name, name, gateways.port[name])]
-    for name in (*GATEWAYS, "lua", "cgi"):
+    for name in (*GATEWAYS, "lua", "cgi", "h2c"):
         lines += ["<Location /%s/>" % name, "AllowReproxy On",
                   "ReproxyFileRoot " + httpd.path("htdocs"), "</Location>"]
     return reproxy.start(httpd, storages, outside=lines)
@@ -145,6 +154,15 @@ def test_storage_is_asked_while_the_app_still_sends(server, storages, body):
     # and nothing is logged above debug: the fixture sees to it
     assert_serves(soon(server, "/app/x", [
         asks([url(storages, "s", content=5000)], **BODIES[body])]), "s", 5000)
+
+
+@pytest.mark.parametrize("length, body", [
+    ("", "end"), ("", "xy"), ("1000", "xy")])
+def test_app_of_http_2_that_leaves_its_stream_open(server, storages, length,
+                                                   body):
+    assert_serves(soon(server, "/h2c/x", [
+        ("X-Ask-URL", url(storages, "s", content=5000)),
+        ("X-Ask-Length", length), ("X-Ask-Body", body)]), "s", 5000)
 
 
 def test_app_that_is_given_up_serves_on_a_new_connection(server, storages):
