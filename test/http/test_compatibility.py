@@ -511,6 +511,85 @@ def test_balancer_of_the_main_server_is_inherited(
     assert client.get(other, HOST).status == status
 
 
+# ---- links in pages ---------------------------------------------------------
+
+LINKS = (("page", '<a href="%s">x</a>'), ("event", '<a onclick="go(\'%s\')">'),
+         ("script", '<script>go("%s")</script>'))
+"""Where a page has URLs."""
+
+
+def html(lines):
+    """A section with these lines, which changes URLs of backend a."""
+    return "\n".join(['<Location "/">', "ProxyHTMLLinks a href",
+                      "ProxyHTMLEvents onclick", "ProxyHTMLURLMap {a}/ /",
+                      *lines, "</Location>"])
+
+
+def page_of(url):
+    """The order for a page whose URLs begin so."""
+    text = "".join(link % (url + name) for name, link in LINKS)
+    return {"body": "<html><body>%s</body></html>" % text,
+            "headers": [["Content-Type", "text/html"]]}
+
+
+def links_in(response):
+    """The URLs of such a page, by their last part."""
+    assert response.status == 200, response
+    return {one.rpartition("/")[2]: one for one in re.findall(
+        "[\"']([^\"']*/(?:page|event|script))[\"']", response.body.decode())}
+
+
+LINK_CASES = pytest.mark.parametrize("lines, changed", [
+    (["ProxyHTMLEnable Off"], []),
+    (["ProxyHTMLEnable On"], ["page"]),
+    (["ProxyHTMLEnable On", "ProxyHTMLExtended Off"], ["page"]),
+    (["ProxyHTMLEnable On", "ProxyHTMLExtended On"],
+     ["page", "event", "script"]),
+])
+"""lines of a section, and which URLs become the client's."""
+
+HTML_MODULES = ["proxy_html", "xml2enc", "filter"]
+
+
+@LINK_CASES
+def test_links_are_changed_as_with_proxypass(make_httpd, backends, maps,
+                                             folder, lines, changed):
+    """ProxyHTMLEnable, and ProxyHTMLExtended for scripts and events."""
+    a = backends.url("a")
+    path = maps.build(folder + "/map", {HOST: a})
+    httpd = make_httpd(modules=HTML_MODULES, pool=True)
+    static = httpd.listen()
+    httpd.start(html(lines).format(a=a) + """
+<VirtualHost *:%d>
+%s
+</VirtualHost>
+<VirtualHost *:%d>
+ProxyPass / %s/
+</VirtualHost>
+""" % (httpd.port, express(path), static, a))
+    for port in (httpd.port, static):
+        response = client.get(port, HOST, "/x", [
+            client.order(**page_of(a + "/"))])
+        assert links_in(response) == {
+            name: ("/" if name in changed else a + "/") + name
+            for name, _ in LINKS}
+
+
+@LINK_CASES
+def test_links_of_a_reproxied_page(make_httpd, storages, lines, changed):
+    """Filters see the final response, of whatever storage it is."""
+    httpd = reproxy.start(
+        make_httpd(modules=HTML_MODULES, reproxy=True), storages,
+        outside=[html(lines).format(a="http://a.example")])
+    order = page_of("http://a.example/")
+    response = httpd.get(HOST, "/app/x", [asks(
+        [url(storages, "t", **order)],
+        headers=[["Content-Type", "text/html"]])])
+    assert links_in(response) == {
+        name: ("/" if name in changed else "http://a.example/") + name
+        for name, _ in LINKS}
+
+
 # ---- the how-to -------------------------------------------------------------
 
 @pytest.fixture
