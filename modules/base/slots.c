@@ -20,9 +20,13 @@
 #include "hash.h"
 
 #define CACHE_LINE 64
-/* A thread that finds a set's keys being changed looks again so often, which
- * is longer than a change takes. */
-#define CLAIM_TRIES 200
+/* A thread that finds a set's keys being changed looks again that often, at
+ * first at once, which is longer than a change takes; then after a pause, as
+ * the thread that changes them has lost its processor.  If it was killed, the
+ * pauses end after half a second. */
+#define CLAIM_SPINS 100
+#define CLAIM_TRIES 600
+#define CLAIM_PAUSE APR_TIME_C(1000)
 /* Of a full set, the ways among which the one to displace is chosen. */
 #define WAYS_TRIED  3
 /* The lower bits of a number of chance decide whether a key is let in, the
@@ -325,6 +329,13 @@ static void slots_unclaim(slots_set *set, apr_uint64_t second)
                                 __ATOMIC_RELAXED);
 }
 
+static void slots_claim_wait(int try)
+{
+    if (try >= CLAIM_SPINS) {
+        apr_sleep(CLAIM_PAUSE);
+    }
+}
+
 static void slots_head_write(slots_head *head, apr_uint64_t hash,
                              apr_size_t len, apr_uint32_t map, apr_time_t now)
 {
@@ -527,6 +538,9 @@ static unsigned slots_backend_get(slots *s, hostmap_str name,
             slots_unclaim(set, apr_time_sec(now));
             return found;
         }
+        if (found == NO_SLOT) {
+            slots_claim_wait(try);
+        }
     }
     return found;
 }
@@ -551,6 +565,7 @@ static unsigned slots_backend_enter(slots *s, slots_ref *ref, hostmap_str name,
         generation = atomic_take32(&head->generation);
         if ((generation & 1)
             || !slots_flight_enter(s, backend, generation, row)) {
+            slots_claim_wait(try);
             continue;
         }
         if (atomic_get64(&head->hash) == hash) {
@@ -765,6 +780,7 @@ static slots_entry *slots_entry_admit(slots *s, const slots_entry_key *key,
             slots_unclaim(set, second);
         }
         if (!found) {
+            slots_claim_wait(try);
             tags = slots_tags_of(set);
             found = slots_entry_look(s, key->hash);
         }

@@ -104,10 +104,11 @@ class Browser:
         return next(iter(element.values()))
 
     def text(self, css):
-        """What a person reads there."""
+        """What a person reads there; nothing where there is no such element
+        yet."""
         # in one step: the page may put another element in its place
-        return self.run("return document.querySelector(arguments[0])"
-                        ".innerText", css)
+        return self.run("let found = document.querySelector(arguments[0]);"
+                        "return found ? found.innerText : ''", css)
 
     def type(self, css, text):
         element = self.find(css)

@@ -368,6 +368,39 @@ START_TEST(a_claim_of_the_dead_ends)
 }
 END_TEST
 
+static void *APR_THREAD_FUNC end_the_claims(apr_thread_t *thread, void *data)
+{
+    unsigned i;
+
+    (void)thread;
+    (void)data;
+    apr_sleep(apr_time_from_msec(20));
+    for (i = 0; i <= block.backend_mask; i++) {
+        __atomic_store_n(&block.backend_sets[i].claim, 0, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+/* A thread that changes a set's keys may lose its processor. */
+START_TEST(a_claim_is_waited_for)
+{
+    apr_thread_t *thread;
+    apr_pool_t *pool;
+    apr_status_t rv;
+    unsigned i;
+
+    apr_pool_create(&pool, NULL);
+    for (i = 0; i <= block.backend_mask; i++) {
+        block.backend_sets[i].claim = apr_time_sec(NOW);
+    }
+    ck_assert_int_eq(apr_thread_create(&thread, NULL, end_the_claims, NULL,
+                                       pool), APR_SUCCESS);
+    ck_assert_uint_ne(hold("http://b", 0, NOW), SLOTS_OTHER(&block));
+    apr_thread_join(&rv, thread);
+    apr_pool_destroy(pool);
+}
+END_TEST
+
 /* ---- entries ----------------------------------------------------------- */
 
 static int count_entry(const char *key, apr_time_t at, apr_uint32_t chance)
@@ -754,6 +787,7 @@ Suite *slots_suite(void)
     tcase_add_test(tcase, a_set_in_flight_sends_others_to_the_last_slot);
     tcase_add_test(tcase, a_reference_of_before_is_looked_up_again);
     tcase_add_test(tcase, a_claim_of_the_dead_ends);
+    tcase_add_test(tcase, a_claim_is_waited_for);
     tcase_add_test(tcase, an_entry_is_counted);
     tcase_add_test(tcase, the_same_key_of_two_maps_is_two_entries);
     tcase_add_test(tcase, a_full_table_refuses_and_counts_what_it_missed);
