@@ -319,25 +319,25 @@ static int map_is_known_bad(hostmap *map, const hostmap_id *id)
 
 /* The features are known before the first look-up. */
 static apr_status_t map_file_open(hostmap_file **file, hostmap *map,
-                                     apr_pool_t *pool, hostmap_reason *why)
+                                  apr_pool_t *pool, hostmap_reason *why)
 {
     apr_status_t rv;
 
     rv = hostmap_file_open(file, map->path, map->type, pool, why);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    /* before the first look into its tree */
-    if (map->verify) {
-        rv = hostmap_file_verify(*file, why);
-    }
     if (rv == APR_SUCCESS) {
-        rv = hostmap_file_features(*file, &(*file)->features, pool, why);
+        /* before the first look into its tree */
+        if (map->verify) {
+            rv = hostmap_file_verify(*file, why);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = hostmap_file_features(*file, &(*file)->features, pool, why);
+        }
+        if (rv != APR_SUCCESS) {
+            hostmap_file_close(*file);
+        }
     }
-    if (rv != APR_SUCCESS) {
-        hostmap_file_close(*file);
-    }
-    return rv;
+    /* It was replaced in the meantime, so a writer is at work: no fault. */
+    return rv == HOSTMAP_ESTALE ? HOSTMAP_EBUSY : rv;
 }
 
 /* Only one thread at a time is here (map->checking), and only it changes

@@ -20,16 +20,30 @@
 apr_pool_t *folder_pool;
 const char *folder_path;
 
-void folder_setup(void)
+static void folder_setup_in(const char *parent)
 {
-    const char *tmp = getenv("TMPDIR");
     char *path;
 
     ck_assert_int_eq(apr_pool_create(&folder_pool, NULL), APR_SUCCESS);
-    path = apr_pstrcat(folder_pool, tmp ? tmp : "/tmp", "/hostmap-unit-XXXXXX",
-                       NULL);
+    path = apr_pstrcat(folder_pool, parent, "/hostmap-unit-XXXXXX", NULL);
     ck_assert_ptr_nonnull(mkdtemp(path));
     folder_path = path;
+}
+
+void folder_setup(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    folder_setup_in(tmp ? tmp : "/tmp");
+}
+
+void folder_setup_in_memory(void)
+{
+    if (access("/dev/shm", W_OK | X_OK) != 0) {
+        folder_setup();
+        return;
+    }
+    folder_setup_in("/dev/shm");
 }
 
 void folder_teardown(void)

@@ -19,6 +19,9 @@ extern const char *folder_path;
 
 /** Fixtures for tcase_add_checked_fixture(). */
 void folder_setup(void);
+/** In memory where the system has /dev/shm: for tests that write a thousand
+ *  maps, each of which would wait for the disk. */
+void folder_setup_in_memory(void);
 void folder_teardown(void);
 
 /** A path in the folder. */
