@@ -35,11 +35,13 @@ def new_target():
     return "/target-%d" % next(_numbers)
 
 
-def start(httpd, maps, folder, entries, *more):
-    """Start a server on a map, with an access log for `note`."""
+def start(httpd, maps, folder, entries, *more, ttl="ProxyPoolSet ttl=60"):
+    """Start a server on a map, with an access log for `note`.  An idle
+    connection is kept for longer than a test may pause on a busy machine; for
+    tests of how long it is kept, `more` or `ttl` say otherwise."""
     path = maps.build(folder + "/map", entries)
     return httpd.start(
-        express(path, "lmdb", *more)
+        express(path, "lmdb", ttl, *more)
         + "LogFormat \"%%{proxy-pool}n %%U\" pool\nCustomLog %s pool\n"
         % httpd.path("access.log"))
 

@@ -4,11 +4,13 @@
 import contextlib
 import re
 import socket
+import struct
 import time
 
 import pytest
 
 import client
+from httpd import wait_for
 from pools import ask, connection, new_target, note, start
 
 HOST = "www.example.com"
@@ -131,6 +133,14 @@ def test_timeout_ends_the_wait_for_an_answer(server):
     assert 0.9 < seconds < 15
 
 
+def is_full(listener):
+    """Linux tells the length of the queue and its limit as tcpi_unacked and
+    tcpi_sacked of a socket that listens."""
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    waiting, most = struct.unpack_from("II", info, 24)
+    return waiting > most
+
+
 @contextlib.contextmanager
 def full_listener():
     """A port where nobody is let in any more."""
@@ -142,7 +152,7 @@ def full_listener():
             queued = stack.enter_context(socket.socket())
             queued.setblocking(False)
             queued.connect_ex(listener.getsockname())
-        time.sleep(0.1)
+        wait_for(lambda: is_full(listener), 30, "the queue is full")
         yield listener.getsockname()[1]
 
 
