@@ -543,7 +543,7 @@ static void *APR_THREAD_FUNC take_turns(apr_thread_t *thread, void *data)
 }
 
 /* The file is replaced while it is opened: no fault, and not logged as one. */
-START_TEST(a_file_that_is_replaced_while_it_is_opened_is_no_fault)
+START_TEST(replaced_while_it_is_opened_is_no_fault)
 {
     turns names = { { folder_file("a"), folder_file("b") },
                     folder_file("link"), folder_file("map") };
@@ -645,9 +645,8 @@ Suite *serve_suite(void)
     tcase_add_loop_test(tcase, a_map_gets_and_loses_its_features, 0, 2);
     tcase_add_loop_test(tcase, a_question_is_answered_by_one_file, 0, TYPES);
     /* sdbm's two files are replaced under its lock */
-    tcase_add_loop_test(tcase,
-                        a_file_that_is_replaced_while_it_is_opened_is_no_fault,
-                        2, TYPES);
+    tcase_add_loop_test(tcase, replaced_while_it_is_opened_is_no_fault, 2,
+                        TYPES);
     tcase_add_test(tcase, nobody_is_answered_from_a_file_long_replaced);
     suite_add_tcase(suite, tcase);
     return suite;
