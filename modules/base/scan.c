@@ -42,18 +42,6 @@ apr_status_t hostmap_scan_fail(const hostmap_scan *scan, const char *at,
     return APR_EINVAL;
 }
 
-hostmap_str hostmap_scan_trim(hostmap_str str)
-{
-    while (str.len > 0 && hostmap_scan_is_blank(str.ptr[0])) {
-        str.ptr++;
-        str.len--;
-    }
-    while (str.len > 0 && hostmap_scan_is_blank(str.ptr[str.len - 1])) {
-        str.len--;
-    }
-    return str;
-}
-
 hostmap_str hostmap_scan_word(hostmap_str *rest)
 {
     hostmap_str word;

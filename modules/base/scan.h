@@ -101,7 +101,17 @@ static inline hostmap_str hostmap_scan_after(hostmap_str str, apr_size_t len)
 }
 
 /** Cut blanks off both ends. */
-hostmap_str hostmap_scan_trim(hostmap_str str);
+static inline hostmap_str hostmap_scan_trim(hostmap_str str)
+{
+    while (str.len > 0 && hostmap_scan_is_blank(str.ptr[0])) {
+        str.ptr++;
+        str.len--;
+    }
+    while (str.len > 0 && hostmap_scan_is_blank(str.ptr[str.len - 1])) {
+        str.len--;
+    }
+    return str;
+}
 
 /** Take the next word off the front of rest; empty when there is none. */
 hostmap_str hostmap_scan_word(hostmap_str *rest);

@@ -44,8 +44,10 @@ static const url_scheme *url_scheme_find(hostmap_str scheme)
     for (i = 0; i < SCHEMES; i++) {
         const hostmap_str *name = &url_schemes[i].name;
 
+        /* nearly always in lower case */
         if (scheme.len == name->len
-            && apr_cstr_casecmpn(scheme.ptr, name->ptr, name->len) == 0) {
+            && (memcmp(scheme.ptr, name->ptr, name->len) == 0
+                || apr_cstr_casecmpn(scheme.ptr, name->ptr, name->len) == 0)) {
             return &url_schemes[i];
         }
     }
@@ -64,26 +66,33 @@ int hostmap_scheme_known(hostmap_str scheme)
     return url_scheme_find(scheme) != NULL;
 }
 
-/** Reads `[v6]` or a name; tail: the rest of the authority. */
-static apr_status_t url_host(hostmap_str *host, hostmap_str *tail,
-                              hostmap_str authority,
-                              const hostmap_scan *scan)
+/** After the authority. */
+static int url_is_over(hostmap_str tail)
 {
-    if (authority.len > 0 && authority.ptr[0] == '[') {
-        *host = hostmap_scan_after(authority, 1);
+    return tail.len == 0
+           || hostmap_scan_is(tail.ptr[0],
+                              HOSTMAP_SCAN_SLASH | HOSTMAP_SCAN_QUERY);
+}
+
+/** Reads `[v6]` or a name at the front of text; tail: the rest. */
+static apr_status_t url_host(hostmap_str *host, hostmap_str *tail,
+                             hostmap_str text, const hostmap_scan *scan)
+{
+    if (text.len > 0 && text.ptr[0] == '[') {
+        *host = hostmap_scan_after(text, 1);
         host->len = hostmap_scan_before(*host, ']');
-        if (host->len + 1 == authority.len || !hostmap_scan_ipv6(*host)) {
+        if (host->len + 1 == text.len || !hostmap_scan_ipv6(*host)) {
             return hostmap_scan_fail(scan, host->ptr,
                                      "expected an IPv6 address and `]`");
         }
-        *tail = hostmap_scan_after(authority, host->len + 2);
+        *tail = hostmap_scan_after(text, host->len + 2);
         return APR_SUCCESS;
     }
 
-    *host = authority;
-    host->len = hostmap_scan_while(authority, HOSTMAP_SCAN_NAME);
-    *tail = hostmap_scan_after(authority, host->len);
-    if (tail->len > 0 && tail->ptr[0] != ':') {
+    *host = text;
+    host->len = hostmap_scan_while(text, HOSTMAP_SCAN_NAME);
+    *tail = hostmap_scan_after(text, host->len);
+    if (!url_is_over(*tail) && tail->ptr[0] != ':') {
         return hostmap_scan_fail(scan, tail->ptr,
                                  "expected letters, digits, `.`, `_` or "
                                  "`-` in the host");
@@ -98,24 +107,28 @@ static apr_status_t url_host(hostmap_str *host, hostmap_str *tail,
     return APR_SUCCESS;
 }
 
-static apr_status_t url_authority(hostmap_url *url, hostmap_str authority,
-                                   const hostmap_scan *scan)
+/** Host, port and rest of the text after scheme://. */
+static apr_status_t url_authority(hostmap_url *url, hostmap_str text,
+                                  const hostmap_scan *scan)
 {
-    hostmap_str tail;
-    apr_status_t rv = url_host(&url->host, &tail, authority, scan);
+    apr_status_t rv = url_host(&url->host, &url->rest, text, scan);
+    hostmap_str digits;
 
-    if (rv != APR_SUCCESS || tail.len == 0) {
+    if (rv != APR_SUCCESS || url_is_over(url->rest)) {
         return rv;
     }
-    if (tail.ptr[0] != ':') {
-        return hostmap_scan_fail(scan, tail.ptr,
+    if (url->rest.ptr[0] != ':') {
+        return hostmap_scan_fail(scan, url->rest.ptr,
                                  "expected a port or a path after `]`");
     }
-    tail = hostmap_scan_after(tail, 1);
-    if (!hostmap_scan_port(&url->port, tail)) {
-        return hostmap_scan_fail(scan, tail.ptr,
+    digits = hostmap_scan_after(url->rest, 1);
+    digits.len = hostmap_scan_until(digits, HOSTMAP_SCAN_SLASH
+                                    | HOSTMAP_SCAN_QUERY);
+    if (!hostmap_scan_port(&url->port, digits)) {
+        return hostmap_scan_fail(scan, digits.ptr,
                                  "the port is not a number of 1 to 65535");
     }
+    url->rest = hostmap_scan_after(url->rest, 1 + digits.len);
     return APR_SUCCESS;
 }
 
@@ -123,7 +136,7 @@ apr_status_t hostmap_scan_url(hostmap_url *url, hostmap_str text,
                               const char *no_scheme,
                               const hostmap_scan *scan)
 {
-    hostmap_str authority, tail;
+    hostmap_str tail;
     const char *user;
     apr_status_t rv;
 
@@ -137,16 +150,15 @@ apr_status_t hostmap_scan_url(hostmap_url *url, hostmap_str text,
         return hostmap_scan_fail(scan, text.ptr, no_scheme);
     }
 
-    authority = hostmap_scan_after(tail, 3);
-    authority.len = hostmap_scan_until(authority, HOSTMAP_SCAN_SLASH
-                                       | HOSTMAP_SCAN_QUERY);
-    url->rest = hostmap_scan_after(tail, 3 + authority.len);
-    rv = url_authority(url, authority, scan);
+    tail = hostmap_scan_after(tail, 3);
+    rv = url_authority(url, tail, scan);
     if (rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
     /* neither a host nor a port holds an @: it is the cause of the fault */
-    user = memchr(authority.ptr, '@', authority.len);
+    tail.len = hostmap_scan_until(tail, HOSTMAP_SCAN_SLASH
+                                  | HOSTMAP_SCAN_QUERY);
+    user = memchr(tail.ptr, '@', tail.len);
     return user ? hostmap_scan_fail(scan, user,
                                     "a user name in a URL is refused") : rv;
 }

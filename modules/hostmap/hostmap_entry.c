@@ -227,5 +227,5 @@ apr_status_t hostmap_entry_parse(hostmap_entry *entry, hostmap_str value,
         return rv;
     }
     entry->words = rest;
-    return entry_words(entry, &scan);
+    return rest.len > 0 ? entry_words(entry, &scan) : APR_SUCCESS;
 }
