@@ -83,7 +83,9 @@ mod_proxy_express_core = \
 	modules/express/reverse_core.c \
 	modules/express/reverse_core.h \
 	modules/express/target_core.c \
-	modules/express/target_core.h
+	modules/express/target_core.h \
+	modules/express/value_cache_core.c \
+	modules/express/value_cache_core.h
 mod_proxy_express_sources = \
 	modules/express/express_canon.c \
 	modules/express/express_canon.h \
@@ -361,6 +363,7 @@ unit_sources = \
 	test/unit/test_status.c \
 	test/unit/test_target.c \
 	test/unit/test_text.c \
+	test/unit/test_value_cache.c \
 	test/unit/unit.c \
 	test/unit/vectors.c \
 	test/unit/vectors.h

@@ -40,7 +40,8 @@ typedef struct express_request {
     /** this module answered it: its ErrorDocument is local content */
     int refused;
     proxy_express_outcome outcome;
-    /** a request for a backend: the entry that serves it */
+    /** what the entry holds that answers it; PROXY_EXPRESS_MAPPED: it names
+     *  the backend */
     hostmap_entry entry;
     /** the entry's key, NULL where none answers; the map that was asked */
     const char *key;

@@ -19,6 +19,7 @@
 #include "express_loop.h"
 #include "mod_proxy_pool.h"
 #include "target_core.h"
+#include "value_cache_core.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_express_module;
 APLOG_USE_MODULE(proxy_express);
@@ -29,6 +30,9 @@ APLOG_USE_MODULE(proxy_express);
 
 /* Of mod_proxy_pool; NULL if it is not loaded. */
 static APR_OPTIONAL_FN_TYPE(proxy_pool_set_options) *express_pool_options;
+
+/* Of this child. */
+static value_cache express_values;
 
 void express_value_start(void)
 {
@@ -90,6 +94,9 @@ static int express_log(request_rec *r)
     request_rec *first = r, *last = r;
     apr_size_t i;
 
+    if (!r->prev && !r->next) {
+        return DECLINED;
+    }
     while (first->prev) {
         first = first->prev;
     }
@@ -235,15 +242,15 @@ static int express_refuse_loop(request_rec *r, express_map *map,
 
 static int express_serve_backend(request_rec *r, express_map *map,
                                  const hostmap_matched *found,
-                                 const hostmap_entry *entry, const char *key)
+                                 express_request *state)
 {
-    const char *prefix = key + found->host_len;
+    const hostmap_entry *entry = &state->entry;
+    const char *prefix = state->key + found->host_len;
     apr_size_t taken = *prefix ? target_under(prefix, r->uri) : 0;
     int noquery = entry->flags & HOSTMAP_FLAG_NOQUERY;
     const char *raw = NULL;
     const char *rest, *backend;
     loop_memory_verdict verdict;
-    express_request *state;
     char *url;
     int rc;
 
@@ -284,9 +291,7 @@ static int express_serve_backend(request_rec *r, express_map *map,
          * instead, which none of mod_proxy's modules reads */
         r->args = NULL;
     }
-    state = express_request_make(r);
     state->outcome = PROXY_EXPRESS_MAPPED;
-    state->entry = *entry;
     state->probe = verdict == LOOP_MEMORY_PROBE;
     state->prefix = prefix;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
@@ -342,7 +347,7 @@ int express_value_apply(request_rec *r, express_map *map,
 {
     const char *key = express_set_match(r, found);
     express_request *state = express_request_make(r);
-    hostmap_entry entry;
+    const hostmap_entry *entry = &state->entry;
     hostmap_bad bad;
 
     state->key = key;
@@ -351,16 +356,17 @@ int express_value_apply(request_rec *r, express_map *map,
     if (r->main) {
         apr_table_unset(r->subprocess_env, EXPRESS_BACKEND_ENV);
     }
-    if (hostmap_entry_parse(&entry, found->value, &bad) != APR_SUCCESS) {
+    if (value_cache_parse(&express_values, &state->entry, found->value, &bad)
+        != APR_SUCCESS) {
         return express_refuse_bad(r, map, found, &bad);
     }
-    switch (entry.kind) {
+    switch (entry->kind) {
     case HOSTMAP_ENTRY_PROXY:
-        return express_serve_backend(r, map, found, &entry, key);
+        return express_serve_backend(r, map, found, state);
     case HOSTMAP_ENTRY_REDIRECT:
-        return express_redirect(r, found, &entry, key + found->host_len);
+        return express_redirect(r, found, entry, key + found->host_len);
     case HOSTMAP_ENTRY_STATUS:
-        return express_answer_status(r, found, entry.status);
+        return express_answer_status(r, found, entry->status);
     default:
         return DECLINED;
     }

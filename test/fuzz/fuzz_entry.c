@@ -10,6 +10,7 @@
 
 #include "hostmap/hostmap_entry.h"
 #include "base/option.h"
+#include "express/value_cache_core.h"
 
 static void require(int holds)
 {
@@ -65,6 +66,22 @@ static void check_proxy(const hostmap_entry *entry)
     require(read_options(entry->words) == APR_EOF);
 }
 
+static void check_cached(const hostmap_entry *entry, hostmap_str value)
+{
+    static value_cache cache;
+    hostmap_entry again;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        require(value_cache_parse(&cache, &again, value, NULL) == APR_SUCCESS);
+        require(again.kind == entry->kind && again.status == entry->status
+                && again.port == entry->port && again.flags == entry->flags
+                && again.url.ptr == entry->url.ptr
+                && again.path.ptr == entry->path.ptr
+                && again.words.len == entry->words.len);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *value = (const char *)data;
@@ -78,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(bad.reason != NULL && bad.pos <= size);
         return 0;
     }
+    check_cached(&entry, words);
     require(size <= HOSTMAP_VALUE_MAX && memchr(value, '\0', size) == NULL);
     require(within(entry.url, value, size) && within(entry.host, value, size)
             && within(entry.words, value, size));

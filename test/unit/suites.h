@@ -43,5 +43,6 @@ Suite *reproxy_headers_suite(void);
 Suite *slots_suite(void);
 Suite *hitters_suite(void);
 Suite *status_suite(void);
+Suite *value_cache_suite(void);
 
 #endif /* SUITES_H */

@@ -49,6 +49,7 @@ int main(void)
     srunner_add_suite(runner, slots_suite());
     srunner_add_suite(runner, hitters_suite());
     srunner_add_suite(runner, status_suite());
+    srunner_add_suite(runner, value_cache_suite());
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
