@@ -14,37 +14,27 @@
 typedef const char *express_reverse_fn(const reverse_map *map,
                                        const char *value, apr_pool_t *pool);
 
-/* The function that rewrites a header, or NULL: half of them are known by their
- * first letter, nearly all others by their length. */
+/* The function that rewrites a header, or NULL.  The names differ in their
+ * first letter, which is the number of the row, in either case. */
 static inline express_reverse_fn *express_reverse_of(const char *name)
 {
-#define LETTER(c) ((apr_uint32_t)1 << ((c) & 0x1f))
-    const apr_uint32_t letters = LETTER('l') | LETTER('c') | LETTER('u')
-                                 | LETTER('d') | LETTER('s');
+#define LETTER(c) ((c) & 0x1f)
     static const struct {
         const char *name;
         apr_size_t len;
         express_reverse_fn *reverse;
-    } rows[] = {
-        { "location", 8, reverse_location },
-        { "content-location", 16, reverse_location },
-        { "uri", 3, reverse_location },
-        { "destination", 11, reverse_location },
-        { "set-cookie", 10, reverse_cookie }
+    } rows[LETTER(-1) + 1] = {
+        [LETTER('c')] = { "content-location", 16, reverse_location },
+        [LETTER('d')] = { "destination", 11, reverse_location },
+        [LETTER('l')] = { "location", 8, reverse_location },
+        [LETTER('s')] = { "set-cookie", 10, reverse_cookie },
+        [LETTER('u')] = { "uri", 3, reverse_location }
     };
-    apr_size_t len, i;
+    int row = LETTER(*name);
 
-    if (!(letters & LETTER(*name))) {
-        return NULL;
-    }
-    len = strlen(name);
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (len == rows[i].len
-            && ap_cstr_casecmp(name, rows[i].name) == 0) {
-            return rows[i].reverse;
-        }
-    }
-    return NULL;
+    return rows[row].name && strlen(name) == rows[row].len
+           && ap_cstr_casecmp(name, rows[row].name) == 0
+           ? rows[row].reverse : NULL;
 #undef LETTER
 }
 

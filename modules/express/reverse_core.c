@@ -351,8 +351,6 @@ typedef struct reverse_sink {
     char *out;
     apr_size_t len;
     int changed;
-    /** the cookie's name begins with __Host-: its Path has to be `/` */
-    int host_only;
 } reverse_sink;
 
 static void reverse_put(reverse_sink *sink, const char *bytes,
@@ -396,11 +394,26 @@ static int reverse_own_domain(const hostmap_entry *entry, hostmap_str domain)
            && reverse_same_host(domain, entry->host);
 }
 
-/** Writes the attribute from start to end with another path: 1; or 0 when
- *  its path stays. */
+/** An attribute of a cookie, and where it stands. */
+typedef struct reverse_place {
+    const char *cookie;
+    /** from its `;` to the next or the end */
+    const char *start;
+    const char *end;
+} reverse_place;
+
+/** Does the cookie's name begin with __Host-?  Then its Path has to be `/`. */
+static int reverse_is_host_only(const char *cookie)
+{
+    static const char host_only[] = "__Host-";
+
+    return apr_cstr_casecmpn(cookie + strspn(cookie, " \t"), host_only,
+                             sizeof(host_only) - 1) == 0;
+}
+
+/** Writes the attribute with another path: 1; or 0 when its path stays. */
 static int reverse_cookie_path(reverse_sink *sink, const reverse_map *map,
-                               const char *start, const char *end,
-                               hostmap_str path)
+                               const reverse_place *at, hostmap_str path)
 {
     hostmap_str base = reverse_base(map->entry);
     apr_size_t prefix_len = strlen(map->prefix), rest_len;
@@ -416,15 +429,15 @@ static int reverse_cookie_path(reverse_sink *sink, const reverse_map *map,
     }
     rest_len = (apr_size_t)(path.ptr + path.len - rest);
     if (prefix_len + rest_len > REVERSE_PATH_MAX
-        || (sink->host_only && prefix_len + rest_len > 1)) {
+        || (prefix_len + rest_len > 1 && reverse_is_host_only(at->cookie))) {
         return 0;
     }
-    reverse_put(sink, start, (apr_size_t)(path.ptr - start));
+    reverse_put(sink, at->start, (apr_size_t)(path.ptr - at->start));
     reverse_put(sink, map->prefix, prefix_len);
     if (prefix_len + rest_len == 0) {
         reverse_put(sink, "/", 1);
     }
-    reverse_put(sink, rest, (apr_size_t)(end - rest));
+    reverse_put(sink, rest, (apr_size_t)(at->end - rest));
     return 1;
 }
 
@@ -443,29 +456,28 @@ static int reverse_may_change(const reverse_map *map, char first)
     }
 }
 
-/** One attribute, from its `;` to the next or the end. */
 static void reverse_attribute(reverse_sink *sink, const reverse_map *map,
-                              const char *start, const char *end)
+                              const reverse_place *at)
 {
-    hostmap_str name = reverse_trim(start + 1, end), value;
+    hostmap_str name = reverse_trim(at->start + 1, at->end), value;
     const char *equal;
 
     if (name.len > 0 && reverse_may_change(map, name.ptr[0])
         && (equal = memchr(name.ptr, '=', name.len)) != NULL) {
         name = reverse_trim(name.ptr, equal);
-        value = reverse_trim(equal + 1, end);
+        value = reverse_trim(equal + 1, at->end);
         if (reverse_named(name, "domain")
             && reverse_own_domain(map->entry, value)) {
             sink->changed = 1;
             return;
         }
         if (reverse_named(name, "path")
-            && reverse_cookie_path(sink, map, start, end, value)) {
+            && reverse_cookie_path(sink, map, at, value)) {
             sink->changed = 1;
             return;
         }
     }
-    reverse_put(sink, start, (apr_size_t)(end - start));
+    reverse_put(sink, at->start, (apr_size_t)(at->end - at->start));
 }
 
 static const char *reverse_semicolon(const char *s)
@@ -478,25 +490,23 @@ static const char *reverse_semicolon(const char *s)
 static void reverse_attributes(reverse_sink *sink, const reverse_map *map,
                                const char *cookie)
 {
-    const char *s = reverse_semicolon(cookie);
+    reverse_place at;
 
-    reverse_put(sink, cookie, (apr_size_t)(s - cookie));
-    while (*s == ';') {
-        const char *end = reverse_semicolon(s + 1);
-
-        reverse_attribute(sink, map, s, end);
-        s = end;
+    at.cookie = cookie;
+    at.start = reverse_semicolon(cookie);
+    reverse_put(sink, cookie, (apr_size_t)(at.start - cookie));
+    while (*at.start == ';') {
+        at.end = reverse_semicolon(at.start + 1);
+        reverse_attribute(sink, map, &at);
+        at.start = at.end;
     }
 }
 
 const char *reverse_cookie(const reverse_map *map, const char *cookie,
                            apr_pool_t *pool)
 {
-    static const char host_only[] = "__Host-";
-    reverse_sink sink = { NULL, 0, 0, 0 };
+    reverse_sink sink = { NULL, 0, 0 };
 
-    sink.host_only = apr_cstr_casecmpn(cookie + strspn(cookie, " \t"),
-                                       host_only, sizeof(host_only) - 1) == 0;
     reverse_attributes(&sink, map, cookie);
     if (!sink.changed) {
         return NULL;
