@@ -206,15 +206,49 @@ static apr_interval_time_t pool_connect_timeout(const proxy_worker *worker,
     return conf->timeout_set ? conf->timeout : r->server->timeout;
 }
 
+static int pool_serve(request_rec *r, pool_request *state,
+                      proxy_worker *worker, proxy_server_conf *conf, char *url)
+{
+    pool_attempt *attempt;
+    pool_route route;
+    int rc;
+
+    attempt = memset(&state->attempt, 0, sizeof(state->attempt));
+    attempt->on_answer = pool_flight_answered;
+    attempt->flight = &state->flight;
+    route.name = state->name;
+    route.ref = &((pool_backend *)pool_item_value(state->item))->slot;
+    route.watched = state->watched;
+    if (!pool_flight_begin(&state->flight, r, &route,
+                           &pool_server_conf_get(r->server)->limits)) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    if (!state->watched) {
+        pool_flight_watch(&state->flight, r);
+    }
+    state->running = 1;
+    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
+    route.connect_timeout = rc == HTTP_SERVICE_UNAVAILABLE
+                            ? pool_connect_timeout(worker, conf, r) : 0;
+    pool_flight_end(&state->flight, r, rc, attempt, &route);
+    state->running = 0;
+    /* PROXY_POOL_NONE: it cannot be known.  A connection that failed to open
+     * counts as a new one. */
+    state->use = !state->watched ? PROXY_POOL_NONE
+                 : attempt->connected && !attempt->opened ? PROXY_POOL_REUSED
+                 : PROXY_POOL_NEW;
+    if (attempt->resent) {
+        apr_atomic_inc32(&pool_resent_count);
+    }
+    return rc;
+}
+
 /* mod_proxy's hook, before the schemes' own: sees each attempt. */
 static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
                                proxy_server_conf *conf, char *url,
                                const char *proxyname, apr_port_t proxyport)
 {
     pool_request *state = pool_request_get(r);
-    pool_attempt *attempt;
-    pool_route route;
-    int rc;
 
     (void)proxyport;
     if (state && state->use == PROXY_POOL_NONE
@@ -227,34 +261,7 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     if (!state || state->worker != worker || state->running || proxyname) {
         return DECLINED;
     }
-    attempt = memset(&state->attempt, 0, sizeof(state->attempt));
-    attempt->on_answer = pool_flight_answered;
-    attempt->flight = &state->flight;
-    route.name = state->name;
-    route.ref = &((pool_backend *)pool_item_value(state->item))->slot;
-    route.watched = state->watched;
-    route.connect_timeout = pool_connect_timeout(worker, conf, r);
-    pool_flight_begin(&state->flight, &route);
-    if (!pool_flight_admits(&state->flight, r, state->name,
-                            &pool_server_conf_get(r->server)->limits)) {
-        return HTTP_SERVICE_UNAVAILABLE;
-    }
-    if (!state->watched) {
-        pool_flight_watch(&state->flight, r);
-    }
-    state->running = 1;
-    rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
-    pool_flight_end(&state->flight, r, rc, attempt, &route);
-    state->running = 0;
-    /* PROXY_POOL_NONE: it cannot be known.  A connection that failed to open
-     * counts as a new one. */
-    state->use = !state->watched ? PROXY_POOL_NONE
-                 : attempt->connected && !attempt->opened ? PROXY_POOL_REUSED
-                 : PROXY_POOL_NEW;
-    if (attempt->resent) {
-        apr_atomic_inc32(&pool_resent_count);
-    }
-    return rc;
+    return pool_serve(r, state, worker, conf, url);
 }
 
 /* For LogFormat: %{proxy-pool}n, which mod_log_config takes from the last
@@ -275,7 +282,8 @@ static int pool_log(request_rec *r)
     for (; r; r = r->next) {
         state = pool_request_get(r);
         if (state && names[state->use]) {
-            apr_table_setn(last->notes, "proxy-pool", names[state->use]);
+            /* once: nothing else sets it */
+            apr_table_addn(last->notes, "proxy-pool", names[state->use]);
             break;
         }
     }

@@ -97,27 +97,16 @@ void pool_flight_register(void)
 
 /* ---- a request --------------------------------------------------------- */
 
-void pool_flight_begin(pool_flight *flight, const pool_route *route)
-{
-    if (!pool_slots.block) {
-        return;
-    }
-    flight->began = apr_time_now();
-    flight->first_byte = 0;
-    flight->failure = 0;
-    flight->attempts++;
-    flight->backend = slots_backend_hold(&pool_slots, route->ref,
-                                         hostmap_str_of(route->name,
-                                                        strlen(route->name)),
-                                         pool_row, flight->began);
-}
-
 /* A backend that does not answer must not take all workers: the client is told
  * to come again. */
-static void pool_refuse(request_rec *r, const char *name)
+static void pool_refuse(pool_flight *flight, request_rec *r, const char *name)
 {
     hostmap_limit_more more;
 
+    slots_backend_count_one(&pool_slots, flight->backend,
+                            SLOTS_BACKEND_LIMITED);
+    slots_backend_release(&pool_slots, flight->backend, pool_row, 1);
+    flight->failure = SLOTS_BACKEND_LIMITED;
     if (hostmap_limit_table_pass(&pool_silent_logged, &more,
                                  hostmap_str_text(name), r->request_time)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0107: backend %s does "
@@ -128,19 +117,25 @@ static void pool_refuse(request_rec *r, const char *name)
     apr_table_setn(r->err_headers_out, "Retry-After", "1");
 }
 
-int pool_flight_admits(pool_flight *flight, request_rec *r, const char *name,
-                       const pool_limits *limits)
+int pool_flight_begin(pool_flight *flight, request_rec *r,
+                      const pool_route *route, const pool_limits *limits)
 {
-    if (!pool_slots.block
-        || pool_limit_admits(&pool_slots, &pool_silent, flight->backend,
-                             limits, flight->began)) {
+    if (!pool_slots.block) {
         return 1;
     }
-    slots_backend_count_one(&pool_slots, flight->backend,
-                            SLOTS_BACKEND_LIMITED);
-    slots_backend_release(&pool_slots, flight->backend, pool_row, 1);
-    flight->failure = SLOTS_BACKEND_LIMITED;
-    pool_refuse(r, name);
+    flight->began = apr_time_now();
+    flight->first_byte = 0;
+    flight->failure = 0;
+    flight->attempts++;
+    flight->backend = slots_backend_hold(&pool_slots, route->ref,
+                                         hostmap_str_of(route->name,
+                                                        strlen(route->name)),
+                                         pool_row, flight->began);
+    if (pool_limit_admits(&pool_slots, &pool_silent, flight->backend, limits,
+                          flight->began)) {
+        return 1;
+    }
+    pool_refuse(flight, r, route->name);
     return 0;
 }
 

@@ -22,6 +22,8 @@ typedef struct pool_route {
     const char *name;           /**< scheme://host:port */
     slots_ref *ref;             /**< of this name, kept where the name is */
     int watched;                /**< an attempt's members will be set */
+    /** after which a connection that did not open has timed out; for
+     *  pool_flight_end(), where the answer is 503 */
     apr_interval_time_t connect_timeout;
 } pool_route;
 
@@ -46,18 +48,14 @@ void pool_flight_child_start(void);
 /** In register_hooks. */
 void pool_flight_register(void);
 
-/** A request goes to a backend. */
-void pool_flight_begin(pool_flight *flight, const pool_route *route);
-
 /**
- * May the request that has begun go on to its backend?
- * @param name of the backend, for the log
+ * A request is to go to a backend.
  * @return 1; 0: the backend is silent and enough requests wait
  *         (pool_limit_core.h): answer 503.  Retry-After is set, it is logged
  *         and counted, and pool_flight_end() is not called
  */
-int pool_flight_admits(pool_flight *flight, request_rec *r, const char *name,
-                       const pool_limits *limits);
+int pool_flight_begin(pool_flight *flight, request_rec *r,
+                      const pool_route *route, const pool_limits *limits);
 
 /** Has the first byte of the answer seen in the request's own filters: for
  *  schemes whose connections are bare sockets. */

@@ -10,18 +10,9 @@
 
 #define LIMIT_SUM_MAX_AGE (10 * APR_TIME_C(1000))
 
-/** Since when has the backend kept a request waiting?  0: it has not. */
-static apr_time_t limit_silent_since(const slots_health *health)
-{
-    apr_time_t asked = (apr_time_t)atomic_get64(&health->asked);
-    apr_time_t answered = (apr_time_t)atomic_get64(&health->answered);
-
-    return asked > answered ? asked : 0;
-}
-
 static int limit_is_silent(const slots_health *health, apr_time_t now)
 {
-    apr_time_t since = limit_silent_since(health);
+    apr_time_t since = pool_limit_silent_since(health);
 
     return since && now - since >= POOL_LIMIT_PATIENCE;
 }
@@ -49,16 +40,12 @@ static unsigned limit_sum(const slots *s, pool_silence *silence,
     return sum;
 }
 
-int pool_limit_admits(slots *s, pool_silence *silence, unsigned backend,
-                      const pool_limits *limits, apr_time_t now)
+int pool_limit_admits_more(slots *s, pool_silence *silence, unsigned backend,
+                           const pool_limits *limits, apr_time_t now)
 {
-    slots_health *health = &s->backends[backend].health;
+    const slots_health *health = &s->backends[backend].health;
     slots_flight flight;
 
-    if (!limit_silent_since(health)) {
-        atomic_set64(&health->asked, (apr_uint64_t)now);
-        return 1;
-    }
     /* backends without a slot of their own share one: nothing can be said of
      * any of them */
     if (!limit_is_silent(health, now) || backend == SLOTS_OTHER(s)) {

@@ -34,6 +34,20 @@ typedef struct pool_silence {
     apr_uint32_t waiting;
 } pool_silence;
 
+/** Since when has the backend kept a request waiting?  0: it has not. */
+static inline apr_time_t pool_limit_silent_since(const slots_health *health)
+{
+    apr_time_t asked = (apr_time_t)atomic_get64(&health->asked);
+    apr_time_t answered = (apr_time_t)atomic_get64(&health->answered);
+
+    return asked > answered ? asked : 0;
+}
+
+/** The rest of pool_limit_admits(): of a backend that keeps requests
+ *  waiting. */
+int pool_limit_admits_more(slots *s, pool_silence *silence, unsigned backend,
+                           const pool_limits *limits, apr_time_t now);
+
 /**
  * May a request go to a backend?
  * @param silence this process's
@@ -41,8 +55,19 @@ typedef struct pool_silence {
  * @param now apr_time_now() of a moment ago
  * @return 1; 0: the backend is silent, and enough requests wait
  */
-int pool_limit_admits(slots *s, pool_silence *silence, unsigned backend,
-                      const pool_limits *limits, apr_time_t now);
+static inline int pool_limit_admits(slots *s, pool_silence *silence,
+                                    unsigned backend,
+                                    const pool_limits *limits, apr_time_t now)
+{
+    slots_health *health = &s->backends[backend].health;
+
+    /* most backends have answered what they were asked */
+    if (!pool_limit_silent_since(health)) {
+        atomic_set64(&health->asked, (apr_uint64_t)now);
+        return 1;
+    }
+    return pool_limit_admits_more(s, silence, backend, limits, now);
+}
 
 /** A request that has got no first byte is over, after its
  *  slots_backend_release(): when it was the last one, nothing is known of the
