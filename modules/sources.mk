@@ -21,6 +21,8 @@ base_sources = \
 	modules/base/hash.h \
 	modules/base/histogram.c \
 	modules/base/histogram.h \
+	modules/base/json.c \
+	modules/base/json.h \
 	modules/base/limit.c \
 	modules/base/limit.h \
 	modules/base/loop.c \
@@ -272,6 +274,8 @@ tool_sources = \
 	support/hostmap/entries/table.h \
 	support/hostmap/command.c \
 	support/hostmap/command.h \
+	support/hostmap/get_http.c \
+	support/hostmap/get_http.h \
 	support/hostmap/idn.c \
 	support/hostmap/idn.h \
 	support/hostmap/json.c \
@@ -295,6 +299,9 @@ tool_sources = \
 	support/hostmap/verbs/httxt2dbm.c \
 	support/hostmap/verbs/list.c \
 	support/hostmap/verbs/stat.c \
+	support/hostmap/verbs/top.c \
+	support/hostmap/verbs/top_screen.c \
+	support/hostmap/verbs/top_screen.h \
 	support/hostmap/verbs/verbs.h
 
 # Of the tool, what needs hiredis: left out where that is missing.
@@ -342,6 +349,7 @@ unit_sources = \
 	test/unit/test_follow.c \
 	test/unit/test_hitters.c \
 	test/unit/test_import.c \
+	test/unit/test_json.c \
 	test/unit/test_key.c \
 	test/unit/test_limit.c \
 	test/unit/test_loop.c \
@@ -384,6 +392,7 @@ fuzz_programs = \
 	test/fuzz/fuzz_entry \
 	test/fuzz/fuzz_follow \
 	test/fuzz/fuzz_import \
+	test/fuzz/fuzz_json \
 	test/fuzz/fuzz_key \
 	test/fuzz/fuzz_loop \
 	test/fuzz/fuzz_match \

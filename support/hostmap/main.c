@@ -103,6 +103,13 @@ static const apr_getopt_option_t follow_options[] = {
     OPTIONS_END
 };
 
+static const apr_getopt_option_t top_options[] = {
+    OPTION_HELP,
+    OPTION_STORE("once", TOOL_STORE_ONCE, 0),
+    OPTION_STORE("interval", TOOL_STORE_INTERVAL, 1),
+    OPTIONS_END
+};
+
 static const apr_getopt_option_t push_options[] = {
     OPTION_HELP,
     { "dry-run", TOOL_OPT_DRY_RUN, 0, NULL },
@@ -214,6 +221,19 @@ static const tool_verb verbs[] = {
       "  -t TYPE      type of MAP (default: detected from the file)\n"
       "  --json       print one line of JSON\n"
       "  --quiet      no progress on the terminal\n" },
+    { "top", tool_top, top_options, 1, 1,
+      "[--once] [--interval TIME] URL|FILE",
+      "watch the busy hosts and backends of a server, as top does",
+      "URL is where mod_switchboard_status answers: http://127.0.0.1:8402/.\n"
+      "FILE is its JSON, `-` is standard input; a file is shown once.\n"
+      "\n"
+      "  --once       print once and end; so it is when standard output is no\n"
+      "               terminal\n"
+      "  --interval TIME\n"
+      "               how often it is asked: 2s\n"
+      "\n"
+      "Keys: hosts with the most c current requests, n requests, e errors,\n"
+      "b bytes, s seconds; q ends.\n" },
     { "convert", tool_convert, convert_options, 2, 2,
       "[-t TYPE] [--from FORMAT] [--key NAME] [--value NAME]\n"
       "      [--separator CHAR] [--variable NAME] [--value-format TEXT]\n"

@@ -18,6 +18,7 @@ Suite *option_suite(void);
 Suite *entry_suite(void);
 Suite *text_suite(void);
 Suite *reverse_suite(void);
+Suite *json_suite(void);
 Suite *loop_suite(void);
 Suite *loop_memory_suite(void);
 Suite *target_suite(void);

@@ -26,6 +26,7 @@ int main(void)
     srunner_add_suite(runner, entry_suite());
     srunner_add_suite(runner, text_suite());
     srunner_add_suite(runner, reverse_suite());
+    srunner_add_suite(runner, json_suite());
     srunner_add_suite(runner, loop_suite());
     srunner_add_suite(runner, loop_memory_suite());
     srunner_add_suite(runner, target_suite());

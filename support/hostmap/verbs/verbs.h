@@ -22,6 +22,7 @@ int tool_get(tool *t);
 int tool_list(tool *t);
 int tool_check(tool *t);
 int tool_stat(tool *t);
+int tool_top(tool *t);
 int tool_convert(tool *t);
 int tool_httxt2dbm(tool *t);
 int tool_follow(tool *t);
