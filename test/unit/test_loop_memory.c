@@ -151,6 +151,7 @@ static void *APR_THREAD_FUNC ask_all(apr_thread_t *thread, void *data)
 {
     apr_uint32_t round;
 
+    (void)thread;
     (void)data;
     for (round = 0; round < LOOP_MEMORY_SLOTS; round++) {
         apr_atomic_inc32(&come);
@@ -161,7 +162,6 @@ static void *APR_THREAD_FUNC ask_all(apr_thread_t *thread, void *data)
             apr_atomic_inc32(&probes[round]);
         }
     }
-    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 

@@ -548,6 +548,10 @@ END_TEST
 #define THREADS 4
 #define ROUNDS  20000
 
+/* Threads return: AddressSanitizer takes apr_thread_exit() out of a scope for
+ * a use of its variables. */
+static apr_uint32_t thread_faults;
+
 static void run_threads(apr_thread_start_t work)
 {
     apr_thread_t *threads[THREADS];
@@ -556,6 +560,7 @@ static void run_threads(apr_thread_start_t work)
     apr_pool_t *pool;
     unsigned i;
 
+    thread_faults = 0;
     apr_pool_create(&pool, NULL);
     for (i = 0; i < THREADS; i++) {
         numbers[i] = i;
@@ -564,9 +569,9 @@ static void run_threads(apr_thread_start_t work)
     }
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&rv, threads[i]);
-        ck_assert_int_eq(rv, APR_SUCCESS);
     }
     apr_pool_destroy(pool);
+    ck_assert_uint_eq(thread_faults, 0);
 }
 
 static slots_ref shared_refs[16];
@@ -575,10 +580,10 @@ static slots_ref shared_refs[16];
 static void *APR_THREAD_FUNC hold_backends(apr_thread_t *thread, void *data)
 {
     unsigned row = *(unsigned *)data, i;
-    apr_status_t rv = APR_SUCCESS;
     char room[64];
 
-    for (i = 0; i < ROUNDS && rv == APR_SUCCESS; i++) {
+    (void)thread;
+    for (i = 0; i < ROUNDS && !atomic_get32(&thread_faults); i++) {
         slots_ref own = { 0 }, *ref = &own;
         unsigned n = (i * 7919 + row * 104729) % 400;
         slots_name name;
@@ -595,13 +600,14 @@ static void *APR_THREAD_FUNC hold_backends(apr_thread_t *thread, void *data)
             while (!slots_backend_name(&block, backend, &name)) {
                 apr_thread_yield();
             }
-            rv = strcmp(name.text, room) == 0 ? APR_SUCCESS : APR_EGENERAL;
+            if (strcmp(name.text, room) != 0) {
+                atomic_add32(&thread_faults, 1);
+            }
         }
         slots_backend_count_one(&block, backend, SLOTS_BACKEND_2XX);
         slots_backend_answered(&block, backend, row);
         slots_backend_release(&block, backend, row, 0);
     }
-    apr_thread_exit(thread, rv);
     return NULL;
 }
 
@@ -625,12 +631,12 @@ static void *APR_THREAD_FUNC count_few(apr_thread_t *thread, void *data)
     char room[64];
     unsigned i;
 
+    (void)thread;
     (void)data;
     for (i = 0; i < ROUNDS; i++) {
         slots_entry_add(&block, numbered(room, "host", i % 50), &request, i);
         atomic_add64(&slots_lane_mine(&block)->classes[2], 1);
     }
-    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 
@@ -667,10 +673,10 @@ static void *APR_THREAD_FUNC count_many(apr_thread_t *thread, void *data)
 {
     slots_request request = { 0, 0, 1, 1, NOW };
     unsigned row = *(unsigned *)data, i, j;
-    apr_status_t rv = APR_SUCCESS;
     char room[64];
 
-    for (i = 0; i < ROUNDS && rv == APR_SUCCESS; i++) {
+    (void)thread;
+    for (i = 0; i < ROUNDS && !atomic_get32(&thread_faults); i++) {
         slots_name name;
 
         if (row != 0) {
@@ -684,10 +690,9 @@ static void *APR_THREAD_FUNC count_many(apr_thread_t *thread, void *data)
         if (slots_entry_name(&block, j, &name)
             && (name.len != 17 || memcmp(name.text, name.text + 6, 5)
                 || memcmp(name.text, name.text + 12, 5))) {
-            rv = APR_EGENERAL;
+            atomic_add32(&thread_faults, 1);
         }
     }
-    apr_thread_exit(thread, rv);
     return NULL;
 }
 
