@@ -203,6 +203,8 @@ mod_switchboard_status_sources = \
 	modules/status/mod_switchboard_status.c \
 	modules/status/status_count.c \
 	modules/status/status_count.h \
+	modules/status/status_follower.c \
+	modules/status/status_follower.h \
 	modules/status/status_gather.c \
 	modules/status/status_gather.h \
 	modules/status/status_log.c \

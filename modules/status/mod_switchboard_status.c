@@ -41,6 +41,7 @@ module AP_MODULE_DECLARE_DATA switchboard_status_module;
 typedef struct status_server_conf {
     apr_size_t memory;          /* 0: unset */
     unsigned hosts;             /* 0: unset */
+    apr_array_header_t *followers;  /* paths; NULL: unset */
 } status_server_conf;
 
 /* ---- configuration ----------------------------------------------------- */
@@ -60,6 +61,7 @@ static void *status_server_merge(apr_pool_t *p, void *basev, void *addv)
 
     conf->memory = add->memory ? add->memory : base->memory;
     conf->hosts = add->hosts ? add->hosts : base->hosts;
+    conf->followers = add->followers ? add->followers : base->followers;
     return conf;
 }
 
@@ -111,11 +113,31 @@ static const char *status_set_hosts(cmd_parms *cmd, void *dconf,
     return NULL;
 }
 
+static const char *status_add_follower(cmd_parms *cmd, void *dconf,
+                                       const char *arg)
+{
+    status_server_conf *conf = status_conf_get(cmd->server);
+    const char *path = ap_server_root_relative(cmd->pool, arg);
+
+    (void)dconf;
+    if (!path) {
+        return apr_pstrcat(cmd->pool, "SwitchboardStatusFollower: `", arg,
+                           "` is no path", NULL);
+    }
+    if (!conf->followers) {
+        conf->followers = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(conf->followers, const char *) = path;
+    return NULL;
+}
+
 static const command_rec status_directives[] = {
     AP_INIT_TAKE1("SwitchboardStatusMemory", status_set_memory, NULL, RSRC_CONF,
                   "size of the tables of counters in shared memory"),
     AP_INIT_TAKE1("SwitchboardStatusHosts", status_set_hosts, NULL, RSRC_CONF,
                   "how many entries and backends a list names"),
+    AP_INIT_ITERATE("SwitchboardStatusFollower", status_add_follower, NULL,
+                    RSRC_CONF, "files that `hostmap follow --status` writes"),
     { NULL }
 };
 
@@ -210,7 +232,8 @@ static unsigned status_number(apr_table_t *args, const char *name,
 static status_format status_wish_read(status_wish *wish, int *host_series,
                                       request_rec *r)
 {
-    unsigned most = status_conf_get(r->server)->hosts;
+    const status_server_conf *conf = status_conf_get(r->server);
+    unsigned most = conf->hosts;
     status_format format;
     apr_table_t *args;
     unsigned hosts;
@@ -219,6 +242,7 @@ static status_format status_wish_read(status_wish *wish, int *host_series,
     most = most ? most : STATUS_SHOWN;
     hosts = status_number(args, "hosts", most);
     wish->shown = hosts ? hosts : most;
+    wish->followers = conf->followers;
     wish->host = apr_table_get(args, "host");
     if (wish->host && !*wish->host) {
         wish->host = NULL;

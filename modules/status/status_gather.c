@@ -17,6 +17,7 @@
 #include "scoreboard.h"
 
 #include "status_count.h"
+#include "status_follower.h"
 
 static apr_status_t gather_free(void *memory)
 {
@@ -126,6 +127,22 @@ static void gather_reproxy(status_view *view)
     }
 }
 
+static void gather_followers(status_view *view, const status_wish *wish,
+                             apr_pool_t *p)
+{
+    int count = wish->followers ? wish->followers->nelts : 0, i;
+    status_follower *followers;
+
+    view->followers = followers = apr_pcalloc(p, sizeof(*followers)
+                                                 * ((apr_size_t)count + 1));
+    view->follower_count = (unsigned)count;
+    for (i = 0; i < count; i++) {
+        status_follower_read(&followers[i],
+                             APR_ARRAY_IDX(wish->followers, i, const char *),
+                             view->now, p);
+    }
+}
+
 /* ---- all of it --------------------------------------------------------- */
 
 static void gather_tops(status_view *view, const status_wish *wish,
@@ -173,6 +190,7 @@ void status_gather(status_view *view, const status_wish *wish, request_rec *r)
     slots_lanes_sum(&status_slots, &view->totals);
     gather_workers(view);
     gather_maps(view, r->pool);
+    gather_followers(view, wish, r->pool);
     gather_reproxy(view);
     gather_backends(view, r->pool);
     gather_tops(view, wish, r->pool);

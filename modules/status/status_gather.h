@@ -17,6 +17,8 @@ typedef struct status_wish {
     unsigned shown;             /**< entries of a list */
     unsigned tops;              /**< which lists: bits 1 << slots_entry_count,
                                  *   1 << STATUS_BY_RECENT */
+    const apr_array_header_t *followers;    /**< paths of their files; NULL:
+                                             *   none */
     const char *host;           /**< asked for, or NULL */
     const char *path;
 } status_wish;

@@ -414,6 +414,51 @@ static void html_maps(status_out *out, const status_view *view)
               "that wrote this page has them.</p>\n");
 }
 
+static void html_follower(status_out *out, const status_view *view,
+                          const status_follower *follower)
+{
+    html_puts(out, "<tr><td class=name>");
+    status_text(out, STATUS_HTML, follower->map ? follower->map
+                                                : follower->file);
+    html_puts(out, strcmp(follower->state, "connected") == 0
+              ? "<td class=good>&#10003; " : "<td class=bad>&#10007; ");
+    html_puts(out, follower->state);
+    html_puts(out, "<td class=name>");
+    status_text(out, STATUS_HTML, follower->store);
+    html_puts(out, "<td class=n>");
+    if (follower->entries >= 0) {
+        status_amount(out, (apr_uint64_t)follower->entries);
+    }
+    html_puts(out, "<td class=n>");
+    if (follower->lag >= 0) {
+        status_lag(out, follower);
+        html_puts(out, " s");
+    }
+    html_puts(out, "<td>");
+    if (follower->written > 0) {
+        html_ago(out, view->now, (apr_uint64_t)follower->written);
+    }
+    html_puts(out, "<td class=name>");
+    status_text(out, STATUS_HTML, follower->last_error);
+    html_puts(out, "\n");
+}
+
+static void html_followers(status_out *out, const status_view *view)
+{
+    unsigned i;
+
+    html_puts(out, "<h2 id=followers>Followers</h2><div class=wide>"
+              "<table aria-labelledby=followers><thead><tr>"
+              "<th scope=col>Map<th scope=col>State<th scope=col>Store"
+              "<th scope=col class=n>Entries<th scope=col class=n>Lag"
+              "<th scope=col>Written<th scope=col>Last error</thead>"
+              "<tbody id=p-followers data-part>\n");
+    for (i = 0; i < view->follower_count; i++) {
+        html_follower(out, view, &view->followers[i]);
+    }
+    html_puts(out, "</tbody></table></div>\n");
+}
+
 static void html_reproxy(status_out *out, const status_view *view)
 {
     unsigned i;
@@ -469,6 +514,9 @@ void status_html(status_out *out, const status_view *view)
     html_backends(out, view);
     html_entries(out, view);
     html_maps(out, view);
+    if (view->follower_count > 0) {
+        html_followers(out, view);
+    }
     html_outcomes(out, view);
     if (view->has_reproxy) {
         html_reproxy(out, view);

@@ -239,6 +239,30 @@ static void json_maps(json *j, const status_view *view)
     json_close(j, "]");
 }
 
+static void json_followers(json *j, const status_view *view)
+{
+    unsigned i;
+
+    json_open(j, "followers", "[");
+    for (i = 0; i < view->follower_count; i++) {
+        const status_follower *follower = &view->followers[i];
+
+        json_open(j, NULL, "{");
+        json_text(j, "file", follower->file);
+        json_text(j, "state", follower->state);
+        json_text(j, "map", follower->map);
+        json_text(j, "store", follower->store);
+        json_name(j, "entries");
+        status_putf(j->out, "%" APR_INT64_T_FMT, follower->entries);
+        json_name(j, "lag_seconds");
+        status_lag(j->out, follower);
+        json_when(j, "written", (apr_uint64_t)follower->written);
+        json_text(j, "last_error", follower->last_error);
+        json_close(j, "}");
+    }
+    json_close(j, "]");
+}
+
 static void json_reproxy(json *j, const status_view *view)
 {
     unsigned i;
@@ -309,6 +333,7 @@ void status_json(status_out *out, const status_view *view)
     json_entries(&j, view);
     json_backends(&j, view);
     json_maps(&j, view);
+    json_followers(&j, view);
     if (view->has_reproxy) {
         json_reproxy(&j, view);
     }

@@ -10,6 +10,11 @@
 
 #include <string.h>
 
+/* The bounds of a backend's times: 1 ms, 4 ms and so on to 67 s. */
+#define BACKEND_LOW  10
+#define BACKEND_STEP 2
+#define BACKEND_HIGH 26
+
 typedef enum {
     METRIC_COUNTER,
     METRIC_GAUGE,
@@ -101,22 +106,24 @@ static void metric_one(metrics *m, const char *name, const char *value,
 }
 
 /* Bounds are powers of two of microseconds, where buckets of every fineness
- * end.  An observation of just the bound lies in the bucket above it, which is
- * one microsecond off. */
+ * end: each of them for the server; each second one, from 1 ms on, for one of
+ * many backends.  An observation of just the bound lies in the bucket above
+ * it, which is one microsecond off. */
 static void metric_histogram(metrics *m, unsigned bits,
                              const apr_uint64_t *counts, apr_uint64_t micros,
                              const slots_name *backend)
 {
-    unsigned power;
+    unsigned power = backend ? BACKEND_LOW : HISTOGRAM_LOW;
+    unsigned step = backend ? BACKEND_STEP : 1;
 
-    for (power = HISTOGRAM_LOW; power <= HISTOGRAM_HIGH + 1; power++) {
+    for (;; power += step) {
         metric_sample(m, "_bucket{");
         if (backend) {
             metric_label(m, "", "backend", hostmap_str_of(backend->text,
                                                    backend->len));
             status_puts(m->out, ",");
         }
-        if (power > HISTOGRAM_HIGH) {
+        if (power > (backend ? BACKEND_HIGH : HISTOGRAM_HIGH)) {
             status_puts(m->out, "le=\"+Inf\"}");
             metric_number(m, histogram_total(bits, counts));
             break;
@@ -416,6 +423,41 @@ static void metrics_maps(metrics *m, const status_view *view)
     }
 }
 
+static void metric_follower_sample(metrics *m, const status_follower *follower)
+{
+    metric_sample(m, "");
+    metric_label(m, "{", "file", metric_str_of(follower->file));
+    status_puts(m->out, "} ");
+}
+
+static void metrics_followers(metrics *m, const status_view *view)
+{
+    static const metric up = {
+        "switchboard_follower_up", METRIC_GAUGE, NULL,
+        "1 while a follower is connected to its store, else 0."
+    };
+    static const metric lag = {
+        "switchboard_follower_lag_seconds", METRIC_GAUGE, "seconds",
+        "How far the map of a follower is behind the store, where known."
+    };
+    unsigned i;
+
+    metric_family(m, &up);
+    for (i = 0; i < view->follower_count; i++) {
+        metric_follower_sample(m, &view->followers[i]);
+        status_puts(m->out, strcmp(view->followers[i].state, "connected") == 0
+                    ? "1\n" : "0\n");
+    }
+    metric_family(m, &lag);
+    for (i = 0; i < view->follower_count; i++) {
+        if (view->followers[i].lag >= 0) {
+            metric_follower_sample(m, &view->followers[i]);
+            status_lag(m->out, &view->followers[i]);
+            status_puts(m->out, "\n");
+        }
+    }
+}
+
 /* ---- hosts, when asked for --------------------------------------------- */
 
 static void metric_host_sample(metrics *m, const status_view *view,
@@ -489,6 +531,9 @@ void status_metrics(status_out *out, const status_view *view, int open)
     }
     metrics_backends(&m, view);
     metrics_maps(&m, view);
+    if (view->follower_count > 0) {
+        metrics_followers(&m, view);
+    }
     if (view->host_series) {
         metrics_hosts(&m, view);
     }

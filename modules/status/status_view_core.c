@@ -242,3 +242,13 @@ unsigned status_backends_find(apr_uint32_t *numbers, const slots *s)
     free(ranks);
     return count;
 }
+
+void status_lag(status_out *out, const status_follower *follower)
+{
+    /* a number of a file: any */
+    if (!(follower->lag >= 0 && follower->lag < 1e12)) {
+        status_puts(out, "-1");
+        return;
+    }
+    status_seconds(out, (apr_uint64_t)(follower->lag * APR_USEC_PER_SEC));
+}

@@ -78,6 +78,20 @@ typedef struct status_map {
     apr_interval_time_t busy;
 } status_map;
 
+/** A follower of a store, as its status file has it. */
+typedef struct status_follower {
+    const char *file;
+    const char *state;          /**< "connected", "disconnected", "silent": it
+                                 *   writes no more, "unreadable" */
+    const char *map;            /**< NULL: not known, as are the others */
+    const char *store;
+    apr_int64_t entries;        /**< -1: not known */
+    double lag;                 /**< seconds after the store; below 0: not
+                                 *   known */
+    apr_time_t written;         /**< 0: not known */
+    const char *last_error;
+} status_follower;
+
 /** Which entry of a map answers for a host and a path, and why. */
 typedef struct status_answer {
     const char *map;
@@ -106,6 +120,8 @@ typedef struct status_view {
     status_top tops[STATUS_TOPS];
     const status_map *maps;
     unsigned map_count;
+    const status_follower *followers;
+    unsigned follower_count;
     const char *host;           /**< what is asked for, or NULL */
     const char *path;
     const status_answer *answers;   /**< one for each map */
@@ -134,6 +150,9 @@ void status_top_find(status_top *top, const slots *s, unsigned by,
 
 /** Number of entries that have a slot. */
 unsigned status_entries_used(const slots *s);
+
+/** Write the lag of a follower in seconds, -1 if it is not known. */
+void status_lag(status_out *out, const status_follower *follower);
 
 /** @return 1; 0: the slot is not used */
 int status_backend_read(status_backend *backend, const slots *s,

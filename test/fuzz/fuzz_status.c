@@ -88,6 +88,7 @@ static void fuzz_name(fuzz_counts *counts, hostmap_str name, const char *text)
     slots_request request = { 0, 1, 10, 20, NOW };
     apr_uint32_t numbers[SLOTS_WAYS * 64 + 1];
     status_map map = { 0 };
+    status_follower follower = { 0 };
     status_answer answer = { 0 };
     status_view view = { 0 };
     slots_ref ref = { 0 };
@@ -110,6 +111,11 @@ static void fuzz_name(fuzz_counts *counts, hostmap_str name, const char *text)
     view.slots = &block;
     view.now = NOW + APR_USEC_PER_SEC;
     view.server = view.version = view.nonce = view.host = view.path = text;
+    follower.file = follower.map = follower.store = text;
+    follower.last_error = text;
+    follower.state = "silent";
+    view.followers = &follower;
+    view.follower_count = 1;
     view.maps = &map;
     view.answers = &answer;
     view.map_count = view.answer_count = 1;

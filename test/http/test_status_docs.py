@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -24,7 +25,9 @@ def status(make_module_httpd, maps, module_folder, backends):
                       {"a.example.com": backends.url("a")})
     started = Status(make_module_httpd, pool=True, reproxy=True)
     log = started.httpd.path("access.log")
-    started.start(path, "LogFormat \"%{outcome}^SB %{backend}^SB "
+    follower = started.httpd.write("follower", json.dumps(
+        {"lag_seconds": 1.5, "time": int(time.time()), "connected": True}))
+    started.start(path, "SwitchboardStatusFollower " + follower, "LogFormat \"%{outcome}^SB %{backend}^SB "
                   "%{attempts}^SB %{failure}^SB %{first-byte}^SB "
                   "%{nonsense}^SB\" fields", "CustomLog %s fields" % log)
     started.httpd.get("a.example.com")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -300,3 +301,51 @@ def test_memory_is_logged_and_changes_with_a_new_start(make_httpd):
     assert "SB0304" in httpd.log()
     assert re.findall(r"SB0303: counters: (\d+) KB", httpd.log())[-1] == size
 
+
+
+# ---- followers --------------------------------------------------------------
+
+FOLLOWS = {"node": "n", "map": "/run/<map>", "store": "redis:hosts",
+           "connected": True, "entries": 7, "lag_seconds": 0.25,
+           "last_error": None}
+
+
+@pytest.mark.parametrize("change, state", [
+    ({}, "connected"), ({"connected": False, "last_error": "x"},
+                        "disconnected"), ({"time": 1000}, "silent")])
+def test_a_follower(make_httpd, maps, folder, change, state):
+    started = Status(make_httpd)
+    facts = dict({**FOLLOWS, "time": int(time.time()) + 60}, **change)
+    path = started.httpd.write("follower", json.dumps(facts))
+    started.start(maps.build(folder + "/map", {"a.example.com": "!"}),
+                  "SwitchboardStatusFollower follower")
+    follower, = started.read()["followers"]
+    assert follower["file"] == path
+    assert follower["state"] == state
+    assert follower["map"] == "/run/<map>"
+    assert (follower["entries"], follower["lag_seconds"]) == (7, 0.25)
+    assert follower["last_error"] == change.get("last_error")
+    assert follower["written"] == facts["time"]
+    page = started.text()
+    assert "/run/&lt;map&gt;" in page and state in page
+    text = started.text("?format=openmetrics")
+    assert "switchboard_follower_up{file=\"%s\"} %d\n" \
+        % (path, state == "connected") in text
+    assert "switchboard_follower_lag_seconds{file=\"%s\"} 0.25" % path in text
+
+
+@pytest.mark.parametrize("text", [
+    None, "", "{", "{}", "[]", "x" * 20000],
+    ids=["pipe", "empty", "cut", "object", "array", "long"])
+def test_a_follower_that_cannot_be_read(make_httpd, maps, folder, text):
+    started = Status(make_httpd)
+    if text is None:
+        os.mkfifo(started.httpd.path("follower"))
+    else:
+        started.httpd.write("follower", text)
+    started.start(maps.build(folder + "/map", {"a.example.com": "!"}),
+                  "SwitchboardStatusFollower follower missing")
+    assert [(one["state"], one["lag_seconds"], one["entries"], one["written"])
+            for one in started.read()["followers"]] \
+        == [("unreadable", -1, -1, None)] * 2
+    assert "unreadable" in started.text()

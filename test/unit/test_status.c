@@ -249,7 +249,7 @@ START_TEST(all_of_a_full_block_is_shown)
     out.len = 0;
     status_metrics(&out, &view, 1);
     ck_assert(!out.failed);
-    ck_assert_uint_lt(out.len, 4000000);
+    ck_assert_uint_lt(out.len, 2500000);
     ck_assert_int_eq(memcmp(out.text + out.len - 6, "# EOF\n", 6), 0);
 }
 END_TEST
