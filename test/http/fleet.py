@@ -7,6 +7,7 @@ redis-server.  Nothing is started as a service.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +21,14 @@ NAME = "switchboard:{hosts}"
 LOG = NAME + ":log"
 PATIENCE = 30
 """Seconds for what takes less than one."""
+
+
+def bound(what, seconds, limit):
+    """Print a time; test/fleet, which has the machine to itself, also holds
+    it to its limit."""
+    print("%s: %.3f s, limit %g s" % (what, seconds, limit))
+    if os.environ.get("FLEET_BOUNDS"):
+        assert seconds <= limit, what
 
 
 def entry(number):
@@ -143,6 +152,20 @@ class Redis:
                 client.write({host: hosts[host]
                               for host in names[at:at + 1000]})
 
+    def calls(self, command):
+        """How often a command was called; refused calls count."""
+        with self.client() as client:
+            found = re.search(rb"cmdstat_%s:calls=(\d+)"
+                              % command.encode(), client("INFO",
+                                                         "commandstats"))
+        return int(found[1]) if found else 0
+
+    def wait_calls(self, command, count):
+        """Until a command was called as often again."""
+        wanted = self.calls(command) + count
+        wait_for(lambda: self.calls(command) >= wanted, PATIENCE,
+                 "%d more %s" % (count, command))
+
     def hosts(self):
         with self.client() as client:
             pairs = client("HGETALL", NAME)
@@ -188,6 +211,13 @@ class Follower:
                  "%r in %s" % (text, self.log()))
         assert self.log().count(text) >= count, self.log()
 
+    def status(self, name):
+        """What the follower tells in its --status."""
+        path = self.tool.path(name)
+        wait_for(lambda: os.path.exists(path), PATIENCE, path)
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
     def is_running(self):
         return self.process and self.process.poll() is None
 
@@ -224,13 +254,42 @@ def wait_entries(tool, wanted, name="map"):
              "the map is like the store")
 
 
-class SilentProxy:
-    """Passes bytes on until it is told to swallow them."""
+class Door:
+    """Listens on a port and closes what it accepts."""
 
-    def __init__(self, to):
+    def __init__(self, port):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.accepted = 0
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                one, _ = self.listener.accept()
+            except OSError:
+                return
+            one.close()
+            self.accepted += 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(PATIENCE)
+        self.listener.close()
+
+
+class SilentProxy:
+    """Passes bytes on until it is told to swallow them, or until the word
+    passes that it swallows first."""
+
+    def __init__(self, to, first=None):
         self.to = to
+        self.first = first
         self.silent = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.sockets = []
         self.accepted = 0
@@ -255,6 +314,9 @@ class SilentProxy:
                 data = source.recv(65536)
                 if not data:
                     break
+                if self.first and self.first in data:
+                    self.first = None
+                    self.silent.set()
                 if not self.silent.is_set():
                     target.sendall(data)
         except OSError:

@@ -12,7 +12,7 @@ import subprocess
 from httpd import free_port
 from wait import wait_for
 
-PATIENCE = 60
+PATIENCE = 120
 
 
 def ordinary_user():
@@ -33,6 +33,7 @@ class Postgres:
         self.log = os.path.join(folder, name + ".log")
         self.port = free_port()
         self.process = None
+        self.copies = 0
         if os.getuid() == 0:
             os.chown(folder, ordinary_user()["user"], ordinary_user()["group"])
 
@@ -58,9 +59,11 @@ class Postgres:
                 [os.path.join(self.bin, "postgres"), "-D", self.data, "-p",
                  str(self.port), "-c", "listen_addresses=127.0.0.1", "-c",
                  "unix_socket_directories=", "-c", "fsync=off", "-c",
-                 "max_wal_senders=4", "-c", "wal_level=replica"],
+                 "max_wal_senders=10", "-c", "wal_level=replica"],
                 stdout=log, stderr=log, cwd=self.folder, **ordinary_user())
-        wait_for(self.answers, PATIENCE, "PostgreSQL answers")
+        wait_for(lambda: self.answers() or self.process.poll() is not None,
+                 PATIENCE, "PostgreSQL answers")
+        assert self.process.poll() is None, open(self.log, "rb").read()
         return self
 
     def answers(self):
@@ -81,9 +84,13 @@ class Postgres:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def standby(self, name="standby"):
-        """A copy that follows this one; started."""
-        copy = Postgres(self.folder, name)
+    def standby(self):
+        """A copy that follows this one; started.  Each has a folder of its
+        own, and none before it is still connected."""
+        self.copies += 1
+        copy = Postgres(self.folder, "standby%d" % self.copies)
+        wait_for(lambda: self("SELECT count(*) FROM pg_stat_replication")
+                 == "0", PATIENCE, "the standby before this one is gone")
         self.run("pg_basebackup", "-h", "127.0.0.1", "-p", str(self.port),
                  "-U", "postgres", "-D", copy.data, "-R", "-c", "fast", "-N")
         return copy.start()
@@ -92,12 +99,27 @@ class Postgres:
         self("SELECT pg_promote()")
 
     def kill(self):
-        """As a crash: the children end when they notice."""
+        """As a crash.  A child that is left would keep the next start from
+        its folder."""
         if self.process:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(PATIENCE)
             self.process = None
+            wait_for(lambda: not self.processes(), PATIENCE,
+                     "the processes of %s end" % self.data)
+
+    def processes(self):
+        """Those that work in the folder of the data."""
+        found = []
+        for link in glob.glob("/proc/[0-9]*/cwd"):
+            try:
+                if os.readlink(link) == os.path.realpath(self.data):
+                    found.append(link)
+            except OSError:
+                # it has ended, or is another user's
+                pass
+        return found
 
     def remove(self):
         self.kill()
-        shutil.rmtree(self.data, ignore_errors=True)
+        shutil.rmtree(self.data)

@@ -304,8 +304,12 @@ static apr_status_t redis_wait(follow_store *store,
     stream_id at;
     int done = 0;
 
-    if (!s->link.context || !id_read(&at, from->text)) {
-        return follow_fail(why, FOLLOW_EDOWN, "not connected");
+    if (!s->link.context) {
+        return redis_link_judge(&s->link, &reply, 0, why);
+    }
+    if (!id_read(&at, from->text)) {
+        /* the next read() tells why it takes a snapshot */
+        return APR_SUCCESS;
     }
     redisAppendCommand(s->link.context, "XREAD COUNT 1 BLOCK 1000 STREAMS %s "
                        "%llu-%llu", s->log, (unsigned long long)at.ms,

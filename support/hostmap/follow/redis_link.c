@@ -65,21 +65,23 @@ static apr_status_t error_status(const char *text)
 static apr_status_t link_failed(redis_link *link, hostmap_reason *why)
 {
     redisContext *c = link->context;
-    apr_status_t rv;
 
     if (!c) {
-        return follow_fail(why, FOLLOW_EDOWN, "not connected");
+        /* it has ended in a command whose failure nobody was told of */
+        return follow_fail(why, FOLLOW_EDOWN, "%s", link->lost.text[0]
+                           ? link->lost.text : "not connected");
     }
     if (c->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        rv = follow_fail(why, FOLLOW_EDOWN, "%s has not answered for %d s",
-                         link->peer, REDIS_TIMEOUT_SECONDS);
+        follow_fail(&link->lost, FOLLOW_EDOWN, "%s has not answered for %d s",
+                    link->peer, REDIS_TIMEOUT_SECONDS);
     }
     else {
-        rv = follow_fail(why, FOLLOW_EDOWN, "%s: %s", link->peer, c->errstr);
+        follow_fail(&link->lost, FOLLOW_EDOWN, "%s: %s", link->peer,
+                    c->errstr);
     }
     redis_link_close(link);
 
-    return rv;
+    return follow_fail(why, FOLLOW_EDOWN, "%s", link->lost.text);
 }
 
 apr_status_t redis_link_judge(redis_link *link, redisReply **reply, int type,
@@ -92,8 +94,9 @@ apr_status_t redis_link_judge(redis_link *link, redisReply **reply, int type,
         return link_failed(link, why);
     }
     if (r->type == REDIS_REPLY_ERROR) {
-        rv = follow_fail(why, error_status(r->str), "%s answers: %.200s",
-                         link->peer, r->str);
+        rv = follow_fail(&link->lost, error_status(r->str),
+                         "%s answers: %.200s", link->peer, r->str);
+        follow_fail(why, rv, "%s", link->lost.text);
         freeReplyObject(r);
         *reply = NULL;
         if (rv == FOLLOW_EDOWN || rv == FOLLOW_EDENIED) {

@@ -24,6 +24,8 @@ typedef struct redis_link {
     unsigned host;
     /** where the connection leads, for messages */
     char peer[300];
+    /** why the last connection ended */
+    hostmap_reason lost;
 } redis_link;
 
 /** Can this build reach such a URL?  @return APR_SUCCESS or APR_ENOTIMPL */
