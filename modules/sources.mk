@@ -239,6 +239,8 @@ tool_sources = \
 	support/hostmap/follow/batch.c \
 	support/hostmap/follow/batch.h \
 	support/hostmap/follow/engine.c \
+	support/hostmap/follow/fill.c \
+	support/hostmap/follow/fill.h \
 	support/hostmap/follow/follower.h \
 	support/hostmap/follow/keep.c \
 	support/hostmap/follow/keep.h \
@@ -246,6 +248,8 @@ tool_sources = \
 	support/hostmap/follow/log.h \
 	support/hostmap/follow/print_sql.c \
 	support/hostmap/follow/print_sql.h \
+	support/hostmap/follow/relay.c \
+	support/hostmap/follow/relay.h \
 	support/hostmap/follow/snapshot.c \
 	support/hostmap/follow/status.c \
 	support/hostmap/follow/store.c \

@@ -96,6 +96,8 @@ static const apr_getopt_option_t follow_options[] = {
     OPTIONS_ACCESS,
     OPTION_STORE("status", TOOL_STORE_STATUS, 1),
     OPTION_STORE("report", TOOL_STORE_REPORT, 0),
+    OPTION_STORE("push", TOOL_STORE_PUSH, 1),
+    OPTION_STORE("push-password-file", TOOL_STORE_PUSH_PASSWORD_FILE, 1),
     OPTION_STORE("print-sql", TOOL_STORE_PRINT_SQL, 1),
     OPTION_STORE("where", TOOL_STORE_WHERE, 1),
     OPTION_STORE("name", TOOL_STORE_NAME, 1),
@@ -272,7 +274,8 @@ static const tool_verb verbs[] = {
       "[--once] [--interval TIME] [--max-removed PERCENT]\n"
       "      [--behind TIME] [--keep FILE] [--keep-interval TIME]\n"
       "      [--snapshots N] [--password-file FILE] [--cafile FILE]\n"
-      "      [--cert FILE] [--key FILE] [--status FILE] [--report] URL MAP\n"
+      "      [--cert FILE] [--key FILE] [--status FILE] [--report]\n"
+      "      [--push URL] [--push-password-file FILE] URL MAP\n"
       "      | --print-sql TABLE [--where SQL] [--name NAME] [--remove]",
       "keep a map like the hosts of a store, Redis or PostgreSQL",
       "Runs until it is told to stop.  URL: redis://[user@]host[:port],\n"
@@ -309,6 +312,11 @@ static const tool_verb verbs[] = {
       "               write what it does each second, as JSON, or for\n"
       "               Prometheus if FILE ends in .prom\n"
       "  --report     tell the store as well, for `hostmap fleet`\n"
+      "  --push URL   write what is followed into this store, Redis, for a\n"
+      "               fleet that follows it\n"
+      "  --push-password-file FILE\n"
+      "               the password of that store, one line; else that of the\n"
+      "               variable HOSTMAP_PUSH_PASSWORD, or none\n"
       "  --print-sql TABLE\n"
       "               print what PostgreSQL needs for 'domains(hostname,\n"
       "               backend)' to be followed: a table and expressions of\n"

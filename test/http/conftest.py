@@ -18,10 +18,12 @@ import pytest
 sys.dont_write_bytecode = True
 
 from backend import Backends, self_signed  # noqa: E402
+import fleet  # noqa: E402
 import hostmap_tool  # noqa: E402
 import hostmap_writers  # noqa: E402
 import httpd as httpd_server  # noqa: E402
 import maps as map_tools  # noqa: E402
+import postgres as postgres_server  # noqa: E402
 import reproxy  # noqa: E402
 import world as world_tools  # noqa: E402
 
@@ -213,3 +215,63 @@ def module_folder():
     path = httpd_server.private_folder()
     yield path
     httpd_server.shutil.rmtree(path)
+
+
+# ---- stores that are followed ----------------------------------------------
+
+@pytest.fixture
+def make_redis(tmp_path):
+    made = []
+
+    def make(name="redis", *options):
+        made.append(fleet.Redis(str(tmp_path / name), *options))
+        return made[-1].start()
+
+    yield make
+    for redis in made:
+        redis.kill()
+
+
+@pytest.fixture
+def redis(make_redis):
+    return make_redis()
+
+
+@pytest.fixture
+def follow(tool, folder):
+    """Starts followers; they are ended with the test, before the folder goes
+    that they may write in."""
+    assert os.path.isdir(folder)
+    made = []
+
+    def start(*arguments, **more):
+        made.append(fleet.Follower(tool, len(made), *arguments,
+                                   **more).start())
+        return made[-1]
+
+    yield start
+    for follower in made:
+        follower.kill()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    """Shared by the tests of a file."""
+    path = tmp_path_factory.mktemp("pg")
+    # an ordinary user has to reach it
+    for one in (path, path.parent, path.parent.parent):
+        os.chmod(one, 0o755)
+    made = postgres_server.Postgres(str(path)).make()
+    try:
+        yield made.start()
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def database(postgres, tool):
+    """With a table that is followed."""
+    postgres(postgres_server.CREATE)
+    postgres(tool("follow", "--print-sql", postgres_server.TABLE, "--where",
+                  "active").ok())
+    return postgres

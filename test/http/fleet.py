@@ -185,13 +185,13 @@ class Redis:
 
 
 class Follower:
-    """hostmap follow, and what it logs."""
+    """hostmap follow, and what it logs; number: of the test's."""
 
-    def __init__(self, tool, *arguments, env=None):
+    def __init__(self, tool, number, *arguments, env=None):
         self.tool = tool
         self.arguments = arguments
         self.env = dict(os.environ, **(env or {}))
-        self.log_path = tool.path("follow.log")
+        self.log_path = tool.path("follow%d.log" % number)
         self.process = None
 
     def start(self):

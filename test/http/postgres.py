@@ -14,6 +14,30 @@ from wait import wait_for
 
 PATIENCE = 120
 
+TABLE = "domains(hostname, 'http://' || backend)"
+CREATE = """DROP SCHEMA IF EXISTS switchboard CASCADE;
+DROP TABLE IF EXISTS domains CASCADE;
+CREATE TABLE domains (id serial PRIMARY KEY, hostname text, backend text,
+    active boolean NOT NULL DEFAULT true);"""
+
+
+def insert(host, backend="10.0.0.1"):
+    return ("INSERT INTO domains (hostname, backend) VALUES ('%s', '%s');"
+            % (host, backend))
+
+
+def fill(database, count):
+    database("INSERT INTO domains (hostname, backend) SELECT 'host' || n || "
+             "'.example', '10.0.0.1:' || (n - 1) %% 65535 + 1 FROM "
+             "generate_series(1, %d) n" % count)
+
+
+def table(database):
+    """The hosts, as a map has them."""
+    lines = database("SELECT host || ' ' || entry "
+                     "FROM switchboard.hosts_entries").splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
 
 def ordinary_user():
     """initdb refuses root."""

@@ -7,69 +7,13 @@ import subprocess
 
 import pytest
 
-from fleet import Follower, entries, state, wait_entries
-from postgres import Postgres
+from fleet import entries, state, wait_entries
+from postgres import TABLE, fill, insert, table
 from wait import wait_for
-
-TABLE = "domains(hostname, 'http://' || backend)"
-CREATE = """CREATE TABLE domains (id serial PRIMARY KEY, hostname text,
-    backend text, active boolean NOT NULL DEFAULT true);"""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pg")
-    # an ordinary user has to reach it
-    for one in (folder, folder.parent, folder.parent.parent):
-        os.chmod(one, 0o755)
-    made = Postgres(str(folder)).make()
-    try:
-        yield made.start()
-    finally:
-        made.remove()
-
-
-@pytest.fixture
-def database(server, tool):
-    """With a table that is followed."""
-    server("DROP SCHEMA IF EXISTS switchboard CASCADE;"
-           "DROP TABLE IF EXISTS domains CASCADE;" + CREATE)
-    server(tool("follow", "--print-sql", TABLE, "--where", "active").ok())
-    return server
-
-
-@pytest.fixture
-def follow(tool):
-    made = []
-
-    def start(*arguments):
-        made.append(Follower(tool, *arguments).start())
-        return made[-1]
-
-    yield start
-    for follower in made:
-        follower.kill()
 
 
 def once(tool, database, *options):
     return tool("follow", "--once", *options, database.url, "map")
-
-
-def table(database):
-    lines = database("SELECT host || ' ' || entry "
-                     "FROM switchboard.hosts_entries").splitlines()
-    return dict(line.split(" ", 1) for line in lines)
-
-
-def fill(database, count):
-    database("INSERT INTO domains (hostname, backend) SELECT 'host' || n || "
-             "'.example', '10.0.0.1:' || n FROM generate_series(1, %d) n"
-             % count)
-
-
-def insert(host, backend="10.0.0.1"):
-    return ("INSERT INTO domains (hostname, backend) VALUES ('%s', '%s');"
-            % (host, backend))
 
 
 def test_the_first_map_and_each_kind_of_change(tool, database):

@@ -13,42 +13,10 @@ import time
 import pytest
 
 import client
-from fleet import (LOG, NAME, PATIENCE, Client, Door, Failed, Follower, Redis,
+from fleet import (LOG, NAME, PATIENCE, Client, Door, Failed, Redis,
                    SilentProxy, bound, entries, entry, state, wait_entries)
 from maps import express
 from wait import wait_for
-
-
-@pytest.fixture
-def make_redis(tmp_path):
-    made = []
-
-    def make(name="redis", *options):
-        made.append(Redis(str(tmp_path / name), *options))
-        return made[-1].start()
-
-    yield make
-    for redis in made:
-        redis.kill()
-
-
-@pytest.fixture
-def redis(make_redis):
-    return make_redis()
-
-
-@pytest.fixture
-def follow(tool):
-    """Starts followers; they are ended with the test."""
-    made = []
-
-    def start(*arguments, **more):
-        made.append(Follower(tool, *arguments, **more).start())
-        return made[-1]
-
-    yield start
-    for follower in made:
-        follower.kill()
 
 
 def hosts(count, first=0):
@@ -579,7 +547,7 @@ def test_a_user_with_the_documented_rights_can_follow(tool, redis):
               encoding="utf-8") as page:
         lines = [line.split() for line in page
                  if line.startswith("    ACL SETUSER ")]
-    assert [words[2] for words in lines] == ["edge", "writer"]
+    assert [words[2] for words in lines] == ["edge", "writer", "relay"]
     for words in lines:
         redis(*[word.replace(">PASSWORD", ">secret") for word in words])
     env = dict(os.environ, HOSTMAP_PASSWORD="secret")

@@ -20,6 +20,7 @@ OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 TAKES_WORD = {"-t", "--type", "--from", "--key", "--value", "--value-format",
               "--max-removed", "--interval", "--behind", "--keep",
               "--keep-interval", "--snapshots", "--password-file", "--cafile",
+              "--push", "--push-password-file",
               "--cert", "--status", "--diff",
               "--separator", "--variable", "--print-sql", "--where", "--name"}
 

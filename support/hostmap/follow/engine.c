@@ -280,6 +280,9 @@ static apr_status_t connect_store(follower *f)
         follow_notify("RELOADING=1");
         f->store->provider->close(f->store);
         f->counters.connected = 0;
+        if (f->relay) {
+            f->relay->to->provider->close(f->relay->to);
+        }
         follow_log(FOLLOW_INFO, "credentials are read again");
         follow_notify("READY=1");
     }
@@ -480,6 +483,9 @@ static void wait_for_more(follower *f)
         follow_status_report(f);
     }
     keep_when_due(f, 0);
+    if (f->relay) {
+        follow_relay_step(f);
+    }
     follow_pause_until(f, f->batch_at);
     if (follow_wanted.stop || follow_wanted.reload || follow_wanted.snapshot) {
         return;
@@ -540,6 +546,9 @@ int follow_run(follower *f)
     }
     follow_notify("STOPPING=1");
     f->store->provider->close(f->store);
+    if (f->relay) {
+        f->relay->to->provider->close(f->relay->to);
+    }
     f->counters.connected = 0;
     keep_when_due(f, 1);
     follow_status_write(f);
@@ -581,6 +590,10 @@ int follow_once(follower *f)
             rv = APR_SUCCESS;
             more = 1;
         }
+    }
+    if (rv == APR_SUCCESS && f->relay && !follow_wanted.stop) {
+        rv = follow_relay_now(f);
+        f->relay->to->provider->close(f->relay->to);
     }
     if (rv != APR_SUCCESS) {
         return once_failed(f, rv);

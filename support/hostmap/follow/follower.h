@@ -20,6 +20,7 @@
 
 #include "base/limit.h"
 #include "batch.h"
+#include "relay.h"
 #include "store.h"
 
 /** Exit statuses of --once besides TOOL_DONE and TOOL_FAILED. */
@@ -59,6 +60,8 @@ typedef struct follower {
     follow_store *store;
     /** "redis:hosts" */
     char name[FOLLOW_STORE_MAX + 1];
+    /** NULL: nothing is written anywhere */
+    follow_relay *relay;
     /** "HOST:MAP" */
     const char *node;
     apr_pool_t *pool;

@@ -764,5 +764,6 @@ const follow_provider follow_postgresql = {
     pg_release,
     NULL,
     NULL,
+    NULL,
     NULL
 };

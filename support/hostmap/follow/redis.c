@@ -6,7 +6,9 @@
  *     switchboard:{hosts}              hash: host -> entry
  *     switchboard:{hosts}:log          stream: fields are pairs host, entry
  *     switchboard:{hosts}:nodes        hash: node -> what it reports
- *     switchboard:{hosts}:snapshot:N   those who take a snapshot
+ *     switchboard:{hosts}:snapshot:N   the followers that take a snapshot
+ *     switchboard:{hosts}:relay        the store that a relay writes this one
+ *                                      from, and its position there
  *
  * A position is the id of a stream entry and a mark of its fields, so that
  * another entry of the same id, after a fail-over, is not taken for it.
@@ -37,7 +39,7 @@
 typedef struct redis_store {
     follow_store base;
     redis_link link;
-    const char *hash, *log, *nodes, *snapshots;
+    const char *hash, *log, *nodes, *snapshots, *relay;
     /** the lease that is held; 0: none */
     int lease;
     const char *lease_node;
@@ -502,31 +504,52 @@ static apr_status_t redis_nodes(follow_store *store, hostmap_each_fn *fn,
 
 /* ---- writing ----------------------------------------------------------- */
 
-/* Room for the words of the longest command: three a change. */
-typedef struct words {
+/* Room for the words of the longest command: two a change. */
+typedef struct redis_words {
     hostmap_str *at;
     apr_size_t count;
-} words;
+    /** commands that were appended and not answered yet */
+    unsigned commands;
+} redis_words;
 
-static void word(words *w, hostmap_str text)
+static void redis_word(redis_words *w, hostmap_str text)
 {
     w->at[w->count++] = text;
 }
 
-static void word_text(words *w, const char *text)
+static void redis_word_text(redis_words *w, const char *text)
 {
-    word(w, hostmap_str_of(text, strlen(text)));
+    redis_word(w, hostmap_str_text(text));
+}
+
+static void redis_append(redis_store *s, redis_words *w)
+{
+    redis_link_append(&s->link, w->at, w->count);
+    w->commands++;
+    w->count = 0;
+}
+
+static apr_size_t redis_count(const follow_writes *writes)
+{
+    apr_size_t count = 0, i;
+
+    for (i = 0; i < writes->transactions; i++) {
+        count += writes->counts[i];
+    }
+
+    return count;
 }
 
 /* Does the hash hold what the changes expect?  It is watched. */
-static apr_status_t conditions(redis_store *s, const follow_write *changes,
-                               apr_size_t count, apr_size_t *failed,
-                               hostmap_reason *why)
+static apr_status_t redis_conditions(redis_store *s,
+                                     const follow_writes *writes,
+                                     apr_size_t *failed, hostmap_reason *why)
 {
-    apr_size_t i;
+    apr_size_t count = redis_count(writes), i;
 
     for (i = 0; i < count; i++) {
-        hostmap_str old = changes[i].old;
+        const follow_write *change = &writes->changes[i];
+        hostmap_str old = change->old;
         redisReply *reply;
         apr_status_t rv;
         int holds;
@@ -535,8 +558,8 @@ static apr_status_t conditions(redis_store *s, const follow_write *changes,
             continue;
         }
         rv = redis_link_ask(&s->link, &reply, REDIS_REPLY_STRING, why,
-                            "HGET %s %b", s->hash, changes[i].key.ptr,
-                            changes[i].key.len);
+                            "HGET %s %b", s->hash, change->key.ptr,
+                            change->key.len);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -554,106 +577,205 @@ static apr_status_t conditions(redis_store *s, const follow_write *changes,
     return APR_SUCCESS;
 }
 
-static apr_status_t send_words(redis_store *s, const words *w,
-                               hostmap_reason *why)
+/* "SOURCE POSITION", what a relay has written of its way; the position may be
+ * empty. */
+static int redis_place_read(follow_position *at, hostmap_str place,
+                            const char *source)
 {
+    apr_size_t len = strlen(source);
+
+    if (place.len <= len || memcmp(place.ptr, source, len) != 0
+        || place.ptr[len] != ' ') {
+        return 0;
+    }
+
+    return place.len == len + 1
+           || follow_position_set(at, hostmap_str_of(place.ptr + len + 1,
+                                                     place.len - len - 1));
+}
+
+static apr_status_t redis_relayed(follow_store *store, follow_position *at,
+                                  const char *source, hostmap_reason *why)
+{
+    redis_store *s = (redis_store *)store;
     redisReply *reply;
     apr_status_t rv;
 
-    rv = redis_link_words(&s->link, &reply, 0, w->at, w->count, why);
-    if (rv == APR_SUCCESS) {
-        freeReplyObject(reply);
-    }
-
-    return rv;
-}
-
-/* HSET of what comes, HDEL of what goes. */
-static apr_status_t queue_hash(redis_store *s, words *w,
-                               const follow_write *changes, apr_size_t count,
-                               hostmap_reason *why)
-{
-    apr_status_t rv = APR_SUCCESS;
-    int go;
-
-    for (go = 0; go < 2 && rv == APR_SUCCESS; go++) {
-        apr_size_t i;
-
-        w->count = 0;
-        word_text(w, go ? "HDEL" : "HSET");
-        word_text(w, s->hash);
-        for (i = 0; i < count; i++) {
-            if ((changes[i].value.len == 0) != go) {
-                continue;
-            }
-            word(w, changes[i].key);
-            if (!go) {
-                word(w, changes[i].value);
-            }
-        }
-        if (w->count > 2) {
-            rv = send_words(s, w, why);
-        }
-    }
-
-    return rv;
-}
-
-static apr_status_t queue_log(redis_store *s, words *w,
-                              const follow_write *changes, apr_size_t count,
-                              hostmap_reason *why)
-{
-    apr_size_t i;
-
-    w->count = 0;
-    word_text(w, "XADD");
-    word_text(w, s->log);
-    word_text(w, "MAXLEN");
-    word_text(w, "~");
-    word_text(w, LOG_MAX);
-    word_text(w, "*");
-    for (i = 0; i < count; i++) {
-        word(w, changes[i].key);
-        word(w, changes[i].value);
-    }
-    if (count == 0) {
-        word_text(w, "");
-        word_text(w, "");
-    }
-
-    return send_words(s, w, why);
-}
-
-static apr_status_t redis_exec(redis_store *s, apr_size_t count,
-                               apr_size_t *failed, hostmap_reason *why)
-{
-    redisReply *reply;
-    apr_status_t rv;
-
-    rv = redis_link_ask(&s->link, &reply, REDIS_REPLY_ARRAY, why, "EXEC");
+    at->text[0] = '\0';
+    rv = redis_link_ask(&s->link, &reply, REDIS_REPLY_STRING, why, "GET %s",
+                        s->relay);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (reply->type == REDIS_REPLY_NIL) {
-        *failed = count;
-        rv = FOLLOW_ECONFLICT;
+    if (reply->type == REDIS_REPLY_STRING
+        && !redis_place_read(at, hostmap_str_of(reply->str, reply->len),
+                             source)) {
+        rv = follow_fail(why, FOLLOW_EREFUSED, "%s says that it is written "
+                         "from `%.100s`, not from %s; if that has ended, "
+                         "delete this key", s->relay, reply->str, source);
     }
     freeReplyObject(reply);
 
     return rv;
 }
 
+/* A relay's step begins where the last one ended, whoever made that. */
+static apr_status_t redis_from(redis_store *s, const follow_writes *writes,
+                               apr_size_t *failed, hostmap_reason *why)
+{
+    follow_position at;
+    apr_status_t rv = redis_relayed(&s->base, &at, writes->source, why);
+
+    if (rv == APR_SUCCESS && !follow_position_equal(&at, writes->from)) {
+        *failed = redis_count(writes);
+        rv = follow_fail(why, FOLLOW_ECONFLICT, "another relay writes it");
+    }
+
+    return rv;
+}
+
+/* HSET of what comes, HDEL of what goes. */
+static void redis_queue_hash(redis_store *s, redis_words *w,
+                             const follow_write *changes, apr_size_t count)
+{
+    int go;
+
+    for (go = 0; go < 2; go++) {
+        apr_size_t i;
+
+        redis_word_text(w, go ? "HDEL" : "HSET");
+        redis_word_text(w, s->hash);
+        for (i = 0; i < count; i++) {
+            if ((changes[i].value.len == 0) != go) {
+                continue;
+            }
+            redis_word(w, changes[i].key);
+            if (!go) {
+                redis_word(w, changes[i].value);
+            }
+        }
+        if (w->count > 2) {
+            redis_append(s, w);
+        }
+        w->count = 0;
+    }
+}
+
+static void redis_queue_log(redis_store *s, redis_words *w,
+                            const follow_write *changes, apr_size_t count)
+{
+    apr_size_t i;
+
+    redis_word_text(w, "XADD");
+    redis_word_text(w, s->log);
+    redis_word_text(w, "MAXLEN");
+    redis_word_text(w, "~");
+    redis_word_text(w, LOG_MAX);
+    redis_word_text(w, "*");
+    for (i = 0; i < count; i++) {
+        redis_word(w, changes[i].key);
+        redis_word(w, changes[i].value);
+    }
+    if (count == 0) {
+        redis_word_text(w, "");
+        redis_word_text(w, "");
+    }
+    redis_append(s, w);
+}
+
+/* All that comes between MULTI and EXEC, in one piece. */
+static void redis_queue(redis_store *s, redis_words *w,
+                        const follow_writes *writes)
+{
+    const follow_write *changes = writes->changes;
+    apr_size_t i;
+
+    w->count = 0;
+    w->commands = 0;
+    for (i = 0; i < writes->transactions; i++) {
+        apr_size_t count = writes->counts[i];
+
+        redis_queue_hash(s, w, changes, count);
+        redis_queue_log(s, w, changes, count);
+        changes += count;
+    }
+    if (writes->source) {
+        char place[FOLLOW_STORE_MAX + sizeof(follow_position) + 2];
+
+        snprintf(place, sizeof(place), "%s %s", writes->source,
+                 writes->to->text);
+        redis_word_text(w, "SET");
+        redis_word_text(w, s->relay);
+        redis_word_text(w, place);
+        redis_append(s, w);
+    }
+}
+
+/* What was queued, then EXEC. */
+static apr_status_t redis_exec(redis_store *s, redis_words *w,
+                               const follow_writes *writes,
+                               apr_size_t *failed, hostmap_reason *why)
+{
+    redisReply *reply;
+    apr_status_t rv = APR_SUCCESS;
+    size_t i;
+
+    while (w->commands-- > 0 && rv == APR_SUCCESS) {
+        rv = redis_link_next(&s->link, &reply, REDIS_REPLY_STATUS, why);
+        if (rv == APR_SUCCESS) {
+            freeReplyObject(reply);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        rv = redis_link_ask(&s->link, &reply, REDIS_REPLY_ARRAY, why, "EXEC");
+    }
+    if (rv != APR_SUCCESS) {
+        /* the transaction goes with the connection */
+        redis_link_close(&s->link);
+        return rv;
+    }
+    if (reply->type == REDIS_REPLY_NIL) {
+        *failed = redis_count(writes);
+        rv = follow_fail(why, FOLLOW_ECONFLICT, "another program writes it");
+    }
+    for (i = 0; i < reply->elements && rv == APR_SUCCESS; i++) {
+        if (reply->element[i]->type == REDIS_REPLY_ERROR) {
+            /* a key of another type */
+            rv = follow_fail(why, APR_EGENERAL, "%s answers: %.200s",
+                             s->link.peer, reply->element[i]->str);
+        }
+    }
+    freeReplyObject(reply);
+
+    return rv;
+}
+
+static apr_size_t redis_longest(const follow_writes *writes)
+{
+    apr_size_t longest = 0, i;
+
+    for (i = 0; i < writes->transactions; i++) {
+        if (writes->counts[i] > longest) {
+            longest = writes->counts[i];
+        }
+    }
+
+    return longest;
+}
+
 static apr_status_t redis_write(follow_store *store,
-                                const follow_write *changes, apr_size_t count,
+                                const follow_writes *writes,
                                 apr_size_t *failed, hostmap_reason *why)
 {
     redis_store *s = (redis_store *)store;
+    redis_words w;
     apr_status_t rv;
-    words w;
 
-    rv = redis_link_do(&s->link, why, "WATCH %s", s->hash);
+    rv = redis_link_do(&s->link, why, "WATCH %s", writes->source ? s->relay
+                                                                 : s->hash);
     if (rv == APR_SUCCESS) {
-        rv = conditions(s, changes, count, failed, why);
+        rv = writes->source ? redis_from(s, writes, failed, why)
+                            : redis_conditions(s, writes, failed, why);
     }
     if (rv != APR_SUCCESS) {
         if (s->link.context) {
@@ -661,22 +783,18 @@ static apr_status_t redis_write(follow_store *store,
         }
         return rv;
     }
-    w.at = tool_realloc(NULL, (2 * count + 16) * sizeof(*w.at));
+    /* answered before the rest is sent: without it, that would be executed */
     rv = redis_link_do(&s->link, why, "MULTI");
-    if (rv == APR_SUCCESS) {
-        rv = queue_hash(s, &w, changes, count, why);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = queue_log(s, &w, changes, count, why);
-    }
-    free(w.at);
     if (rv != APR_SUCCESS) {
-        /* the transaction goes with the connection */
         redis_link_close(&s->link);
         return rv;
     }
+    w.at = tool_realloc(NULL, (2 * redis_longest(writes) + 16)
+                              * sizeof(*w.at));
+    redis_queue(s, &w, writes);
+    free(w.at);
 
-    return redis_exec(s, count, failed, why);
+    return redis_exec(s, &w, writes, failed, why);
 }
 
 /* ---- the provider ------------------------------------------------------ */
@@ -699,6 +817,7 @@ static apr_status_t redis_create(follow_store **store, const follow_url *url,
     s->log = apr_pstrcat(pool, s->hash, ":log", NULL);
     s->nodes = apr_pstrcat(pool, s->hash, ":nodes", NULL);
     s->snapshots = apr_pstrcat(pool, s->hash, ":snapshot:", NULL);
+    s->relay = apr_pstrcat(pool, s->hash, ":relay", NULL);
     *store = &s->base;
 
     return APR_SUCCESS;
@@ -729,5 +848,6 @@ const follow_provider follow_redis = {
     redis_release,
     redis_report,
     redis_nodes,
+    redis_relayed,
     redis_write
 };

@@ -155,9 +155,8 @@ apr_status_t redis_link_do(redis_link *link, hostmap_reason *why,
     return rv;
 }
 
-apr_status_t redis_link_words(redis_link *link, redisReply **reply, int type,
-                              const hostmap_str *words, apr_size_t count,
-                              hostmap_reason *why)
+void redis_link_append(redis_link *link, const hostmap_str *words,
+                       apr_size_t count)
 {
     const char **bytes = tool_realloc(NULL, count * sizeof(*bytes));
     size_t *lens = tool_realloc(NULL, count * sizeof(*lens));
@@ -167,10 +166,22 @@ apr_status_t redis_link_words(redis_link *link, redisReply **reply, int type,
         bytes[i] = words[i].ptr;
         lens[i] = words[i].len;
     }
-    *reply = link->context ? redisCommandArgv(link->context, (int)count,
-                                              bytes, lens) : NULL;
+    if (link->context) {
+        redisAppendCommandArgv(link->context, (int)count, bytes, lens);
+    }
     free(bytes);
     free(lens);
+}
+
+apr_status_t redis_link_next(redis_link *link, redisReply **reply, int type,
+                             hostmap_reason *why)
+{
+    void *next = NULL;
+
+    if (!link->context || redisGetReply(link->context, &next) != REDIS_OK) {
+        next = NULL;
+    }
+    *reply = next;
 
     return redis_link_judge(link, reply, type, why);
 }

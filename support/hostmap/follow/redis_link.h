@@ -48,10 +48,14 @@ apr_status_t redis_link_ask(redis_link *link, redisReply **reply, int type,
 apr_status_t redis_link_do(redis_link *link, hostmap_reason *why,
                            const char *format, ...);
 
-/** The same with counted words. */
-apr_status_t redis_link_words(redis_link *link, redisReply **reply, int type,
-                              const hostmap_str *words, apr_size_t count,
-                              hostmap_reason *why);
+/** Append a command of counted words to what is sent with the next
+ *  redis_link_next(). */
+void redis_link_append(redis_link *link, const hostmap_str *words,
+                       apr_size_t count);
+
+/** The reply of the next command that was appended; as redis_link_ask(). */
+apr_status_t redis_link_next(redis_link *link, redisReply **reply, int type,
+                             hostmap_reason *why);
 
 /** Wait until the server sends something, at most so long.
  *  @return APR_SUCCESS, APR_EINTR, APR_TIMEUP */

@@ -31,6 +31,16 @@ double follow_lag(const follower *f, apr_time_t now)
     return (double)(now - f->counters.synced) / APR_USEC_PER_SEC;
 }
 
+static void write_relay_json(const follow_relay *r, json *j)
+{
+    json_string(j, "push_store", r->name);
+    json_string(j, "push_position", r->at.text);
+    json_number(j, "push_changes", (apr_int64_t)r->changes);
+    json_number(j, "push_fills", (apr_int64_t)r->fills);
+    json_number(j, "push_time", apr_time_sec(r->pushed));
+    json_string(j, "push_error", r->error);
+}
+
 static void write_json(const follower *f, FILE *to)
 {
     const follow_counters *c = &f->counters;
@@ -62,6 +72,9 @@ static void write_json(const follower *f, FILE *to)
     json_number(&j, "reconnects", (apr_int64_t)c->reconnects);
     json_number(&j, "bytes_written", (apr_int64_t)c->bytes);
     json_string(&j, "last_error", c->error);
+    if (f->relay) {
+        write_relay_json(f->relay, &j);
+    }
     json_end(&j);
 }
 
@@ -89,6 +102,21 @@ static void write_snapshots(const follow_counters *c, FILE *to)
             c->snapshots_behind);
     fprintf(to, "%s{reason=\"asked\"} %" APR_UINT64_T_FMT "\n", name,
             c->snapshots_asked);
+}
+
+static void write_relay(const follower *f, FILE *to)
+{
+    const follow_relay *r = f->relay;
+
+    metric(to, "push_at_position", "gauge", "1 while the store of --push is "
+           "at the position of the map.",
+           r->is_known && follow_position_equal(&r->at, &f->state.position));
+    metric(to, "push_changes_total", "counter", "Changes written into the "
+           "store of --push.", (double)r->changes);
+    metric(to, "push_fills_total", "counter", "Times the store of --push was "
+           "made like the map.", (double)r->fills);
+    metric(to, "push_time_seconds", "gauge", "When the store of --push was "
+           "last written.", (double)r->pushed / APR_USEC_PER_SEC);
 }
 
 static void write_prometheus(const follower *f, FILE *to)
@@ -121,6 +149,9 @@ static void write_prometheus(const follower *f, FILE *to)
     metric(to, "bytes_written_total", "counter", "Bytes of the maps that were "
            "put in place.", (double)c->bytes);
     write_snapshots(c, to);
+    if (f->relay) {
+        write_relay(f, to);
+    }
 }
 
 /* ---- where it goes ----------------------------------------------------- */

@@ -75,7 +75,7 @@ apr_status_t follow_password(char *password, apr_size_t room,
                              hostmap_reason *why)
 {
     const char *file = access->password_file;
-    const char *text = getenv("HOSTMAP_PASSWORD");
+    const char *text = getenv(access->password_variable);
     ssize_t len;
     int fd;
 
@@ -85,11 +85,12 @@ apr_status_t follow_password(char *password, apr_size_t room,
             return APR_SUCCESS;
         }
         if (strlen(text) >= room) {
-            return follow_fail(why, APR_EINVAL, "HOSTMAP_PASSWORD is longer "
-                               "than %d bytes", (int)room - 1);
+            return follow_fail(why, APR_EINVAL, "%s is longer than %d bytes",
+                               access->password_variable, (int)room - 1);
         }
         memcpy(password, text, strlen(text));
-        return password_take(password, strlen(text), why, "HOSTMAP_PASSWORD");
+        return password_take(password, strlen(text), why,
+                             access->password_variable);
     }
     fd = open(file, O_RDONLY | O_CLOEXEC);
     len = fd < 0 ? -1 : read(fd, password, room);

@@ -45,8 +45,10 @@
 
 /** How to reach a store, besides its URL. */
 typedef struct follow_access {
-    /** NULL: the variable HOSTMAP_PASSWORD, or none */
+    /** NULL: that of the variable, or none */
     const char *password_file;
+    /** of the environment: HOSTMAP_PASSWORD */
+    const char *password_variable;
     /** TLS; NULL: the library's defaults */
     const char *cafile, *cert, *key;
 } follow_access;
@@ -72,6 +74,19 @@ typedef struct follow_write {
     /** what has to be there now, empty: nothing; ptr NULL: anything */
     hostmap_str old;
 } follow_write;
+
+/** Transactions that are written as one step, all or nothing. */
+typedef struct follow_writes {
+    /** those of all transactions, one after the other */
+    const follow_write *changes;
+    /** of each transaction; one without changes begins a log */
+    const apr_size_t *counts;
+    apr_size_t transactions;
+    /** a relay's: the store that it follows, and the position in there that
+     *  this store is at before and after the step.  NULL: it is no relay's */
+    const char *source;
+    const follow_position *from, *to;
+} follow_writes;
 
 typedef struct follow_store follow_store;
 
@@ -130,14 +145,21 @@ typedef struct follow_provider {
     apr_status_t (*nodes)(follow_store *store, hostmap_each_fn *fn,
                           void *baton, hostmap_reason *why);
     /**
-     * Write changes as one transaction, all or nothing; with none, begin the
-     * log.  NULL: the store is written by others.
-     * @return also FOLLOW_ECONFLICT: *failed is the index of a change whose
-     *         old does not hold, or count: others wrote at the same time
+     * How far a relay has brought this store.
+     * @param at set to a position of the source's; "": it has not yet, or was
+     *        interrupted while it made the store like a map
+     * @return also FOLLOW_EREFUSED: a relay of another source writes it
      */
-    apr_status_t (*write)(follow_store *store, const follow_write *changes,
-                          apr_size_t count, apr_size_t *failed,
-                          hostmap_reason *why);
+    apr_status_t (*relayed)(follow_store *store, follow_position *at,
+                            const char *source, hostmap_reason *why);
+    /**
+     * Write transactions.  NULL: the store is written by others.
+     * @return also FOLLOW_ECONFLICT: *failed is the index of a change whose
+     *         old does not hold, or the number of all changes: others wrote
+     *         at the same time
+     */
+    apr_status_t (*write)(follow_store *store, const follow_writes *writes,
+                          apr_size_t *failed, hostmap_reason *why);
 } follow_provider;
 
 /** Every provider's own begins with this. */

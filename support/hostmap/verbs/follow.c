@@ -132,10 +132,23 @@ static int print_sql(tool *t)
     return TOOL_DONE;
 }
 
+static int open_relay(follow_relay *relay, verb_store *s, tool *t)
+{
+    memset(relay, 0, sizeof(*relay));
+    if (verb_store_open_push(s, t) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    relay->to = s->store;
+    relay->name = s->name;
+
+    return TOOL_DONE;
+}
+
 int tool_follow(tool *t)
 {
     follow_options options;
-    verb_store s;
+    follow_relay relay;
+    verb_store s, to;
     follower f;
 
     if (t->store[TOOL_STORE_PRINT_SQL]) {
@@ -149,6 +162,12 @@ int tool_follow(tool *t)
         return TOOL_FAILED;
     }
     follow_init(&f, s.store, &options, s.name, t->pool);
+    if (t->store[TOOL_STORE_PUSH]) {
+        if (open_relay(&relay, &to, t) != TOOL_DONE) {
+            return TOOL_FAILED;
+        }
+        f.relay = &relay;
+    }
 
     return t->store[TOOL_STORE_ONCE] ? follow_once(&f) : follow_run(&f);
 }

@@ -12,14 +12,10 @@
 #include "apr_strings.h"
 
 #include "json.h"
-#include "progress.h"
-#include "entries/sort.h"
 #include "entries/source.h"
 #include "entries/stream.h"
+#include "follow/fill.h"
 #include "store.h"
-
-/* Changes of a transaction. */
-#define TRANSACTION 1000
 
 typedef struct pushing {
     tool *t;
@@ -28,11 +24,7 @@ typedef struct pushing {
     /** of SOURCE or DIFF; NULL: SOURCE is a map */
     source *text;
     stream *from;
-    /** what the store holds, what it lacks: an empty value goes */
-    pairs *held, *lacks;
-    comparison with;
-    apr_status_t failed;
-    int has_log;
+    follow_fill fill;
 } pushing;
 
 /* ---- what is different ------------------------------------------------- */
@@ -74,153 +66,24 @@ static int source_is_right(const pushing *p)
                       source_bad(p->text) == 1 ? "" : "s", p->s.name);
 }
 
-/* hostmap_each_fn */
-static apr_status_t collect(void *baton, hostmap_str key, hostmap_str value)
-{
-    return pairs_add(((pushing *)baton)->held, key, value);
-}
-
-/* compare_fn */
-static void note(void *baton, const hostmap_pair *old,
-                 const hostmap_pair *new)
-{
-    pushing *p = baton;
-    apr_status_t rv;
-
-    rv = pairs_add(p->lacks, old ? old->key : new->key,
-                   new ? new->value : hostmap_str_of("", 0));
-    if (rv != APR_SUCCESS) {
-        p->failed = rv;
-    }
-}
-
-/* HSCAN may give an entry out twice; which one is older is not known, and the
- * source's is written if one of them is another. */
-static apr_status_t compare_all(pushing *p, hostmap_reason *why)
-{
-    hostmap_pair pair;
-    apr_status_t rv;
-
-    p->lacks = pairs_create(p->t->pool);
-    rv = compare_begin(&p->with, stream_pairs(p->held, p->t->pool), note, p,
-                       why);
-    while (rv == APR_SUCCESS) {
-        rv = stream_next(p->from, &pair, why);
-        if (rv == APR_SUCCESS) {
-            rv = compare_new(&p->with, &pair, why);
-        }
-        if (rv == APR_SUCCESS) {
-            rv = p->failed;
-        }
-    }
-    if (rv == APR_EOF) {
-        rv = compare_end(&p->with, why);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = p->failed;
-    }
-
-    return rv == APR_SUCCESS ? pairs_finish(p->lacks) : rv;
-}
-
-static apr_status_t read_store(pushing *p, hostmap_reason *why)
-{
-    const follow_provider *provider = p->s.store->provider;
-    follow_position end;
-    apr_time_t time;
-    apr_status_t rv;
-
-    rv = provider->end(p->s.store, &end, &time, why);
-    p->has_log = rv == APR_SUCCESS;
-    if (rv != APR_SUCCESS && rv != FOLLOW_ENOLOG) {
-        return rv;
-    }
-    p->held = pairs_create(p->t->pool);
-    rv = provider->snapshot(p->s.store, NULL, collect, p, why);
-
-    return rv == APR_SUCCESS ? pairs_finish(p->held) : rv;
-}
-
-/* ---- writing ----------------------------------------------------------- */
-
 static int removes_too_much(const pushing *p)
 {
-    const comparison *with = &p->with;
-    apr_int64_t before = (apr_int64_t)(with->removed + with->changed
-                                       + with->same);
+    const comparison *with = &p->fill.with;
 
-    if (!follow_removes_too_much((apr_int64_t)with->removed, before,
-                                 p->t->percent)) {
+    if (!follow_fill_removes_too_much(&p->fill, p->t->percent)) {
         return TOOL_DONE;
     }
 
-    return tool_error("%s: %" APR_SIZE_T_FMT " of %" APR_INT64_T_FMT
+    return tool_error("%s: %" APR_SIZE_T_FMT " of %" APR_SIZE_T_FMT
                       " entries would be removed: it was not changed; if "
                       "that is meant, say --max-removed 100", p->s.name,
-                      with->removed, before);
-}
-
-static apr_status_t write_some(pushing *p, const follow_write *changes,
-                               apr_size_t count, hostmap_reason *why)
-{
-    apr_size_t failed;
-    apr_status_t rv;
-    int tries = 0;
-
-    do {
-        rv = p->s.store->provider->write(p->s.store, changes, count, &failed,
-                                         why);
-        /* others write as well */
-    } while (rv == FOLLOW_ECONFLICT && ++tries < 100);
-
-    return rv == FOLLOW_ECONFLICT
-           ? follow_fail(why, rv, "others write to the store all the time")
-           : rv;
-}
-
-static apr_status_t write_all(pushing *p, hostmap_reason *why)
-{
-    follow_write changes[TRANSACTION];
-    apr_size_t count = 0;
-    hostmap_pair pair;
-    apr_pool_t *pool;
-    apr_status_t rv;
-    progress shown;
-
-    apr_pool_create(&pool, p->t->pool);
-    progress_begin(&shown, "writing", pairs_count(p->lacks));
-    rv = p->has_log ? APR_SUCCESS : write_some(p, NULL, 0, why);
-    while (rv == APR_SUCCESS) {
-        rv = pairs_next(p->lacks, &pair);
-        if (rv == APR_SUCCESS) {
-            follow_write *change = &changes[count++];
-
-            change->key = hostmap_str_of(apr_pstrmemdup(pool, pair.key.ptr,
-                                                        pair.key.len),
-                                         pair.key.len);
-            change->value = hostmap_str_of(apr_pstrmemdup(pool,
-                                                          pair.value.ptr,
-                                                          pair.value.len),
-                                           pair.value.len);
-            change->old = hostmap_str_of(NULL, 0);
-            progress_row(&shown, shown.rows);
-        }
-        if (count == TRANSACTION || (rv == APR_EOF && count)) {
-            apr_status_t written = write_some(p, changes, count, why);
-
-            count = 0;
-            apr_pool_clear(pool);
-            rv = written == APR_SUCCESS ? rv : written;
-        }
-    }
-    progress_end(&shown);
-
-    return rv == APR_EOF ? APR_SUCCESS : rv;
+                      with->removed, with->removed + with->changed
+                                     + with->same);
 }
 
 static void report(const pushing *p)
 {
-    const comparison *with = &p->with;
+    const comparison *with = &p->fill.with;
     int dry = (p->t->flags & TOOL_DRY_RUN) != 0;
     json j;
 
@@ -249,10 +112,8 @@ static int push_source(pushing *p)
     if (open_source(p) != TOOL_DONE || source_is_right(p) != TOOL_DONE) {
         return TOOL_FAILED;
     }
-    rv = read_store(p, &why);
-    if (rv == APR_SUCCESS) {
-        rv = compare_all(p, &why);
-    }
+    p->fill.store = p->s.store;
+    rv = follow_fill_compare(&p->fill, p->from, p->t->pool, &why);
     if (rv != APR_SUCCESS) {
         return verb_store_failed(&p->s, rv, &why);
     }
@@ -261,7 +122,7 @@ static int push_source(pushing *p)
         return TOOL_FAILED;
     }
     if (!(p->t->flags & TOOL_DRY_RUN)) {
-        rv = write_all(p, &why);
+        rv = follow_fill_write(&p->fill, p->t->pool, &why);
     }
     if (rv != APR_SUCCESS) {
         return verb_store_failed(&p->s, rv, &why);
@@ -341,8 +202,9 @@ static int push_diff(pushing *p)
         return TOOL_FAILED;
     }
     while (count && !(p->t->flags & TOOL_DRY_RUN)) {
-        rv = p->s.store->provider->write(p->s.store, changes, count, &failed,
-                                         &why);
+        follow_writes writes = { changes, &count, 1, NULL, NULL, NULL };
+
+        rv = p->s.store->provider->write(p->s.store, &writes, &failed, &why);
         if (rv != FOLLOW_ECONFLICT || failed < count || ++tries == 100) {
             break;
         }

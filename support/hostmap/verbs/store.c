@@ -16,7 +16,9 @@
 #include "apr_file_io.h"
 #include "apr_strings.h"
 
-int verb_store_open(verb_store *s, tool *t, const char *url)
+static int store_open(verb_store *s, tool *t, const char *url,
+                      const char *password_file,
+                      const char *password_variable)
 {
     hostmap_reason why = { "" };
     hostmap_bad bad;
@@ -32,7 +34,8 @@ int verb_store_open(verb_store *s, tool *t, const char *url)
     apr_snprintf(s->name, sizeof(s->name), "%s:%.*s",
                  follow_scheme_store(s->url.scheme), (int)s->url.name.len,
                  s->url.name.ptr);
-    s->access.password_file = t->store[TOOL_STORE_PASSWORD_FILE];
+    s->access.password_file = password_file;
+    s->access.password_variable = password_variable;
     s->access.cafile = t->store[TOOL_STORE_CAFILE];
     s->access.cert = t->store[TOOL_STORE_CERT];
     s->access.key = t->key;
@@ -43,6 +46,26 @@ int verb_store_open(verb_store *s, tool *t, const char *url)
 
     return rv == APR_SUCCESS ? TOOL_DONE : tool_error("%s: %s", s->name,
                                                       why.text);
+}
+
+int verb_store_open(verb_store *s, tool *t, const char *url)
+{
+    return store_open(s, t, url, t->store[TOOL_STORE_PASSWORD_FILE],
+                      "HOSTMAP_PASSWORD");
+}
+
+int verb_store_open_push(verb_store *s, tool *t)
+{
+    int status = store_open(s, t, t->store[TOOL_STORE_PUSH],
+                            t->store[TOOL_STORE_PUSH_PASSWORD_FILE],
+                            "HOSTMAP_PUSH_PASSWORD");
+
+    if (status == TOOL_DONE && !s->store->provider->write) {
+        return tool_error("--push: %s is written by its application, expected "
+                          "a redis:// URL", s->name);
+    }
+
+    return status;
 }
 
 int verb_store_failed(const verb_store *s, apr_status_t rv,

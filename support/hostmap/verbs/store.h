@@ -24,6 +24,9 @@ typedef struct verb_store {
  *  @return TOOL_DONE, or TOOL_FAILED: reported */
 int verb_store_open(verb_store *s, tool *t, const char *url);
 
+/** The same of --push, with the password that belongs to it. */
+int verb_store_open_push(verb_store *s, tool *t);
+
 /** Connect.  @return TOOL_DONE, or reported: FOLLOW_UNREACHED, TOOL_FAILED */
 int verb_store_connect(verb_store *s);
 
