@@ -37,7 +37,7 @@
  * changed in memory, at most 512 MB of them.  Keys in order fill one page after
  * the other; each change may touch another page. */
 #define PUTS_PER_TXN    100000
-#define CHANGES_PER_TXN 5000
+#define CHANGES_PER_TXN 2000
 
 typedef struct lmdb_reader {
     MDB_txn *txn;

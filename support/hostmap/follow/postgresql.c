@@ -42,7 +42,7 @@
 #define COPY_HEADER     19
 
 /* Rows of the log that are read at a time; a transaction is read whole. */
-#define ROWS_FIRST      (FOLLOW_READ_MAX + 1)
+#define ROWS_FIRST      101
 #define ROWS_MOST       1000000
 
 typedef struct pg_store {

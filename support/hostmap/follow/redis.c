@@ -27,6 +27,11 @@
 /* Fields that one HSCAN asks for. */
 #define SCAN_COUNT  1000
 
+/* Pairs that one XRANGE should bring, 2 MB, and the entries that the first one
+ * asks for, of which nothing is known. */
+#define READ_PAIRS  10000
+#define READ_FIRST  100
+
 /* How long a lease lasts unless it is renewed, seconds. */
 #define LEASE_SECONDS 120
 
@@ -43,6 +48,8 @@ typedef struct redis_store {
     /** the lease that is held; 0: none */
     int lease;
     const char *lease_node;
+    /** entries that the next XRANGE asks for; 0: READ_FIRST */
+    apr_size_t read_count;
     apr_time_t leased;
 } redis_store;
 
@@ -261,12 +268,28 @@ static apr_status_t give_out(const redisReply *reply, follow_entry_fn *fn,
     return rv;
 }
 
+/* As many entries as bring READ_PAIRS, when they are like the last ones: many
+ * small ones in few round trips, large ones in bounded memory. */
+static void redis_read_adapt(redis_store *s, const redisReply *reply)
+{
+    apr_size_t pairs = 0, i;
+
+    for (i = 0; i < reply->elements; i++) {
+        pairs += reply->element[i]->element[1]->elements / 2;
+    }
+    s->read_count = READ_PAIRS * reply->elements / (pairs + 1) + 1;
+    if (s->read_count > FOLLOW_READ_MAX) {
+        s->read_count = FOLLOW_READ_MAX;
+    }
+}
+
 static apr_status_t redis_read(follow_store *store,
                                const follow_position *from,
                                follow_entry_fn *fn, void *baton, int *more,
                                hostmap_reason *why)
 {
     redis_store *s = (redis_store *)store;
+    apr_size_t count = s->read_count ? s->read_count : READ_FIRST;
     redisReply *reply;
     stream_id at;
     apr_status_t rv;
@@ -278,7 +301,7 @@ static apr_status_t redis_read(follow_store *store,
     rv = redis_link_ask(&s->link, &reply, REDIS_REPLY_ARRAY, why,
                         "XRANGE %s %llu-%llu + COUNT %d", s->log,
                         (unsigned long long)at.ms,
-                        (unsigned long long)at.seq, FOLLOW_READ_MAX + 1);
+                        (unsigned long long)at.seq, (int)count + 1);
     if (rv != APR_SUCCESS) {
         /* the key is something else than a stream */
         return rv == APR_EGENERAL ? FOLLOW_ENOLOG : rv;
@@ -287,8 +310,12 @@ static apr_status_t redis_read(follow_store *store,
         freeReplyObject(reply);
         return explain(s, &at, why);
     }
-    *more = reply->elements == FOLLOW_READ_MAX + 1;
+    *more = reply->elements == count + 1;
     rv = give_out(reply, fn, baton, why);
+    if (rv == APR_SUCCESS) {
+        /* all of them have been found to be entries */
+        redis_read_adapt(s, reply);
+    }
     freeReplyObject(reply);
 
     return rv;

@@ -41,7 +41,7 @@
 #define FOLLOW_EMOVED   (APR_OS_START_USERERR + 209)
 
 /** Log entries that one read() gives out at most. */
-#define FOLLOW_READ_MAX 100
+#define FOLLOW_READ_MAX 1000
 
 /** How to reach a store, besides its URL. */
 typedef struct follow_access {
