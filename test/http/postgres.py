@@ -83,7 +83,8 @@ class Postgres:
                 [os.path.join(self.bin, "postgres"), "-D", self.data, "-p",
                  str(self.port), "-c", "listen_addresses=127.0.0.1", "-c",
                  "unix_socket_directories=", "-c", "fsync=off", "-c",
-                 "max_wal_senders=10", "-c", "wal_level=replica"],
+                 "max_wal_senders=10", "-c", "wal_level=replica", "-c",
+                 "max_connections=150"],
                 stdout=log, stderr=log, cwd=self.folder, **ordinary_user())
         wait_for(lambda: self.answers() or self.process.poll() is not None,
                  PATIENCE, "PostgreSQL answers")

@@ -3,11 +3,13 @@
 
 import os
 import random
+import shutil
 import subprocess
+import time
 
 import pytest
 
-from fleet import entries, state, wait_entries
+from fleet import bound, entries, state, wait_entries
 from postgres import TABLE, fill, insert, table
 from wait import wait_for
 
@@ -141,6 +143,38 @@ def test_a_transaction_of_many_statements_is_read_whole(tool, database):
              + insert("after.example"))
     assert once(tool, database).status == 0
     assert entries(tool) == table(database)
+
+
+def test_a_map_of_many(tool, database):
+    """The long form, a million, is test/fleet."""
+    count = int(os.environ.get("FLEET_HOSTS", "20000"))
+    fill(database, count)
+    began = time.monotonic()
+    done = once(tool, database)
+    bound("a map of %d from PostgreSQL" % count, time.monotonic() - began, 6)
+    assert done.status == 0, done
+    assert state(tool)["entries"] == count
+    assert tool("verify", database.url, "map").status == 0
+
+
+def test_many_poll(tool, database, follow):
+    """The long form, 100 of them, is test/fleet."""
+    count = int(os.environ.get("FLEET_POLLERS", "4"))
+    fill(database, 100)
+    assert once(tool, database).status == 0
+    for number in range(count):
+        shutil.copy(tool.path("map"), tool.path("map%d" % number))
+    running = [follow(database.url, "map%d" % number)
+               for number in range(count)]
+    for one in running:
+        one.wait_log("connected")
+    began = time.monotonic()
+    database(insert("new.example"))
+    for number in range(count):
+        wait_for(lambda name="map%d" % number:
+                 state(tool, name)["entries"] == 101, 60, "the change arrives")
+    bound("a change at %d followers, read one by one" % count,
+          time.monotonic() - began, 5)
 
 
 def test_truncate_is_refused(tool, database):

@@ -46,6 +46,19 @@ def test_no_map_and_the_store_is_up(tool, redis):
     is_equal(tool, redis)
 
 
+def test_a_map_of_many(tool, redis):
+    """The long form, a million, is test/fleet."""
+    count = int(os.environ.get("FLEET_HOSTS", "20000"))
+    redis.fill({"host%07d.example.com" % number: entry(number)
+                for number in range(count)})
+    began = time.monotonic()
+    done = once(tool, redis)
+    bound("a map of %d from Redis" % count, time.monotonic() - began, 5)
+    assert done.status == 0, done
+    assert state(tool)["entries"] == count
+    is_equal(tool, redis)
+
+
 def test_no_map_and_the_store_is_down(tool, redis, follow):
     redis.kill()
     once(tool, redis).fails("Connection refused", status=2)
@@ -632,10 +645,11 @@ def test_snapshots_are_taken_few_at_a_time(tool, redis, tmp_path):
     """The long form, 100 followers, is test/fleet."""
     count = int(os.environ.get("FLEET_FOLLOWERS", "12"))
     redis.fill(hosts(20000))
+    # those of other machines do not take the processor from the store
     running = [subprocess.Popen(
-        [tool.program, "follow", "--once", "--snapshots", "2", redis.url,
-         "map%d" % number], cwd=tool.folder, stderr=subprocess.PIPE)
-        for number in range(count)]
+        ["nice", "-n", "19", tool.program, "follow", "--once", "--snapshots",
+         "4", redis.url, "map%d" % number], cwd=tool.folder,
+        stderr=subprocess.PIPE) for number in range(count)]
     most = 0
     slowest = 0
     try:
@@ -651,8 +665,8 @@ def test_snapshots_are_taken_few_at_a_time(tool, redis, tmp_path):
                 one.kill()
             one.communicate()
     assert [one.returncode for one in running] == [0] * count
-    assert 1 <= most <= 2
-    print("the store's slowest answer: %.0f ms" % (slowest * 1000))
+    assert 1 <= most <= 4
+    bound("the store's slowest answer to another client", slowest, 0.05)
     digests = {state(tool, "map%d" % number)["digest"]
                for number in range(count)}
     assert len(digests) == 1
