@@ -255,13 +255,10 @@ def follow(tool, folder):
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """Shared by the tests of a file."""
-    path = tmp_path_factory.mktemp("pg")
-    # an ordinary user has to reach it
-    for one in (path, path.parent, path.parent.parent):
-        os.chmod(one, 0o755)
-    made = postgres_server.Postgres(str(path)).make()
+def postgres(module_folder):
+    """Shared by the tests of a file.  Not in pytest's own folder: whatever
+    pytest starts on the machine closes that to other users again."""
+    made = postgres_server.Postgres(module_folder).make()
     try:
         yield made.start()
     finally:
