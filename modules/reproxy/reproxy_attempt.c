@@ -98,6 +98,20 @@ static int attempt_is_remote(const struct proxy_remote *remote,
     return ap_cstr_casecmpn(url, remote->scheme, strlen(remote->scheme)) == 0;
 }
 
+/* For mod_proxy_http, which sends them to the ProxyRemote; from 2.4.59 on. */
+static void attempt_credentials_set(request_rec *r,
+                                    const struct proxy_remote *remote)
+{
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+    if (remote->creds) {
+        apr_table_set(r->notes, "proxy-basic-creds", remote->creds);
+    }
+#else
+    (void)r;
+    (void)remote;
+#endif
+}
+
 /* As mod_proxy's handler does it: each ProxyRemote that matches, in order,
  * and at last the URL's own server, when the others could not be reached. */
 static int attempt_route(reproxy_request *state, proxy_worker *worker,
@@ -114,9 +128,7 @@ static int attempt_route(reproxy_request *state, proxy_worker *worker,
         if (!attempt_is_remote(remote, state->attempt->url, url)) {
             continue;
         }
-        if (remote->creds) {
-            apr_table_set(r->notes, "proxy-basic-creds", remote->creds);
-        }
+        attempt_credentials_set(r, remote);
         rc = proxy_run_scheme_handler(r, worker, conf, url, remote->hostname,
                                       remote->port);
         apr_table_unset(r->notes, "proxy-basic-creds");
