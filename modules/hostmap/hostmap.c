@@ -44,6 +44,10 @@
 /* How often a look-up that waits for a writer tries again. */
 #define BUSY_POLL apr_time_from_msec(5)
 
+/* A moment that lies this much further ahead than it was ever set to shows that
+ * the clock was set back.  Less may be a thread that read the clock early. */
+#define SET_BACK apr_time_from_sec(1)
+
 typedef enum {
     FAULT_NONE,
     /* what the path leads to cannot be opened */
@@ -292,12 +296,20 @@ static void map_switch(hostmap *map, hostmap_file *file)
     map_file_release(map->registry, old);
 }
 
+/* Has this moment come, which lay `ahead` when it was set?  With a clock that
+ * was set back it has: else it would not come for as long as the jump. */
+static int map_is_due(apr_time_t at, apr_interval_time_t ahead, apr_time_t now)
+{
+    return now >= at || at - now > ahead + SET_BACK;
+}
+
 /* The path leads to the current file, still or again. */
 static void map_stay(hostmap *map)
 {
     apr_thread_mutex_lock(map->registry->mutex);
     if (map->fault == FAULT_PATH
-        || (map->fault == FAULT_READ && apr_time_now() >= map->retry_at)) {
+        || (map->fault == FAULT_READ
+            && map_is_due(map->retry_at, RETRY_AFTER, apr_time_now()))) {
         map_fault_account(map, apr_time_now());
         map->fault = FAULT_NONE;
         map->state = APR_SUCCESS;
@@ -312,7 +324,7 @@ static int map_is_known_bad(hostmap *map, const hostmap_id *id)
 
     apr_thread_mutex_lock(map->registry->mutex);
     known = map->has_bad && hostmap_id_equal(id, &map->bad)
-            && apr_time_now() < map->retry_at;
+            && !map_is_due(map->retry_at, RETRY_AFTER, apr_time_now());
     apr_thread_mutex_unlock(map->registry->mutex);
     return known;
 }
@@ -463,7 +475,8 @@ static apr_status_t map_ask_once(hostmap *map, int force, apr_time_t now,
     apr_status_t state, rv;
 
     apr_thread_mutex_lock(registry->mutex);
-    if (!map->checking && (force || now >= map->check_at)) {
+    if (!map->checking
+        && (force || map_is_due(map->check_at, map->interval, now))) {
         map_check_locked(map, q->pool);
     }
     map_wait_for_check(map, now);

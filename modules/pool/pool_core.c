@@ -22,6 +22,10 @@
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
+/* A moment that is to come by more than this shows that the clock was set back.
+ * Less may be a thread that read the clock early. */
+#define SET_BACK apr_time_from_sec(1)
+
 APR_RING_HEAD(pool_ring, pool_item);
 
 struct pool_item {
@@ -246,20 +250,29 @@ void pool_retire(pool_table *table, pool_item *item)
     apr_thread_mutex_unlock(table->mutex);
 }
 
+/* Is it this long ago?  A moment that is to come shows that the clock was set
+ * back: then nobody knows. */
+static int pool_is_past(apr_time_t since, apr_interval_time_t age,
+                        apr_time_t now)
+{
+    return now - since >= age || since - now > SET_BACK;
+}
+
 static int pool_is_outlived(const pool_ops *ops, const pool_item *item,
                        apr_time_t now, apr_interval_time_t unused,
                        apr_interval_time_t age)
 {
     apr_interval_time_t own;
 
-    if (age && now - item->made >= age) {
+    if (age && pool_is_past(item->made, age, now)) {
         return 1;
     }
     if (item->refs > 0) {
         return 0;
     }
     own = ops->unused_max ? ops->unused_max(item->value) : 0;
-    return now - item->idle_since >= (own && own < unused ? own : unused);
+    return pool_is_past(item->idle_since, own && own < unused ? own : unused,
+                        now);
 }
 
 /* Take the next outlived item out of the table: destroyed here if it is idle,

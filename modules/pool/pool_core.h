@@ -88,7 +88,8 @@ void pool_retire(pool_table *table, pool_item *item);
 /**
  * Call ops->sweep for every value; destroy those that were unused for the
  * time `unused`, and those older than `age` (0: no such limit) once they are
- * not in use.
+ * not in use.  With a clock that was set back nobody knows how old they are:
+ * those that were made or used at a time to come go.
  */
 void pool_sweep(pool_table *table, apr_time_t now,
                 apr_interval_time_t unused, apr_interval_time_t age);

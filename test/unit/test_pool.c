@@ -424,6 +424,24 @@ START_TEST(the_sweep_retires_old_values)
 }
 END_TEST
 
+START_TEST(the_sweep_ends_values_of_a_time_to_come)
+{
+    value *a = touch("a", 1000 * SEC), *b = touch("b", 11 * SEC);
+    pool_item *used = take("used", 1000 * SEC);
+    value *old = pool_item_value(used);
+
+    pool_sweep(table, 10 * SEC, LONG, 0);
+    ck_assert_int_eq(a->destroyed, 1);
+    ck_assert_int_eq(b->destroyed, 0);
+    assert_there(2, 1);
+    pool_sweep(table, 10 * SEC, LONG, LONG);
+    assert_there(2, 1);
+    pool_give(table, used, 10 * SEC);
+    ck_assert_int_eq(old->destroyed, 1);
+    assert_there(1, 0);
+}
+END_TEST
+
 START_TEST(the_sweep_visits_all_that_stay)
 {
     value *gone = touch("gone", 1 * SEC), *idle = touch("idle", 5 * SEC);
@@ -655,6 +673,7 @@ Suite *pool_suite(void)
     tcase_add_test(tcase, the_sweep_destroys_unused_values);
     tcase_add_test(tcase, a_value_may_have_a_shorter_time);
     tcase_add_test(tcase, the_sweep_retires_old_values);
+    tcase_add_test(tcase, the_sweep_ends_values_of_a_time_to_come);
     tcase_add_test(tcase, the_sweep_visits_all_that_stay);
     tcase_add_test(tcase, clearing_the_pool_destroys_all_values);
     tcase_add_test(tcase, giving_back_after_the_end_does_nothing);
