@@ -7,6 +7,7 @@ test/run says what is tested:
     SWITCHBOARD_BIN      folder that holds hostmap
     SWITCHBOARD_MPM      event (default), worker or prefork
     SWITCHBOARD_ASAN     1: the modules are built with sanitizers
+    SWITCHBOARD_HTTPD    folder of another httpd than Debian's
 """
 
 import os

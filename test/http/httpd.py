@@ -21,8 +21,12 @@ import client
 from process import thread_states
 from wait import wait_for
 
-HTTPD = "/usr/sbin/apache2"
-STOCK_MODULES = "/usr/lib/apache2/modules"
+PREFIX = os.environ.get("SWITCHBOARD_HTTPD")
+"""Where another httpd than Debian's is installed; see test/other-httpd."""
+
+HTTPD = PREFIX + "/bin/httpd" if PREFIX else "/usr/sbin/apache2"
+STOCK_MODULES = (PREFIX + "/modules" if PREFIX
+                 else "/usr/lib/apache2/modules")
 OUR_MODULE = "mod_proxy_express.so"
 OUR_POOL = "mod_proxy_pool.so"
 OUR_REPROXY = "mod_reproxy.so"

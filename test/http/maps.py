@@ -8,7 +8,9 @@ import random
 import subprocess
 import time
 
-STOCK_TOOL = "/usr/sbin/httxt2dbm"
+STOCK_TOOL = (os.environ["SWITCHBOARD_HTTPD"] + "/bin/httxt2dbm"
+              if "SWITCHBOARD_HTTPD" in os.environ
+              else "/usr/sbin/httxt2dbm")
 TOOL_TIMEOUT = 60
 
 DBM_TYPES = ("sdbm", "gdbm", "db")
