@@ -291,6 +291,8 @@ class Connection(Counted):
     def write_on(self):
         """Write until the client reads no faster, or all is written."""
         for piece in self.pieces:
+            if self.transport.is_closing():
+                return
             self.transport.write(piece)
             word, self.hold = self.hold, None
             if word:

@@ -109,8 +109,9 @@ def connect(port, address, timeout):
 
 
 class Connection:
-    def __init__(self, port, address="127.0.0.1", timeout=TIMEOUT):
-        self.socket = connect(port, address, timeout)
+    def __init__(self, port, address="127.0.0.1", timeout=None):
+        self.socket = connect(port, address,
+                              TIMEOUT if timeout is None else timeout)
         self.buffer = b""
         self.served = 0
 
