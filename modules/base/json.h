@@ -27,7 +27,7 @@ apr_status_t hostmap_json_check(hostmap_str text);
  * Find a member of an object.
  * @param name without escapes; escaped names in the text are not found
  * @return its value, the first one's of that name; len 0: there is no such
- *         member, or `object` is none
+ *         member, or `object` is no object
  */
 hostmap_str hostmap_json_get(hostmap_str object, const char *name);
 
@@ -35,11 +35,11 @@ hostmap_str hostmap_json_get(hostmap_str object, const char *name);
  * Take the first value of what is left of an array.
  * @param array the array; moved on
  * @param value set to the value
- * @return 1; 0: there are no more, or `array` is none
+ * @return 1; 0: there are no more, or `array` is no array
  */
 int hostmap_json_next(hostmap_str *array, hostmap_str *value);
 
-/** @return the number; `otherwise` if it is none */
+/** @return the number; `otherwise` if it is no number */
 double hostmap_json_number(hostmap_str value, double otherwise);
 
 /** @return 1: the value is `true`; else 0 */

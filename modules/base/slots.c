@@ -3,10 +3,11 @@
 /*
  * The block and its tables of slots.
  *
- * How a slot changes its key while others count in it: who changes it makes its
- * generation odd first and even again last.  A backend's slot is held by what
- * is in flight: a holder adds to its row and looks at the generation then, a
- * changer makes the generation odd and looks at the rows then.  Both in one
+ * How a slot changes its key while others count in it: the thread that changes
+ * it makes its generation odd first and even again last.  A backend's slot is
+ * held by what is in flight: a holder adds to its row and looks at the
+ * generation then, a changer makes the generation odd and looks at the rows
+ * then.  Both in one
  * order (sequentially consistent): at least one of the two sees the other and
  * gives way.  Nobody holds an entry's slot, so that a request which is being
  * counted while its key is displaced counts for another; a reader sees a name
@@ -546,7 +547,7 @@ static unsigned slots_backend_get(slots *s, hostmap_str name,
 }
 
 /* Its slot, entered: the key may have left between the look-up and that.
- * NO_SLOT: there is none to be had. */
+ * NO_SLOT: it cannot have one. */
 static unsigned slots_backend_enter(slots *s, slots_ref *ref, hostmap_str name,
                                     unsigned row, apr_time_t now)
 {

@@ -19,7 +19,7 @@
  *   which bounds what any key of the set can have in truth.
  *
  * No lock: counters are words of atomic.h.  One thread at a time changes the
- * keys of a set; if it is killed meanwhile, the next one may after
+ * keys of a set; if it is killed while it does, the next one may after
  * SLOTS_CLAIM_MAX seconds.  What is in flight is counted in a row for each
  * child, and a child that dies takes its row with it: slots_row_clear().
  *

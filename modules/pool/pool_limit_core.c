@@ -46,8 +46,8 @@ int pool_limit_admits_more(slots *s, pool_silence *silence, unsigned backend,
     const slots_health *health = &s->backends[backend].health;
     slots_flight flight;
 
-    /* backends without a slot of their own share one: nothing can be said of
-     * any of them */
+    /* backends without a slot of their own share one: nothing is known about
+     * any one of them */
     if (!limit_is_silent(health, now) || backend == SLOTS_OTHER(s)) {
         return 1;
     }

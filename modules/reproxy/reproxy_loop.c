@@ -24,8 +24,8 @@
 #define LOOP_NAME "switchboard-reproxy-"
 #define LOOP_REASON "; error=proxy_loop_detected"
 
-/* Kept over restarts, so that a request on its way meanwhile is still known;
- * the same in all children, to which it may come back. */
+/* Kept over restarts, so that a request that is under way during one is still
+ * known; the same in all children, to which it may come back. */
 typedef struct loop_kept {
     char id[sizeof(LOOP_NAME) + 16];
     char status[sizeof(LOOP_NAME) + 16 + sizeof(LOOP_REASON)];

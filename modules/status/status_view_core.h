@@ -131,7 +131,7 @@ typedef struct status_view {
     int has_reproxy;
     /** names of the results of mod_reproxy's attempts, NULL after the last */
     const char *attempts[SLOTS_OUTCOMES + 1];
-    int host_series;            /**< metrics: series for so many hosts */
+    int host_series;            /**< metrics have series for hosts */
     const char *nonce;          /**< of the page's script and style */
 } status_view;
 

@@ -330,8 +330,8 @@ static const tool_verb verbs[] = {
       "      [--key FILE] [--json] [--quiet] [SOURCE] URL",
       "make a store like a text or a map, or change some of its entries",
       "Writes what is different, in transactions of 1,000, and begins the\n"
-      "store's log if there is none.  SOURCE is a text or a map, `-` a text\n"
-      "on standard input.\n"
+      "store's log if it has no log yet.  SOURCE is a text or a map, `-` a\n"
+      "text on standard input.\n"
       "\n"
       "  --dry-run    print what would change, write nothing\n"
       "  --max-removed PERCENT\n"

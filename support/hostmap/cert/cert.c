@@ -81,7 +81,7 @@ static const apr_getopt_option_t rekey_options[] = {
 static const tool_verb cert_verbs[] = {
     { "init", cert_init, init_options, 1, 1,
       "[--master FILE] [--quiet] DIR",
-      "make an empty certificate map, and a master key if there is none",
+      "make an empty certificate map, and a master key unless one exists",
       "DIR is made, or has to be empty, and gets 256 empty shards.  A map\n"
       "that is complete is left as it is.\n"
       "\n" HELP_MASTER HELP_QUIET },
@@ -114,7 +114,7 @@ static const tool_verb cert_verbs[] = {
     { "list", cert_list, list_options, 1, 2,
       "[--json] DIR [NAME|*.SUFFIX]",
       "print the names of a map and when their certificates expire",
-      "*.SUFFIX: all names below SUFFIX.  Exit status 2: there is none.\n"
+      "*.SUFFIX: all names below SUFFIX.  Exit status 2: no such name.\n"
       "\n"
       "  --json       a line for programs for each name\n" },
     { "delete", cert_delete, delete_options, 2, INT_MAX,
@@ -156,15 +156,15 @@ static const tool_verb cert_verbs[] = {
       "none.\n"
       "\n"
       "  --days NUMBER\n"
-      "               soon is within so many days; not given: 30\n"
+      "               how many days count as soon: 30\n"
       "  --hosts MAP  a host map: only its hosts are printed; without it,\n"
       "               names of DIR\n"
       "  --limit NUMBER\n"
-      "               print at most so many\n" },
+      "               the most that are printed\n" },
     { "rekey", cert_rekey, rekey_options, 1, 1,
       "[--master FILE] --old FILE [--quiet] DIR",
       "seal all private keys with a new master key",
-      "httpd needs both keys meanwhile: SSLCertMapKeyFile NEW OLD.\n"
+      "httpd needs both keys in the meantime: SSLCertMapKeyFile NEW OLD.\n"
       "\n" HELP_MASTER
       "  --old FILE   file of the master key before\n" HELP_QUIET },
     { NULL }

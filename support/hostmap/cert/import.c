@@ -140,7 +140,7 @@ static const char *acmesh_key(const char *folder, apr_pool_t *pool)
     return apr_pstrcat(pool, folder, "/", name, ".key", NULL);
 }
 
-/* The key that belongs to a file with a certificate; NULL: it is none. */
+/* The key that belongs to a file with a certificate; NULL: no file has it. */
 static const char *key_of_file(const char *folder, const char *name,
                                const char *path, apr_pool_t *pool)
 {

@@ -15,7 +15,7 @@
 
 #define DAY 86400
 
-/* Days until a name's certificate expires: of fewer than so many. */
+/* Bounds of the days until a name's certificate expires. */
 static const struct stat_bucket {
     const char *name;
     int days;

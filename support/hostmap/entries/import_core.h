@@ -32,7 +32,7 @@ apr_status_t import_next(import_text *in, import_item *item);
 /**
  * The port of a key, `name:8443` or `[2001:db8::1]:8443`.  A key of ours has
  * none.
- * @return 0: there is none, or it is no number
+ * @return 0: it is missing, or no number
  */
 unsigned import_port(const char *key, apr_size_t len);
 

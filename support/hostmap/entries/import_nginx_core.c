@@ -113,7 +113,7 @@ static const char *nginx_word(import_text *in, import_field *f)
 
 /** Words up to `;` or a brace, which is not taken. */
 typedef struct nginx_words {
-    /* of the first word; of what comes next, when there is none */
+    /* of the first word; of what comes next, when there is no word */
     apr_size_t line;
     unsigned count;
     /* the first ones, which are kept */

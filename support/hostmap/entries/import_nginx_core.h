@@ -33,7 +33,7 @@ typedef enum {
 
 /** A block, or a word outside of one. */
 typedef struct import_block {
-    /** 0: there is none */
+    /** 0: not found */
     apr_size_t line;
     /** what it sets, with `$`, or the word; terminated with NUL */
     char name[IMPORT_NAME_MAX];

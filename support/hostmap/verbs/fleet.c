@@ -17,7 +17,7 @@
 #include "json.h"
 #include "store.h"
 
-/* A node that is further behind than this, or silent for longer, lags. */
+/* Seconds: a node with a greater lag, or silent for longer, lags. */
 #define LAG_MOST 10
 
 typedef struct node {
