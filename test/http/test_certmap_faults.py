@@ -325,10 +325,16 @@ def regions(pid):
                 yield (*found, " dd" in line)
 
 
+LARGEST_MAPPING = 1 << 30
+"""Larger ones are the shadow memory of sanitizers."""
+
+
 def places(pid, secret):
     """Of each place of the memory that holds it: is it left out of cores?"""
     with open("/proc/%d/mem" % pid, "rb", 0) as memory:
         for start, end, left_out in regions(pid):
+            if end - start > LARGEST_MAPPING:
+                continue
             try:
                 memory.seek(start)
                 content = memory.read(end - start)
