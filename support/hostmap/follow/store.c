@@ -29,7 +29,7 @@ apr_status_t follow_fail(hostmap_reason *why, apr_status_t rv,
     return rv;
 }
 
-apr_status_t follow_store_create(follow_store **store, const follow_url *url,
+static apr_status_t store_create(follow_store **store, const follow_url *url,
                                  const follow_access *access,
                                  apr_pool_t *pool, hostmap_reason *why)
 {
@@ -49,6 +49,27 @@ apr_status_t follow_store_create(follow_store **store, const follow_url *url,
                        "hiredis, it follows no Redis: build it where "
                        "hiredis's headers are (Debian: libhiredis-dev)");
 #endif
+}
+
+static apr_status_t store_cleanup(void *store)
+{
+    ((follow_store *)store)->provider->close(store);
+
+    return APR_SUCCESS;
+}
+
+apr_status_t follow_store_create(follow_store **store, const follow_url *url,
+                                 const follow_access *access,
+                                 apr_pool_t *pool, hostmap_reason *why)
+{
+    apr_status_t rv = store_create(store, url, access, pool, why);
+
+    if (rv == APR_SUCCESS) {
+        apr_pool_cleanup_register(pool, *store, store_cleanup,
+                                  apr_pool_cleanup_null);
+    }
+
+    return rv;
 }
 
 static apr_status_t password_take(char *password, apr_size_t len,

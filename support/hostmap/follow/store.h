@@ -175,6 +175,7 @@ apr_status_t follow_fail(hostmap_reason *why, apr_status_t rv,
 /**
  * Make the store of a URL; nothing is connected.
  * @param url parsed; outlives the store
+ * @param pool the store's lifetime: its end closes the connection
  * @return APR_SUCCESS; APR_ENOTIMPL: this build or this library cannot do it
  */
 apr_status_t follow_store_create(follow_store **store, const follow_url *url,
