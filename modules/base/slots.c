@@ -155,9 +155,8 @@ apr_uint64_t slots_hash(const slots *s, const char *key, apr_size_t len)
 
 /* ---- lanes ------------------------------------------------------------- */
 
-/* initial-exec: see pool_attempt.c.  0: not chosen. */
-static __thread apr_uint32_t slots_my_lane
-    __attribute__((tls_model("initial-exec")));
+/* 0: not chosen. */
+static __thread apr_uint32_t slots_my_lane;
 
 slots_lane *slots_lane_mine(slots *s)
 {

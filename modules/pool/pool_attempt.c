@@ -44,10 +44,9 @@ APLOG_USE_MODULE(proxy_pool);
 
 #define POOL_ANSWER_FILTER "PROXY_POOL_ANSWER"
 
-/* initial-exec: a register and an offset, where the usual way for a loaded
- * module is a call; there is room for a pointer. */
-static __thread pool_attempt *pool_waiting
-    __attribute__((tls_model("initial-exec")));
+/* Not initial-exec, which would save a call: that takes room which glibc has
+ * little of and does not get back from a module that a restart loads anew. */
+static __thread pool_attempt *pool_waiting;
 
 static ap_filter_rec_t *pool_answer_filter_handle;
 
