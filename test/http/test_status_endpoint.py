@@ -294,13 +294,15 @@ def test_bad_directives(make_httpd, line, complaint):
 def test_memory_is_logged_and_changes_with_a_new_start(make_httpd):
     httpd = make_httpd(status=True)
     httpd.start("SwitchboardStatusMemory 1M\n")
-    size, = re.findall(r"SB0303: counters: (\d+) KB", httpd.log())
-    assert 600 < int(size) <= 1100
+    (size, backends), = re.findall(r"SB0303: counters: (\d+) KB.* for (\d+) "
+                                   "backends", httpd.log())
+    # on top come 8 bytes for each backend and child process
+    children = int(re.search(r"ServerLimit (\d+)", httpd._base()).group(1))
+    assert 600 < int(size) - 8 * int(backends) * children / 1024 <= 1100
     httpd.write("httpd.conf", httpd._base() + "SwitchboardStatusMemory 8M\n")
     httpd.graceful()
     assert "SB0304" in httpd.log()
     assert re.findall(r"SB0303: counters: (\d+) KB", httpd.log())[-1] == size
-
 
 
 # ---- followers --------------------------------------------------------------
