@@ -25,6 +25,13 @@ SORTED = "".join("%s %s\n" % (key, ENTRIES[key])
                  for key in sorted(ENTRIES, key=str.encode))
 
 
+def preloaded(library, **variables):
+    """The environment of a run before whose libraries this one is loaded, with
+    these variables.  A sanitizer wants to be the first, and need not be."""
+    return dict(os.environ, LD_PRELOAD=library,
+                ASAN_OPTIONS="verify_asan_link_order=0", **variables)
+
+
 class Done:
     """Exit status, standard output and standard error of a run."""
 

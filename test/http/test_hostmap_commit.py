@@ -8,18 +8,13 @@ import subprocess
 
 import pytest
 
-from hostmap_tool import SORTED
+from hostmap_tool import SORTED, preloaded
 from hostmap_writers import (INPUTS, NOBODY, WRITERS, as_nobody, names,
                              run)
 from maps import ALL_TYPES, TOOL_TIMEOUT, files_of
 
 WRITES = 40
 """Of each of the writers that are at work together."""
-
-
-def failing(preload, **calls):
-    """For a run in which these calls fail."""
-    return dict(os.environ, LD_PRELOAD=preload, **calls)
 
 
 def is_changed(tool, arguments):
@@ -81,7 +76,7 @@ def test_writers_together_in_a_folder_that_cannot_be_read(shared):
 def test_a_folder_that_cannot_be_flushed_is_a_warning(tool, preload, map_type,
                                                       arguments):
     tool.map("map", map_type)
-    done = run(tool, arguments, env=failing(preload, PRELOAD_FSYNC="1"))
+    done = run(tool, arguments, env=preloaded(preload, PRELOAD_FSYNC="1"))
     assert done.status == 0, done
     assert done.err.count("\n") == 1, done
     assert "arning: " in done.err and "cannot flush the folder" in done.err
@@ -101,7 +96,7 @@ def test_a_refused_rename_leaves_the_map_as_it_was(tool, preload, map_type,
     before = [tool.read(name) for name in files]
     # the .dir is renamed first
     first = "map.dir" if len(files) > 1 else "map"
-    run(tool, arguments, env=failing(preload, PRELOAD_RENAME="/" + first)) \
+    run(tool, arguments, env=preloaded(preload, PRELOAD_RENAME="/" + first)) \
         .fails("cannot replace ", first, "Operation not permitted")
     assert [tool.read(name) for name in files] == before
     assert tool.files() == sorted(files)
@@ -111,7 +106,7 @@ def test_a_refused_rename_leaves_the_map_as_it_was(tool, preload, map_type,
 def test_half_of_an_sdbm_is_reported_as_half(tool, preload, arguments):
     """The .dir is in its place then, and the next writer does the rest."""
     tool.map("map", "sdbm")
-    run(tool, arguments, env=failing(preload, PRELOAD_RENAME="/map.pag")) \
+    run(tool, arguments, env=preloaded(preload, PRELOAD_RENAME="/map.pag")) \
         .fails("map.pag after its .dir, which is the new one now",
                "Operation not permitted")
     assert tool.files() == ["map.dir", "map.hostmap-new.pag", "map.pag"]
@@ -146,7 +141,7 @@ def test_a_text_in_a_folder_that_cannot_be_read(shared):
 
 def test_a_text_whose_folder_cannot_be_flushed_is_a_warning(tool, preload):
     tool.map()
-    done = tool(*TO_TEXT, env=failing(preload, PRELOAD_FSYNC="1"))
+    done = tool(*TO_TEXT, env=preloaded(preload, PRELOAD_FSYNC="1"))
     assert (done.status, done.out) == (0, "text: text, 10 entries\n")
     assert done.err.startswith("hostmap: text: warning: it is in place, but ")
     assert tool.read("text").decode() == SORTED
@@ -156,7 +151,7 @@ def test_a_text_whose_folder_cannot_be_flushed_is_a_warning(tool, preload):
 def test_a_refused_rename_leaves_the_text_as_it_was(tool, preload):
     tool.map()
     tool.write("text", "old\n")
-    tool(*TO_TEXT, env=failing(preload, PRELOAD_RENAME="/text")).fails(
+    tool(*TO_TEXT, env=preloaded(preload, PRELOAD_RENAME="/text")).fails(
         "hostmap: text: Operation not permitted")
     assert tool.read("text") == b"old\n"
     assert tool.files() == ["map", "text"]
@@ -185,7 +180,7 @@ def test_the_new_file_of_another_writer_is_left_alone(tool, preload, old):
     if old:
         tool.write("text", old)
     before = tool.files()
-    tool(*TO_TEXT, env=failing(preload, PRELOAD_TAKE="text.hostmap-new")) \
+    tool(*TO_TEXT, env=preloaded(preload, PRELOAD_TAKE="text.hostmap-new")) \
         .fails("text.hostmap-new was removed or replaced while it was "
                "written: nothing was changed")
     assert tool.read("text.hostmap-new") == b"another's"
@@ -199,7 +194,7 @@ def test_the_new_file_of_another_writer_is_left_alone(tool, preload, old):
 def test_the_new_map_of_another_writer_is_left_alone(tool, preload, map_type):
     tool.map("map", map_type)
     before = tool.read("map")
-    tool("set", "map", "new", "!", env=failing(
+    tool("set", "map", "new", "!", env=preloaded(
         preload, PRELOAD_TAKE="map.hostmap-new")).fails(
         "map.hostmap-new was removed or replaced while it was written: "
         "nothing was changed")

@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from hostmap_tool import preloaded
 from maps import TOOL_TIMEOUT
 
 ROWS = 300000
@@ -34,7 +35,7 @@ def run_slowly(tool, preload, arguments, stderr):
     return subprocess.run(
         [tool.program, *arguments], stdout=subprocess.DEVNULL, stderr=stderr,
         cwd=tool.folder, timeout=TOOL_TIMEOUT,
-        env=dict(os.environ, LD_PRELOAD=preload, PRELOAD_TICK="1")).returncode
+        env=preloaded(preload, PRELOAD_TICK="1")).returncode
 
 
 def drain(fd, pieces):

@@ -15,7 +15,8 @@ import subprocess
 
 import pytest
 
-from hostmap_tool import SORTED, Done, Tool, limited_file_size, shuffled
+from hostmap_tool import (SORTED, Done, Tool, limited_file_size, preloaded,
+                          shuffled)
 from maps import ALL_TYPES, DBM_TYPES, STOCK_TOOL, TOOL_TIMEOUT, files_of
 from process import thread_states
 from wait import wait_for
@@ -402,7 +403,7 @@ def test_a_killed_build_leaves_the_old_map(tool, preload, map_type):
                                for i in range(4000)))
     with subprocess.Popen(
             [tool.program, "build", "text", "map"], cwd=tool.folder,
-            env=dict(os.environ, LD_PRELOAD=preload, PRELOAD_STOP="1")) as build:
+            env=preloaded(preload, PRELOAD_STOP="1")) as build:
         wait_for(lambda: "T" in thread_states(build.pid), TOOL_TIMEOUT,
                  "the new map is written")
         build.kill()
