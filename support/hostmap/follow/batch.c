@@ -28,7 +28,7 @@ apr_status_t follow_state_of(follow_state *state, const char *map,
 
     rv = tool_map_at(&type, map, pool, why);
     if (rv == HOSTMAP_EFORMAT) {
-        /* somebody else's file; a broken map has the marks of one */
+        /* another program's file; a broken map has the marks of one */
         return FOLLOW_EREFUSED;
     }
     if (rv != APR_SUCCESS) {

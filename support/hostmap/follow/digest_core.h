@@ -7,7 +7,7 @@
  * The sum, modulo 2^64 in two lanes, of the first 16 bytes of SHA-1 over each
  * entry: the order of changes does not matter, and an entry that goes is
  * subtracted.  Equal entries have equal digests on all machines.  Not against
- * a writer of entries who wants two maps to look alike.
+ * a writer of entries that wants two maps to look alike.
  *
  * Pure: no allocation, no I/O, any thread.
  */

@@ -65,7 +65,7 @@ typedef struct follower {
     /** "HOST:MAP" */
     const char *node;
     apr_pool_t *pool;
-    /** of the map; has_map 0: there is none */
+    /** of the map; has_map 0: no map exists */
     follow_state state;
     int has_map;
     follow_counters counters;
@@ -135,8 +135,8 @@ apr_status_t follow_tick(follower *f);
 void follow_status_write(follower *f);
 void follow_status_report(follower *f);
 
-/** How far the map is behind the store, in seconds; 0 when it is at the end
- *  of the log, -1: not known. */
+/** How long ago the map was at the log's end, in seconds; 0: it is there now,
+ *  -1: not known. */
 double follow_lag(const follower *f, apr_time_t now);
 
 #endif /* FOLLOW_FOLLOWER_H */

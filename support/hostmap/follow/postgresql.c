@@ -525,7 +525,7 @@ static int copy_field(hostmap_str *field, const char **at, const char *end)
 }
 
 /* A row of two columns.  The first one has the header before it; the last
- * one is none. */
+ * one is the trailer. */
 static apr_status_t copy_row(pg_store *s, const char *bytes, int len,
                              int *has_header, hostmap_each_fn *fn,
                              void *baton, hostmap_reason *why)

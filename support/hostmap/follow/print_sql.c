@@ -6,7 +6,7 @@
  * A statement's changes are written by a trigger for the statement; they get
  * their number at commit, by a deferred trigger.  The counter's row is locked
  * from there to the end of the commit: numbers have no gaps and are in the
- * order of commits, also for those who read a standby, and nobody waits for it
+ * order of commits, also for readers of a standby, and nobody waits for it
  * while holding locks that others want.
  */
 
@@ -132,7 +132,7 @@ static const char setup[] =
     "        || string_agg(definition, ' UNION ALL ' ORDER BY source)\n"
     "        FROM switchboard.@name@_sources);\n"
     "END $switchboard$;\n"
-    "-- followers that are there learn of the rows that are there\n"
+    "-- existing followers learn of the existing rows\n"
     "INSERT INTO switchboard.@name@_pending\n"
     "    SELECT array_agg(host), array_agg(entry) FROM (\n"
     "        SELECT (@host@)::text AS host, (@entry@)::text AS entry\n"

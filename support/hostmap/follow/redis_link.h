@@ -57,7 +57,7 @@ void redis_link_append(redis_link *link, const hostmap_str *words,
 apr_status_t redis_link_next(redis_link *link, redisReply **reply, int type,
                              hostmap_reason *why);
 
-/** Wait until the server sends something, at most so long.
+/** Wait until the server sends something, at most for the timeout.
  *  @return APR_SUCCESS, APR_EINTR, APR_TIMEUP */
 apr_status_t redis_link_wait(redis_link *link, apr_interval_time_t timeout);
 

@@ -28,7 +28,7 @@ typedef struct snapshot {
     apr_pool_t *pool;
     pairs *entries;
     follow_batch batch;
-    /** with the map that is there; is_compared 0: there is none */
+    /** with the existing map; is_compared 0: no map exists */
     comparison with;
     int is_compared;
     /** the old map, for entries that are wrong now */
@@ -68,7 +68,7 @@ static apr_status_t put(snapshot *s, hostmap_str key, hostmap_str value)
     return follow_batch_put(&s->batch, key, value);
 }
 
-/* An entry that a map cannot take: the one that is there stays. */
+/* An entry that a map cannot take: the old map's entry stays. */
 static apr_status_t put_old(snapshot *s, hostmap_str key, const char *reason)
 {
     hostmap_str old;
@@ -101,7 +101,7 @@ static apr_status_t put_judged(snapshot *s, const hostmap_pair *pair)
 }
 
 /* A store may give an entry out twice: the later one counts, and what changed
- * meanwhile is in the log. */
+ * since then is in the log. */
 static apr_status_t put_all(snapshot *s)
 {
     char key[HOSTMAP_KEY_MAX], value[HOSTMAP_VALUE_MAX + 1];
@@ -200,7 +200,7 @@ static apr_status_t judge(snapshot *s)
     return APR_SUCCESS;
 }
 
-/* The map that is there, to compare with; one that cannot be read is
+/* The existing map, to compare with; one that cannot be read is
  * replaced. */
 static void open_old(snapshot *s)
 {

@@ -128,8 +128,8 @@ static void write_prometheus(const follower *f, FILE *to)
            c->connected);
     metric(to, "entries", "gauge", "Entries of the map.",
            (double)f->state.entries);
-    metric(to, "lag_seconds", "gauge", "How far the map is behind the store, "
-           "-1 while there is none.", follow_lag(f, now));
+    metric(to, "lag_seconds", "gauge", "Seconds since the map was at the end "
+           "of the log, -1: not known.", follow_lag(f, now));
     metric(to, "store_time_seconds", "gauge", "When the last applied change "
            "was made.", (double)f->state.time / APR_USEC_PER_SEC);
     metric(to, "applied_time_seconds", "gauge", "When the map was last "

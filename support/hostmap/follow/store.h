@@ -131,7 +131,7 @@ typedef struct follow_provider {
     apr_status_t (*snapshot)(follow_store *store, follow_entry *from,
                              hostmap_each_fn *fn, void *baton,
                              hostmap_reason *why);
-    /** Be one of so many that take a snapshot at a time, until release() or
+    /** Be one of `slots` that take a snapshot at a time, until release() or
      *  for two minutes after the process has died.  A store that cannot be
      *  written grants it. */
     apr_status_t (*lease)(follow_store *store, int slots, const char *node,
