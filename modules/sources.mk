@@ -111,6 +111,8 @@ mod_proxy_express_sources = \
 
 # mod_proxy_pool.
 mod_proxy_pool_core = \
+	modules/pool/pool_choice_core.c \
+	modules/pool/pool_choice_core.h \
 	modules/pool/pool_core.c \
 	modules/pool/pool_core.h \
 	modules/pool/pool_limit_core.c \
@@ -365,6 +367,7 @@ unit_sources = \
 	test/unit/test_pages.c \
 	test/unit/test_pool.c \
 	test/unit/test_pool_limit.c \
+	test/unit/test_pool_choice.c \
 	test/unit/test_pool_options.c \
 	test/unit/test_reproxy_allow.c \
 	test/unit/test_reproxy_cache.c \

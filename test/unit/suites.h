@@ -36,6 +36,7 @@ Suite *follow_suite(void);
 Suite *pages_suite(void);
 Suite *pool_suite(void);
 Suite *pool_limit_suite(void);
+Suite *pool_choice_suite(void);
 Suite *pool_options_suite(void);
 Suite *reproxy_url_suite(void);
 Suite *reproxy_allow_suite(void);

@@ -42,6 +42,7 @@ int main(void)
     srunner_add_suite(runner, pages_suite());
     srunner_add_suite(runner, pool_suite());
     srunner_add_suite(runner, pool_limit_suite());
+    srunner_add_suite(runner, pool_choice_suite());
     srunner_add_suite(runner, pool_options_suite());
     srunner_add_suite(runner, reproxy_url_suite());
     srunner_add_suite(runner, reproxy_allow_suite());
