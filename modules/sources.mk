@@ -45,8 +45,12 @@ base_sources = \
 hostmap_sources = \
 	modules/hostmap/hostmap.c \
 	modules/hostmap/hostmap.h \
+	modules/hostmap/hostmap_backend.c \
+	modules/hostmap/hostmap_backend.h \
 	modules/hostmap/hostmap_entry.c \
 	modules/hostmap/hostmap_entry.h \
+	modules/hostmap/hostmap_group.c \
+	modules/hostmap/hostmap_group.h \
 	modules/hostmap/hostmap_key.c \
 	modules/hostmap/hostmap_key.h \
 	modules/hostmap/hostmap_match.c \

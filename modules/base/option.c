@@ -78,7 +78,8 @@ static const struct {
     { "status", "status is for members of a balancer" },
     { "lbset", "lbset is for members of a balancer" },
     { "flusher", "flusher is for mod_proxy_fdpass" },
-    { "mapping", "mapping has no effect in an entry" }
+    { "mapping", "mapping has no effect in an entry" },
+    { "weight", "weight is for members of a group" }
 };
 
 static const struct {
@@ -118,6 +119,16 @@ unsigned hostmap_option_flag(hostmap_str word)
         return HOSTMAP_FLAG_NOREVERSE;
     }
     return 0;
+}
+
+int hostmap_option_is_member(hostmap_str word)
+{
+    static const char weight[] = "weight=";
+    hostmap_str name = word;
+
+    name.len = sizeof(weight) - 1;
+    return hostmap_scan_equal(word, "backup")
+           || (word.len >= name.len && hostmap_scan_equal(name, weight));
 }
 
 /** Units are lower case, as for httpd's ap_timeout_parameter_parse(). */
@@ -231,8 +242,10 @@ apr_status_t hostmap_option_read(hostmap_option *option, hostmap_str word,
 
     if (equal == NULL) {
         return hostmap_scan_fail(scan, word.ptr,
-                                 "expected key=value, nocanon, noquery or "
-                                 "noreverse");
+                                 hostmap_option_is_member(word)
+                                 ? "backup is for members of a group"
+                                 : "expected key=value, nocanon, noquery or "
+                                   "noreverse");
     }
     name.ptr = word.ptr;
     name.len = (apr_size_t)(equal - word.ptr);
@@ -262,6 +275,6 @@ apr_status_t hostmap_option_next(hostmap_option *option, hostmap_str *words,
         if (word.len == 0) {
             return APR_EOF;
         }
-    } while (hostmap_option_flag(word));
+    } while (hostmap_option_flag(word) || hostmap_option_is_member(word));
     return hostmap_option_read(option, word, &scan);
 }

@@ -58,7 +58,8 @@ extern const hostmap_option_def hostmap_options[];
 const hostmap_option_def *hostmap_option_find(hostmap_str name);
 
 /**
- * Take the next key=value word of entry->words; flags are skipped.
+ * Take the next key=value word of entry->words; flags and the words of a
+ * group's member are skipped.
  * @param words the words not yet read; set to the rest after the word that was
  *        read
  * @return APR_SUCCESS; APR_EOF at the end; APR_EINVAL with bad set (bad->pos
@@ -69,6 +70,10 @@ apr_status_t hostmap_option_next(hostmap_option *option, hostmap_str *words,
 
 /** The HOSTMAP_FLAG_ bit of a flag, 0 for any other word. */
 unsigned hostmap_option_flag(hostmap_str word);
+
+/** Is it `weight=N` or `backup`?  They are of a member of a group, and no
+ *  options: hostmap_option_next() passes over them. */
+int hostmap_option_is_member(hostmap_str word);
 
 /** Read one key=value word. */
 apr_status_t hostmap_option_read(hostmap_option *option, hostmap_str word,

@@ -28,6 +28,7 @@ static void value_cache_copy(hostmap_entry *copy, const hostmap_entry *entry,
     value_cache_move(&copy->scheme, from, to);
     value_cache_move(&copy->host, from, to);
     value_cache_move(&copy->path, from, to);
+    value_cache_move(&copy->group, from, to);
     value_cache_move(&copy->words, from, to);
 }
 

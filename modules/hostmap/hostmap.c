@@ -451,10 +451,10 @@ static apr_status_t map_ask_key(void *baton, hostmap_str *value,
 static apr_status_t map_ask(map_question *q)
 {
     hostmap_matched *found = q->found;
+    hostmap_matcher map = { q->file->features, map_ask_key, q };
+    apr_status_t rv;
 
     if (q->path && q->file->features) {
-        hostmap_matcher map = { q->file->features, map_ask_key, q };
-
         return hostmap_match(found, &map, q->host, hostmap_str_text(q->path));
     }
     found->kind = HOSTMAP_MATCH_EXACT;
@@ -462,7 +462,8 @@ static apr_status_t map_ask(map_question *q)
     found->lookups = 1;
     memcpy(found->key, q->host.ptr, q->host.len);
     found->key[q->host.len] = '\0';
-    return map_ask_key(q, &found->value, q->host);
+    rv = map_ask_key(q, &found->value, q->host);
+    return rv == APR_SUCCESS ? hostmap_match_group(found, &map) : rv;
 }
 
 /* Asks the current file, or what is still known of it. */

@@ -8,6 +8,8 @@
  *     https://10.0.0.6/app timeout=5 connectiontimeout=1 ping=1 nocanon
  *     unix:/run/app.sock|http://localhost/x
  *     balancer://cluster
+ *     @web1/shop timeout=30
+ *     http://10.0.0.8 http://10.0.0.9 backup
  *     !
  *     301 https://new.example.com
  *     410
@@ -32,6 +34,10 @@
 typedef enum {
     /** a backend URL: url, its parts, flags and options are set */
     HOSTMAP_ENTRY_PROXY,
+    /** several backends, of the group that `group` names (path, flags and words
+     *  are set), or written here (group is empty, words is the value for
+     *  hostmap_group_parse(), flags are set) */
+    HOSTMAP_ENTRY_GROUP,
     /** `!`: not proxied */
     HOSTMAP_ENTRY_NONE,
     /** 3xx URL: status and url are set */
@@ -57,6 +63,8 @@ typedef struct hostmap_entry {
     apr_port_t port;
     /** from the first slash after the host to the end of url; may be empty */
     hostmap_str path;
+    /** GROUP: name of the group without its `@`; empty: written here */
+    hostmap_str group;
     /** HOSTMAP_FLAG_ bits */
     unsigned flags;
     /** the words after the URL, for hostmap_option_next(); may be empty */

@@ -329,6 +329,19 @@ static apr_status_t key_check_path(hostmap_str path, const hostmap_scan *scan)
     return APR_SUCCESS;
 }
 
+/** `@NAME` */
+static apr_status_t check_group(hostmap_str key, const hostmap_scan *scan)
+{
+    hostmap_str name = hostmap_scan_after(key, 1);
+    apr_size_t len = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
+
+    if (len == 0 || len < name.len || len > HOSTMAP_GROUP_NAME_MAX) {
+        return hostmap_scan_fail(scan, name.ptr + len, "the name of a group is "
+                                 "1 to 64 letters, digits, `.`, `_` or `-`");
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t hostmap_key_check(hostmap_str key, hostmap_bad *bad)
 {
     hostmap_str host = key, path;
@@ -337,6 +350,9 @@ apr_status_t hostmap_key_check(hostmap_str key, hostmap_bad *bad)
 
     scan.base = key.ptr;
     scan.bad = bad;
+    if (hostmap_key_is_group(key)) {
+        return check_group(key, &scan);
+    }
     host.len = hostmap_key_host_len(key);
     if (host.len > 0 && host.len + 1 < key.len && key.ptr[host.len - 1] == ':'
         && key.ptr[host.len + 1] == '/') {

@@ -44,6 +44,15 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len, hostmap_str host,
 /** Segments of the longest `host/a/b/c`. */
 #define HOSTMAP_SEGMENTS_MAX    16
 
+/** Longest name of a group, without its `@`. */
+#define HOSTMAP_GROUP_NAME_MAX  64
+
+/** Is it the key of a group of backends, `@NAME`?  No host begins so. */
+static inline int hostmap_key_is_group(hostmap_str key)
+{
+    return key.len > 0 && key.ptr[0] == '@';
+}
+
 /** Features of a map: bits of the kinds of keys that it holds besides whole
  *  names.  A reader looks for no others. */
 #define HOSTMAP_FEATURE_WILDCARD   0x1     /**< `*`, `*.example.com` */
@@ -53,8 +62,9 @@ apr_status_t hostmap_key_host(char *key, apr_size_t *len, hostmap_str host,
  * Check that a key is spelled as it is looked up, for the tool that builds
  * maps: the error tells what to write instead.
  *
- * A key is a host key, or a host key and a path.  A host key is a name as
- * hostmap_key_host() writes it, `*.` and such a name, or `*`.  A path is
+ * A key is a host key, a host key and a path, or `@` and the name of a group.
+ * A host key is a name as hostmap_key_host() writes it, `*.` and such a name,
+ * or `*`.  A path is
  * decoded and normalised: `/` and segments between single slashes, none of
  * them `.` or `..`, no slash at the end (`/blog` matches /blog, /blog/ and all
  * below), no bytes that would make it look encoded, like a wildcard or like

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/scan.h"
+
 /** One search. */
 typedef struct match_search {
     hostmap_matched *m;
@@ -100,6 +102,27 @@ static apr_status_t match_path(match_search *s, hostmap_str path)
     return rv;
 }
 
+apr_status_t hostmap_match_group(hostmap_matched *m,
+                                 const hostmap_matcher *map)
+{
+    hostmap_str name;
+    apr_status_t rv;
+
+    m->group = hostmap_str_of(NULL, 0);
+    if (m->value.len == 0 || m->value.ptr[0] != '@') {
+        return APR_SUCCESS;
+    }
+    name.ptr = m->value.ptr;
+    name.len = 1 + hostmap_scan_while(hostmap_scan_after(m->value, 1),
+                                      HOSTMAP_SCAN_NAME);
+    if (name.len > HOSTMAP_KEY_MAX) {
+        return APR_SUCCESS;
+    }
+    m->lookups++;
+    rv = map->lookup(map->baton, &m->group, name);
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
 apr_status_t hostmap_match(hostmap_matched *m, const hostmap_matcher *map,
                            hostmap_str host, hostmap_str path)
 {
@@ -125,5 +148,6 @@ apr_status_t hostmap_match(hostmap_matched *m, const hostmap_matcher *map,
         rv = match_path(&s, path);
         m->key[m->key_len] = '\0';
     }
-    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+    return rv == APR_NOTFOUND || rv == APR_SUCCESS ? hostmap_match_group(m, map)
+                                                   : rv;
 }

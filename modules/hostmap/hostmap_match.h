@@ -21,9 +21,10 @@
 
 #include "hostmap_key.h"
 
-/** Most look-ups of one search: the exact key, its parents, `*`, paths. */
+/** Most look-ups of one search: the exact key, its parents, `*`, paths, and a
+ *  group. */
 #define HOSTMAP_MATCH_LOOKUPS \
-    (2 + HOSTMAP_PARENTS_MAX + HOSTMAP_SEGMENTS_MAX)
+    (3 + HOSTMAP_PARENTS_MAX + HOSTMAP_SEGMENTS_MAX)
 
 /**
  * Look a key up.
@@ -59,6 +60,9 @@ typedef struct hostmap_matched {
     apr_size_t host_len;
     /** as the look-up gave it */
     hostmap_str value;
+    /** the value names a group: the value of that, as the look-up gave it; ptr
+     *  NULL: it names none, or one that the map does not hold */
+    hostmap_str group;
     /** look-ups done */
     unsigned lookups;
 } hostmap_matched;
@@ -78,5 +82,15 @@ typedef struct hostmap_matched {
  */
 apr_status_t hostmap_match(hostmap_matched *m, const hostmap_matcher *map,
                            hostmap_str host, hostmap_str path);
+
+/**
+ * Set m->group for the value that was found: where that begins with `@`, one
+ * more look-up, of the group that it names.  A group's own value is not looked
+ * at: groups do not name groups.
+ * @return APR_SUCCESS, also when there is no such group; else what the look-up
+ *         returned
+ */
+apr_status_t hostmap_match_group(hostmap_matched *m,
+                                 const hostmap_matcher *map);
 
 #endif /* HOSTMAP_MATCH_H */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hostmap/hostmap_entry.h"
+#include "hostmap/hostmap_group.h"
 #include "base/option.h"
 #include "express/value_cache_core.h"
 
@@ -78,8 +79,34 @@ static void check_cached(const hostmap_entry *entry, hostmap_str value)
                 && again.port == entry->port && again.flags == entry->flags
                 && again.url.ptr == entry->url.ptr
                 && again.path.ptr == entry->path.ptr
+                && again.group.ptr == entry->group.ptr
                 && again.words.len == entry->words.len);
     }
+}
+
+/** Each member that was counted comes, and lies in the value. */
+static void check_group(hostmap_str value)
+{
+    hostmap_bad bad = { NULL, 0 };
+    hostmap_group group;
+    hostmap_member member;
+    hostmap_str rest;
+    unsigned count = 0;
+
+    if (hostmap_group_parse(&group, value, &bad) != APR_SUCCESS) {
+        require(bad.reason != NULL && bad.pos <= value.len);
+        return;
+    }
+    rest = group.members;
+    while (hostmap_member_next(&member, &rest) == APR_SUCCESS) {
+        require(within(member.backend.url, value.ptr, value.len));
+        require(member.weight >= 1 && member.weight <= HOSTMAP_WEIGHT_MAX);
+        check_proxy(&member.backend);
+        count++;
+    }
+    require(count == group.count && count >= 1
+            && count <= HOSTMAP_MEMBERS_MAX);
+    hostmap_group_fails(&group, 503);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -91,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t i;
 
     read_options(words);
+    check_group(words);
     if (hostmap_entry_parse(&entry, words, &bad) != APR_SUCCESS) {
         require(bad.reason != NULL && bad.pos <= size);
         return 0;
@@ -106,6 +134,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case HOSTMAP_ENTRY_PROXY:
         require(entry.status == 0);
         check_proxy(&entry);
+        break;
+    case HOSTMAP_ENTRY_GROUP:
+        require(entry.status == 0);
+        if (entry.group.len == 0) {
+            check_group(entry.words);
+        }
         break;
     case HOSTMAP_ENTRY_NONE:
         require(entry.status == 0 && entry.url.len == 0);

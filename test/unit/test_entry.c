@@ -9,6 +9,7 @@
 
 #include "base/url.h"
 #include "hostmap/hostmap_entry.h"
+#include "hostmap/hostmap_group.h"
 #include "base/option.h"
 #include "suites.h"
 #include "vectors.h"
@@ -44,6 +45,54 @@ static void add_options(char *answer, const hostmap_entry *entry)
     ck_assert_int_eq(rv, APR_EOF);
 }
 
+static void add_member(char *answer, const hostmap_member *member)
+{
+    vector_add(answer, " [%.*s", (int)member->backend.url.len,
+               member->backend.url.ptr);
+    if (member->weight != 1) {
+        vector_add(answer, " weight=%u", member->weight);
+    }
+    if (member->backup) {
+        vector_add(answer, " backup");
+    }
+    add_options(answer, &member->backend);
+    vector_add(answer, "]");
+}
+
+static void answer_group(char *answer, hostmap_str value)
+{
+    static const char *const policies[] = {
+        "roundrobin", "leastconn", "hash", "first"
+    };
+    hostmap_bad bad = { NULL, 0 };
+    hostmap_member member;
+    hostmap_group group;
+    hostmap_str rest;
+    unsigned count = 0;
+    apr_status_t rv = hostmap_group_parse(&group, value, &bad);
+
+    if (rv != APR_SUCCESS) {
+        vector_add_bad(answer, rv, &bad, value.len);
+        return;
+    }
+    vector_add(answer, " %s", policies[group.policy]);
+    add_str(answer, "sticky", group.sticky);
+    if (group.retries != -1) {
+        vector_add(answer, " retries=%d", group.retries);
+    }
+    add_str(answer, "check", group.check);
+    if (group.failon.len > 0) {
+        vector_add(answer, " 500:%d 503:%d", hostmap_group_fails(&group, 500),
+                   hostmap_group_fails(&group, 503));
+    }
+    rest = group.members;
+    while (hostmap_member_next(&member, &rest) == APR_SUCCESS) {
+        add_member(answer, &member);
+        count++;
+    }
+    ck_assert_uint_eq(count, group.count);
+}
+
 static void answer_value(char *answer, const char *input, size_t len)
 {
     hostmap_bad bad = { NULL, 0 };
@@ -66,6 +115,17 @@ static void answer_value(char *answer, const char *input, size_t len)
         add_str(answer, "path", entry.path);
         add_str(answer, "socket", entry.socket);
         add_options(answer, &entry);
+        break;
+    case HOSTMAP_ENTRY_GROUP:
+        vector_add(answer, "group");
+        add_str(answer, "name", entry.group);
+        add_str(answer, "path", entry.path);
+        if (entry.group.len > 0) {
+            add_options(answer, &entry);
+        }
+        else {
+            answer_group(answer, entry.words);
+        }
         break;
     case HOSTMAP_ENTRY_NONE:
         vector_add(answer, "none");
