@@ -32,6 +32,45 @@ APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_options,
                         (request_rec *r, const char *words, apr_size_t len,
                          const char *about));
 
+/** How the members of a group share requests. */
+typedef enum {
+    PROXY_POOL_ROUNDROBIN,      /**< by weight, in turn */
+    PROXY_POOL_LEASTCONN,       /**< the fewest requests in flight */
+    PROXY_POOL_HASH,            /**< the same for the same client */
+    PROXY_POOL_FIRST            /**< in their order */
+} proxy_pool_policy;
+
+typedef struct proxy_pool_member {
+    /** scheme://host:port, or unix:PATH|scheme://host:port; the scheme in lower
+     *  case */
+    const char *origin;
+    const char *words;          /**< as of proxy_pool_set_options() */
+    apr_size_t words_len;
+    unsigned weight;            /**< 1 to 1000 */
+    int backup;
+} proxy_pool_member;
+
+/** Backends any of which can serve a request: schemes of one kind, the same
+ *  path. */
+typedef struct proxy_pool_group {
+    proxy_pool_policy policy;
+    const char *sticky;         /**< name of a cookie, or NULL */
+    int retries;                /**< further members to ask; -1: all */
+    const int *failon;          /**< statuses of a failure, 0 at the end */
+    unsigned count;             /**< 1 to 32 */
+    const proxy_pool_member *members;
+    const char *about;          /**< for messages */
+} proxy_pool_group;
+
+/**
+ * Have a group serve this request.  mod_proxy is given the URL of any member.
+ * Before mod_proxy's handler runs, on the request's thread.  Ends with the next
+ * proxy_pool_set_options().
+ * @param group lives as long as the request
+ */
+APR_DECLARE_OPTIONAL_FN(void, proxy_pool_set_group,
+                        (request_rec *r, const proxy_pool_group *group));
+
 /** How a request got its connection. */
 typedef enum {
     /** no pool of ours (a configured worker, ...), or a scheme whose

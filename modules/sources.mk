@@ -97,6 +97,8 @@ mod_proxy_express_sources = \
 	modules/express/express_canon.h \
 	modules/express/express_facts.c \
 	modules/express/express_facts.h \
+	modules/express/express_group.c \
+	modules/express/express_group.h \
 	modules/express/express_interim.c \
 	modules/express/express_interim.h \
 	modules/express/express_loop.c \
@@ -119,6 +121,8 @@ mod_proxy_pool_core = \
 	modules/pool/pool_choice_core.h \
 	modules/pool/pool_core.c \
 	modules/pool/pool_core.h \
+	modules/pool/pool_health_core.c \
+	modules/pool/pool_health_core.h \
 	modules/pool/pool_limit_core.c \
 	modules/pool/pool_limit_core.h \
 	modules/pool/pool_options_core.c \
@@ -131,6 +135,8 @@ mod_proxy_pool_sources = \
 	modules/pool/pool_conf.h \
 	modules/pool/pool_flight.c \
 	modules/pool/pool_flight.h \
+	modules/pool/pool_group.c \
+	modules/pool/pool_group.h \
 	modules/pool/pool_key.c \
 	modules/pool/pool_key.h \
 	modules/pool/pool_request.c \
@@ -268,6 +274,8 @@ tool_sources = \
 	support/hostmap/verbs/store.c \
 	support/hostmap/verbs/store.h \
 	support/hostmap/verbs/verify.c \
+	support/hostmap/entries/groups.c \
+	support/hostmap/entries/groups.h \
 	support/hostmap/entries/import.c \
 	support/hostmap/entries/import.h \
 	support/hostmap/entries/line.c \
@@ -370,6 +378,7 @@ unit_sources = \
 	test/unit/test_option.c \
 	test/unit/test_pages.c \
 	test/unit/test_pool.c \
+	test/unit/test_pool_health.c \
 	test/unit/test_pool_limit.c \
 	test/unit/test_pool_choice.c \
 	test/unit/test_pool_options.c \

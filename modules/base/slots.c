@@ -496,6 +496,11 @@ static void slots_backend_fold(slots *s, slots_backend *from)
     atomic_set64(&from->health.failed, 0);
     atomic_set32(&from->health.failure, 0);
     atomic_set32(&from->health.failures, 0);
+    atomic_set64(&from->health.out_since, 0);
+    atomic_set64(&from->health.out_until, 0);
+    atomic_set64(&from->health.probe, 0);
+    atomic_set64(&from->health.back, 0);
+    atomic_set32(&from->health.pauses, 0);
 }
 
 /* In a set that is claimed. */

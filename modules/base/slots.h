@@ -38,7 +38,7 @@
 
 /** Changes with every change of what lies in the block: a module that was
  *  replaced by another version and a restart leaves a block of the old one. */
-#define SLOTS_LAYOUT        3
+#define SLOTS_LAYOUT        4
 
 #define SLOTS_WAYS          8
 #define SLOTS_LANES         16
@@ -117,6 +117,13 @@ typedef struct slots_health {
     apr_uint64_t failed;        /**< a failure last was */
     apr_uint32_t failure;       /**< its slots_backend_count */
     apr_uint32_t failures;      /**< in a row, up to now */
+    /* of a member of a group (pool_health_core.h) */
+    apr_uint64_t out_since;     /**< 0: it is in service */
+    apr_uint64_t out_until;     /**< its pause ends */
+    apr_uint64_t probe;         /**< a request asks since then; 0: none */
+    apr_uint64_t back;          /**< it came back */
+    apr_uint32_t pauses;        /**< in a row */
+    apr_uint32_t spare;
 } slots_health;
 
 typedef struct slots_backend {

@@ -43,6 +43,8 @@ typedef struct express_request {
     /** what the entry holds that answers it; PROXY_EXPRESS_MAPPED: it names
      *  the backend */
     hostmap_entry entry;
+    /** any member of a group serves it; entry names one of them */
+    int grouped;
     /** the entry's key, NULL where none answers; the map that was asked */
     const char *key;
     const express_map *map;

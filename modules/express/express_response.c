@@ -12,6 +12,7 @@
 #include "http_request.h"
 #include "util_filter.h"
 
+#include "express_group.h"
 #include "express_interim.h"
 #include "express_loop.h"
 #include "express_request.h"
@@ -41,6 +42,10 @@ static apr_status_t express_reverse_filter(ap_filter_t *f,
     express_reverse reverse;
 
     if (state) {
+        if (state->grouped) {
+            express_group_answered(f->r,
+                                   &express_request_make(f->r)->entry);
+        }
         express_loop_answered(f->r, state);
         if (express_reverse_wanted(state)) {
             express_reverse_init(&reverse, f->r, state);

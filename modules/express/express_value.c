@@ -16,6 +16,7 @@
 #include "http_protocol.h"
 #include "mod_proxy.h"
 
+#include "express_group.h"
 #include "express_loop.h"
 #include "mod_proxy_pool.h"
 #include "target_core.h"
@@ -36,6 +37,7 @@ static value_cache express_values;
 
 void express_value_start(void)
 {
+    express_group_start();
     express_pool_options = APR_RETRIEVE_OPTIONAL_FN(proxy_pool_set_options);
 }
 
@@ -240,9 +242,11 @@ static int express_refuse_loop(request_rec *r, express_map *map,
     return express_refuse(r, HTTP_LOOP_DETECTED, PROXY_EXPRESS_LOOP);
 }
 
+/* group: NULL, or any of its members serves, of which entry names one */
 static int express_serve_backend(request_rec *r, express_map *map,
                                  const hostmap_matched *found,
-                                 express_request *state)
+                                 express_request *state,
+                                 const proxy_pool_group *group)
 {
     const hostmap_entry *entry = &state->entry;
     const char *prefix = state->key + found->host_len;
@@ -279,6 +283,9 @@ static int express_serve_backend(request_rec *r, express_map *map,
     if (rc != OK && rc != DECLINED) {
         return DECLINED;
     }
+    if (group) {
+        express_group_give(r, group);
+    }
     express_set_env(r, EXPRESS_BACKEND_ENV, backend);
     r->filename = url;
     r->handler = "proxy-server";
@@ -292,6 +299,7 @@ static int express_serve_backend(request_rec *r, express_map *map,
         r->args = NULL;
     }
     state->outcome = PROXY_EXPRESS_MAPPED;
+    state->grouped = group != NULL;
     state->probe = verdict == LOOP_MEMORY_PROBE;
     state->prefix = prefix;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
@@ -342,6 +350,39 @@ static int express_redirect(request_rec *r, const hostmap_matched *found,
     return express_answer_status(r, found, entry->status);
 }
 
+static int express_refuse_group(request_rec *r, express_map *map,
+                                const hostmap_matched *found)
+{
+    hostmap_limit_more more;
+
+    if (express_log_allowed(&more, map, EXPRESS_MESSAGE_BAD, found, r)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "SB0016: map %s: entry "
+                      "%s: a group of backends needs mod_proxy_pool, which is "
+                      "not loaded; answered with 500%s", map->path, found->key,
+                      more.text);
+    }
+    return express_refuse(r, HTTP_INTERNAL_SERVER_ERROR,
+                          PROXY_EXPRESS_BAD_ENTRY);
+}
+
+static int express_serve_group(request_rec *r, express_map *map,
+                               const hostmap_matched *found,
+                               express_request *state)
+{
+    const proxy_pool_group *group;
+    hostmap_bad bad;
+    apr_status_t rv = express_group_read(&group, &state->entry, r, found,
+                                         &bad);
+
+    if (rv == APR_ENOTIMPL) {
+        return express_refuse_group(r, map, found);
+    }
+    if (rv != APR_SUCCESS) {
+        return express_refuse_bad(r, map, found, &bad);
+    }
+    return express_serve_backend(r, map, found, state, group);
+}
+
 int express_value_apply(request_rec *r, express_map *map,
                         const hostmap_matched *found)
 {
@@ -362,7 +403,9 @@ int express_value_apply(request_rec *r, express_map *map,
     }
     switch (entry->kind) {
     case HOSTMAP_ENTRY_PROXY:
-        return express_serve_backend(r, map, found, state);
+        return express_serve_backend(r, map, found, state, NULL);
+    case HOSTMAP_ENTRY_GROUP:
+        return express_serve_group(r, map, found, state);
     case HOSTMAP_ENTRY_REDIRECT:
         return express_redirect(r, found, entry, key + found->host_len);
     case HOSTMAP_ENTRY_STATUS:

@@ -97,17 +97,6 @@ static apr_status_t group_retries(hostmap_group *group, hostmap_str text,
     return APR_SUCCESS;
 }
 
-static apr_status_t group_check(hostmap_group *group, hostmap_str text,
-                                const hostmap_scan *scan)
-{
-    if (text.len == 0 || text.len > 255 || text.ptr[0] != '/') {
-        return hostmap_scan_fail(scan, text.ptr,
-                                 "check takes a path of at most 255 bytes");
-    }
-    group->check = text;
-    return APR_SUCCESS;
-}
-
 /** Takes a status of 400 to 599 off a list; 0: there is none. */
 static int group_status(hostmap_str *list)
 {
@@ -151,7 +140,6 @@ static const struct {
     { "policy", group_policy },
     { "sticky", group_sticky },
     { "retries", group_retries },
-    { "check", group_check },
     { "failon", group_failon }
 };
 
@@ -174,7 +162,7 @@ static apr_status_t group_read(hostmap_group *group, unsigned *seen,
         }
     }
     return hostmap_scan_fail(scan, word.ptr, "expected policy=, sticky=, "
-                             "retries=, check=, failon= or a URL");
+                             "retries=, failon= or a URL");
 }
 
 int hostmap_group_fails(const hostmap_group *group, int status)
@@ -195,7 +183,7 @@ int hostmap_group_fails(const hostmap_group *group, int status)
 /* ---- members ----------------------------------------------------------- */
 
 /** `weight=N` and `backup`, of which each member has its own. */
-static apr_status_t member_word(hostmap_member *member, hostmap_str word,
+static apr_status_t group_member_word(hostmap_member *member, hostmap_str word,
                                 const hostmap_scan *scan)
 {
     hostmap_str text = group_word(word, "weight");
@@ -221,7 +209,7 @@ static apr_status_t member_word(hostmap_member *member, hostmap_str word,
 }
 
 /** Takes a URL and its words off rest. */
-static apr_status_t member_read(hostmap_member *member, hostmap_str *rest,
+static apr_status_t group_member_read(hostmap_member *member, hostmap_str *rest,
                                 const hostmap_scan *scan)
 {
     hostmap_str word = hostmap_scan_word(rest), left;
@@ -239,7 +227,7 @@ static apr_status_t member_read(hostmap_member *member, hostmap_str *rest,
             break;
         }
         if (hostmap_option_is_member(word)) {
-            rv = member_word(member, word, scan);
+            rv = group_member_word(member, word, scan);
         }
         member->backend.words.len =
             (apr_size_t)(word.ptr + word.len - member->backend.words.ptr);
@@ -259,15 +247,15 @@ apr_status_t hostmap_member_next(hostmap_member *member, hostmap_str *rest)
     *rest = hostmap_scan_trim(*rest);
     scan.base = rest->ptr;
     scan.bad = NULL;
-    return rest->len == 0 ? APR_EOF : member_read(member, rest, &scan);
+    return rest->len == 0 ? APR_EOF : group_member_read(member, rest, &scan);
 }
 
-static int member_same(hostmap_str a, hostmap_str b)
+static int group_member_same(hostmap_str a, hostmap_str b)
 {
     return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
-static int member_is_kin(hostmap_str scheme, hostmap_str other)
+static int group_member_is_kin(hostmap_str scheme, hostmap_str other)
 {
     apr_size_t i, j, k;
 
@@ -299,7 +287,8 @@ static apr_status_t group_members(hostmap_group *group,
             return hostmap_scan_fail(scan, at,
                                      "a group has at most 32 members");
         }
-        rv = member_read(group->count == 0 ? &first : &member, &rest, scan);
+        rv = group_member_read(group->count == 0 ? &first : &member, &rest,
+                               scan);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -312,11 +301,11 @@ static apr_status_t group_members(hostmap_group *group,
             return hostmap_scan_fail(scan, at,
                                      "a balancer cannot be a member");
         }
-        if (!member_is_kin(member.backend.scheme, first.backend.scheme)) {
+        if (!group_member_is_kin(member.backend.scheme, first.backend.scheme)) {
             return hostmap_scan_fail(scan, at, "the scheme is of another kind "
                                      "than that of the first member");
         }
-        if (!member_same(member.backend.path, first.backend.path)) {
+        if (!group_member_same(member.backend.path, first.backend.path)) {
             return hostmap_scan_fail(scan, at, "the path is another one than "
                                      "that of the first member");
         }

@@ -41,8 +41,6 @@ typedef struct hostmap_group {
     hostmap_str sticky;
     /** further members that a request may be sent to; -1: all */
     int retries;
-    /** path that answers 2xx or 3xx when a member is well; empty: none */
-    hostmap_str check;
     /** statuses by which a member has failed, for hostmap_group_fails() */
     hostmap_str failon;
     /** from the first URL on, for hostmap_member_next() */

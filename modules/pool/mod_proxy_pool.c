@@ -55,8 +55,11 @@ static volatile apr_uint32_t pool_resent_count;
 static int pool_is_ours(request_rec *r, proxy_worker *worker,
                         proxy_balancer *balancer, proxy_server_conf *conf,
                         const char *url);
-static apr_status_t pool_take_fresh(pool_request *state, request_rec *r,
-                                    hostmap_str key, pool_worker_spec *spec);
+static apr_status_t pool_take_for(pool_request *state, request_rec *r,
+                                  proxy_server_conf *conf, const char *url);
+static int pool_is_grouped(request_rec *r, const proxy_server_conf *conf);
+static int pool_pre_group(proxy_worker **worker, request_rec *r,
+                          proxy_server_conf *conf, char **url);
 static void pool_forget_backend(pool_request *state, request_rec *r);
 
 /* Do the connections have hooks and filters, which pool_attempt.c needs?  Those
@@ -82,12 +85,13 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
                             request_rec *r, proxy_server_conf *conf,
                             char **url)
 {
-    pool_worker_spec spec;
     pool_request *state;
-    hostmap_str key;
     apr_status_t rv;
 
     pool_forget_backend(pool_request_get(r), r);
+    if (pool_is_grouped(r, conf)) {
+        return pool_pre_group(worker, r, conf, url);
+    }
     if (pool_server_conf_get(r->server)->enabled == 0) {
         pool_log_ignored(r, "ProxyPoolEnable is Off");
         return DECLINED;
@@ -99,10 +103,7 @@ static int pool_pre_request(proxy_worker **worker, proxy_balancer **balancer,
         return DECLINED;
     }
     state = pool_request_make(r);
-    state->watched = pool_is_watched(*url);
-    state->repeatable = state->watched && pool_attempt_repeatable(r);
-    key = pool_key(&spec, state, r, conf, *url);
-    rv = pool_take_fresh(state, r, key, &spec);
+    rv = pool_take_for(state, r, conf, *url);
     if (rv != APR_SUCCESS) {
         /* mod_proxy's generic worker serves it: a connection per request */
         state->use = PROXY_POOL_GENERIC;
@@ -192,6 +193,49 @@ static apr_status_t pool_take_fresh(pool_request *state, request_rec *r,
     return APR_SUCCESS;
 }
 
+/* The pool for a URL. */
+static apr_status_t pool_take_for(pool_request *state, request_rec *r,
+                                  proxy_server_conf *conf, const char *url)
+{
+    pool_worker_spec spec;
+    hostmap_str key;
+
+    state->watched = pool_is_watched(url);
+    state->repeatable = state->watched && pool_attempt_repeatable(r);
+    key = pool_key(&spec, state, r, conf, url);
+    return pool_take_fresh(state, r, key, &spec);
+}
+
+/* A group is served over pools, whatever ProxyPoolEnable says.  Where a
+ * ProxyRemote is set, the URL of its first member goes there. */
+static int pool_is_grouped(request_rec *r, const proxy_server_conf *conf)
+{
+    const pool_request *state = pool_request_get(r);
+
+    return state && state->group && pool_all && conf->proxies->nelts == 0
+           && r->proxyreq == PROXYREQ_REVERSE;
+}
+
+/* mod_proxy's hook for a group: the first member. */
+static int pool_pre_group(proxy_worker **worker, request_rec *r,
+                          proxy_server_conf *conf, char **url)
+{
+    pool_request *state = pool_request_get(r);
+
+    pool_group_begin(state->group, r);
+    if (!pool_group_next(state->group, r, url)) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    state->words = pool_group_words(state->group);
+    if (pool_take_for(state, r, conf, *url) != APR_SUCCESS) {
+        /* mod_proxy's generic worker serves it, from this member alone */
+        state->use = PROXY_POOL_GENERIC;
+        return DECLINED;
+    }
+    *worker = state->worker;
+    return OK;
+}
+
 /* As ap_proxy_connect_backend() has it. */
 static apr_interval_time_t pool_connect_timeout(const proxy_worker *worker,
                                                 const proxy_server_conf *conf,
@@ -206,9 +250,11 @@ static apr_interval_time_t pool_connect_timeout(const proxy_worker *worker,
     return conf->timeout_set ? conf->timeout : r->server->timeout;
 }
 
+/* One backend. */
 static int pool_serve(request_rec *r, pool_request *state,
-                      proxy_worker *worker, proxy_server_conf *conf, char *url)
+                      proxy_server_conf *conf, char *url)
 {
+    proxy_worker *worker = state->worker;
     pool_attempt *attempt;
     pool_route route;
     int rc;
@@ -219,6 +265,7 @@ static int pool_serve(request_rec *r, pool_request *state,
     route.name = state->name;
     route.ref = &((pool_backend *)pool_item_value(state->item))->slot;
     route.watched = state->watched;
+    route.is_member = state->group != NULL;
     if (!pool_flight_begin(&state->flight, r, &route,
                            &pool_server_conf_get(r->server)->limits)) {
         return HTTP_SERVICE_UNAVAILABLE;
@@ -230,6 +277,7 @@ static int pool_serve(request_rec *r, pool_request *state,
     rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
     route.connect_timeout = rc == HTTP_SERVICE_UNAVAILABLE
                             ? pool_connect_timeout(worker, conf, r) : 0;
+    route.rejected = state->group && state->group->rejected;
     pool_flight_end(&state->flight, r, rc, attempt, &route);
     state->running = 0;
     /* PROXY_POOL_NONE: it cannot be known.  A connection that failed to open
@@ -241,6 +289,29 @@ static int pool_serve(request_rec *r, pool_request *state,
         apr_atomic_inc32(&pool_resent_count);
     }
     return rc;
+}
+
+/* One member after the other, until one serves or none may. */
+static int pool_serve_group(request_rec *r, pool_request *state,
+                            proxy_server_conf *conf, char *url)
+{
+    int rc;
+
+    for (;;) {
+        pool_group_watch(state->group, r);
+        rc = pool_serve(r, state, conf, url);
+        if (!pool_group_failed(state->group, r, rc, state)) {
+            return rc;
+        }
+        pool_forget_backend(state, r);
+        if (!pool_group_next(state->group, r, &url)) {
+            return HTTP_SERVICE_UNAVAILABLE;
+        }
+        state->words = pool_group_words(state->group);
+        if (pool_take_for(state, r, conf, url) != APR_SUCCESS) {
+            return HTTP_SERVICE_UNAVAILABLE;
+        }
+    }
 }
 
 /* mod_proxy's hook, before the schemes' own: sees each attempt. */
@@ -261,7 +332,8 @@ static int pool_scheme_handler(request_rec *r, proxy_worker *worker,
     if (!state || state->worker != worker || state->running || proxyname) {
         return DECLINED;
     }
-    return pool_serve(r, state, worker, conf, url);
+    return state->group ? pool_serve_group(r, state, conf, url)
+                        : pool_serve(r, state, conf, url);
 }
 
 /* For LogFormat: %{proxy-pool}n, which mod_log_config takes from the last
@@ -300,6 +372,17 @@ static void proxy_pool_set_options(request_rec *r, const char *words,
     state->words.ptr = words;
     state->words.len = len;
     state->about = about;
+    state->group = NULL;
+}
+
+static void proxy_pool_set_group(request_rec *r,
+                                 const proxy_pool_group *group)
+{
+    pool_request *state = pool_request_make(r);
+
+    state->about = group->about;
+    state->group = apr_pcalloc(r->pool, sizeof(*state->group));
+    state->group->group = group;
 }
 
 static proxy_pool_use proxy_pool_served(request_rec *r, const char **name,
@@ -474,8 +557,10 @@ static void pool_register_hooks(apr_pool_t *p)
                               APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(pool_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
     pool_attempt_register();
+    pool_group_register();
     pool_flight_register();
     APR_REGISTER_OPTIONAL_FN(proxy_pool_set_options);
+    APR_REGISTER_OPTIONAL_FN(proxy_pool_set_group);
     APR_REGISTER_OPTIONAL_FN(proxy_pool_served);
     APR_REGISTER_OPTIONAL_FN(proxy_pool_facts_get);
     APR_REGISTER_OPTIONAL_FN(proxy_pool_count);

@@ -20,6 +20,7 @@
 #include "base/limit.h"
 #include "base/slots_share.h"
 #include "pool_attempt.h"
+#include "pool_health_core.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 APLOG_USE_MODULE(proxy_pool);
@@ -96,6 +97,39 @@ void pool_flight_register(void)
 }
 
 /* ---- a request --------------------------------------------------------- */
+
+void pool_flight_member(pool_member *member, const char *name, int may_probe,
+                        apr_time_t now)
+{
+    unsigned slot;
+    slots_flight flight;
+
+    member->state = POOL_MEMBER_UP;
+    member->share = POOL_SHARE_FULL;
+    member->in_flight = 0;
+    if (!pool_slots.block) {
+        return;
+    }
+    slot = slots_backend_find(&pool_slots, hostmap_str_text(name));
+    if (slot != SLOTS_OTHER(&pool_slots)) {
+        pool_health_see(member, &pool_slots.backends[slot].health, may_probe,
+                        now);
+        slots_flight_sum(&pool_slots, slot, &flight);
+        member->in_flight = flight.in_flight;
+    }
+}
+
+int pool_flight_claim(const char *name, apr_time_t now)
+{
+    unsigned slot;
+
+    if (!pool_slots.block) {
+        return 1;
+    }
+    slot = slots_backend_find(&pool_slots, hostmap_str_text(name));
+    return slot == SLOTS_OTHER(&pool_slots)
+           || pool_health_claim(&pool_slots.backends[slot].health, now);
+}
 
 /* A backend that does not answer must not take all workers: the client is told
  * to come again. */
@@ -233,16 +267,22 @@ static void pool_count_first_byte(slots_backend *slot,
     }
 }
 
-static void pool_note_health(slots_health *health,
+static void pool_note_health(slots_health *health, const pool_route *route,
                              slots_backend_count failure)
 {
     if (failure) {
         atomic_set64(&health->failed, apr_time_now());
         atomic_set32(&health->failure, failure);
         atomic_add32(&health->failures, 1);
+        if (route->is_member) {
+            pool_health_failed(health, apr_time_now());
+        }
     }
     else if (atomic_get32(&health->failures) != 0) {
         atomic_set32(&health->failures, 0);
+        if (route->is_member) {
+            pool_health_answered(health, apr_time_now());
+        }
     }
 }
 
@@ -262,7 +302,10 @@ void pool_flight_end(pool_flight *flight, request_rec *r, int rc,
     }
     flight->failure = pool_failure_of(r, rc, attempt, route->watched,
                                       slow);
-    pool_note_health(&slot->health, flight->failure);
+    if (route->rejected && !flight->failure) {
+        flight->failure = SLOTS_BACKEND_BAD;
+    }
+    pool_note_health(&slot->health, route, flight->failure);
     if (atomic_get32(&pool_slots.block->counting)) {
         if (flight->failure) {
             atomic_add64(&slot->counts[flight->failure], 1);

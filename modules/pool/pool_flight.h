@@ -13,6 +13,7 @@
 #include "httpd.h"
 
 #include "base/slots.h"
+#include "pool_choice_core.h"
 #include "pool_limit_core.h"
 
 struct pool_attempt;
@@ -25,6 +26,8 @@ typedef struct pool_route {
     /** after which a connection that did not open has timed out; for
      *  pool_flight_end(), where the answer is 503 */
     apr_interval_time_t connect_timeout;
+    int is_member;              /**< of a group: its failures take it out */
+    int rejected;               /**< its answer is a failure for the group */
 } pool_route;
 
 /** A request's way to a backend.  All zero at first. */
@@ -47,6 +50,14 @@ void pool_flight_child_start(void);
 
 /** In register_hooks. */
 void pool_flight_register(void);
+
+/** How a member of a group is, for all children: pool_health_see(), and its
+ *  requests in flight. */
+void pool_flight_member(pool_member *member, const char *name, int may_probe,
+                        apr_time_t now);
+
+/** pool_health_claim() for the member of that name. */
+int pool_flight_claim(const char *name, apr_time_t now);
 
 /**
  * A request is to go to a backend.

@@ -19,6 +19,7 @@
 #include "pool_attempt.h"
 #include "pool_core.h"
 #include "pool_flight.h"
+#include "pool_group.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_pool_module;
 
@@ -34,6 +35,7 @@ typedef struct pool_request {
     pool_flight flight;
     hostmap_str words;          /**< options of a map's entry; may be empty */
     const char *about;          /**< the entry, for messages, or NULL */
+    pool_group *group;          /**< any member of it serves; NULL: none */
 } pool_request;
 
 /** This request's, created if there is none. */

@@ -72,7 +72,7 @@ def test_get_json_of_an_unknown_host_is_an_object_too(tool):
     assert json.loads(done.out) == {
         "map": "map", "host": "none.example.com", "path": "/x",
         "match": None, "matched_path": None, "key": None, "value": None,
-        "error": None}
+        "group": None, "error": None}
 
 
 def test_get_json_takes_any_bytes(tool, maps):
@@ -247,3 +247,53 @@ def test_stat_of_no_map_is_an_error(tool):
     tool("stat", "map").fails("map: ", "No such file")
     tool.write("map", SORTED)
     tool("stat", "map").fails("map: ")
+
+
+# ---- groups of backends ----------------------------------------------------
+
+GROUPS = """\
+@web policy=first http://10.0.0.5 http://10.0.0.6 weight=2
+shop.example.com @web/shop timeout=30
+two.example.com http://10.0.0.8 http://10.0.0.9 backup
+www.example.com @web
+"""
+
+
+def test_map_with_groups_is_listed_as_it_was_built(tool):
+    tool.map("map", "lmdb", GROUPS)
+    assert tool("list", "map").ok() == GROUPS
+    assert tool("check", "map").ok() == "map: lmdb, 4 entries, no errors\n"
+
+
+def test_get_shows_the_group_of_an_entry(tool):
+    tool.map("map", "lmdb", GROUPS)
+    assert tool("get", "map", "shop.example.com").ok() == (
+        "shop.example.com @web/shop timeout=30\n# exact match\n"
+        "# the group: policy=first http://10.0.0.5 http://10.0.0.6 weight=2\n")
+    shown = json.loads(tool("get", "--json", "map", "www.example.com").ok())
+    assert shown["group"].startswith("policy=first http://10.0.0.5 ")
+    shown = json.loads(tool("get", "--json", "map", "two.example.com").ok())
+    assert shown["group"] is None
+
+
+@pytest.mark.parametrize("map_type", ALL_TYPES)
+def test_entry_needs_its_group(tool, map_type):
+    wrong = "a.example.com names the group @none, which the map does not hold"
+    text = b"a.example.com @none\n"
+    tool("build", "-t", map_type, "-", "map", text=text).fails(wrong)
+    tool("check", "-", text=text).fails(wrong)
+    tool.map("map", map_type, GROUPS)
+    before = tool("list", "map").ok()
+    tool("set", "map", "a.example.com", "@none").fails(wrong)
+    assert tool("list", "map").ok() == before
+
+
+@pytest.mark.parametrize("map_type", ALL_TYPES)
+def test_group_in_use_is_not_deleted(tool, map_type):
+    tool.map("map", map_type, GROUPS)
+    before = tool("list", "map").ok()
+    tool("delete", "map", "@web").fails(
+        "names the group @web, which the map does not hold")
+    assert tool("list", "map").ok() == before
+    tool("delete", "map", "@web", "www.example.com", "shop.example.com").ok()
+    assert "@web" not in tool("list", "map").ok()

@@ -35,6 +35,7 @@ Suite *limit_suite(void);
 Suite *follow_suite(void);
 Suite *pages_suite(void);
 Suite *pool_suite(void);
+Suite *pool_health_suite(void);
 Suite *pool_limit_suite(void);
 Suite *pool_choice_suite(void);
 Suite *pool_options_suite(void);

@@ -80,7 +80,6 @@ static void answer_group(char *answer, hostmap_str value)
     if (group.retries != -1) {
         vector_add(answer, " retries=%d", group.retries);
     }
-    add_str(answer, "check", group.check);
     if (group.failon.len > 0) {
         vector_add(answer, " 500:%d 503:%d", hostmap_group_fails(&group, 500),
                    hostmap_group_fails(&group, 503));

@@ -41,6 +41,7 @@ int main(void)
     srunner_add_suite(runner, follow_suite());
     srunner_add_suite(runner, pages_suite());
     srunner_add_suite(runner, pool_suite());
+    srunner_add_suite(runner, pool_health_suite());
     srunner_add_suite(runner, pool_limit_suite());
     srunner_add_suite(runner, pool_choice_suite());
     srunner_add_suite(runner, pool_options_suite());

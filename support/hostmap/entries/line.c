@@ -11,6 +11,7 @@
 #include "apr_strings.h"
 
 #include "hostmap/hostmap.h"
+#include "hostmap/hostmap_group.h"
 #include "hostmap/hostmap_text.h"
 #include "idn.h"
 
@@ -101,12 +102,17 @@ static apr_status_t line_check_value(line_parser *parser, line_pair *pair,
     hostmap_entry entry;
     hostmap_bad bad;
 
-    if (!line_is_known(known, pair->value)) {
-        if (hostmap_entry_parse(&entry, pair->value, &bad) != APR_SUCCESS) {
+    /* what a value may say depends on whether its key names a group */
+    if (hostmap_key_is_group(pair->key)
+        || !line_is_known(known, pair->value)) {
+        if (hostmap_value_check(&entry, pair->key, pair->value, &bad)
+            != APR_SUCCESS) {
             return line_bad(fault, pair->key, &bad, at);
         }
         pair->value.len = line_squeeze(text + at, pair->value.len);
-        *known = pair->value;
+        if (!hostmap_key_is_group(pair->key)) {
+            *known = pair->value;
+        }
     }
 
     return line_fits(parser, pair, fault);
@@ -121,7 +127,7 @@ apr_status_t line_check(line_parser *parser, line_pair *pair, hostmap_str key,
     if (hostmap_key_check(key, &bad) != APR_SUCCESS) {
         return line_wrong(fault, key, bad.reason, 0);
     }
-    if (hostmap_entry_parse(&entry, value, &bad) != APR_SUCCESS) {
+    if (hostmap_value_check(&entry, key, value, &bad) != APR_SUCCESS) {
         line_bad(fault, key, &bad, 0);
         fault->value = value;
         return APR_EINVAL;

@@ -6,7 +6,7 @@
 
 #include "change_core.h"
 
-#include "hostmap/hostmap_entry.h"
+#include "hostmap/hostmap_group.h"
 #include "hostmap/hostmap_key.h"
 
 static follow_kind bad(const char **reason, const char *text)
@@ -37,7 +37,7 @@ follow_kind follow_change_judge(hostmap_str key, hostmap_str value,
     if (value.len > HOSTMAP_VALUE_MAX) {
         return bad(reason, "a value longer than 4096 bytes");
     }
-    if (hostmap_entry_parse(&entry, value, &fault) != APR_SUCCESS) {
+    if (hostmap_value_check(&entry, key, value, &fault) != APR_SUCCESS) {
         return bad(reason, fault.reason);
     }
 

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "json.h"
+#include "entries/groups.h"
 #include "progress.h"
 #include "entries/sort.h"
 #include "entries/source.h"
@@ -35,6 +36,8 @@ typedef struct building {
     /** there is an old map, and it can be read */
     int is_there, is_compared;
     apr_size_t stored;
+    /** those that entries name */
+    groups groups;
 } building;
 
 /* ---- the type ---------------------------------------------------------- */
@@ -162,6 +165,8 @@ static apr_status_t build_store(building *b, hostmap_reason *why)
             break;
         }
         b->stored++;
+        groups_put(&b->groups, hostmap_str_of(e.key, e.key_len),
+                   hostmap_str_of(e.value, e.value_len));
         build_compare(b, &e);
         progress_row(&p, b->stored);
     }
@@ -290,10 +295,14 @@ static int build_open(building *b)
 }
 
 /* May the new map replace the old one? */
-static int build_judge(const building *b)
+static int build_judge(building *b)
 {
     if (source_bad(b->s) && !(b->t->flags & TOOL_SKIP_BAD)) {
         return build_refuse(b->s, b->path);
+    }
+
+    if (groups_check(&b->groups, b->path, b->writer) != TOOL_DONE) {
+        return TOOL_FAILED;
     }
 
     return build_removes_too_much(b) ? TOOL_FAILED : TOOL_DONE;
@@ -351,6 +360,7 @@ int build_from_source(tool *t, source *s, const char *path, const char *type)
     b.path = path;
     b.type = type;
     b.s = s;
+    groups_begin(&b.groups, t->pool);
     if (source_bad(s) && !(t->flags & TOOL_SKIP_BAD)) {
         return build_refuse(s, path);
     }

@@ -13,6 +13,7 @@
 #include "apr_strings.h"
 
 #include "idn.h"
+#include "entries/groups.h"
 #include "progress.h"
 #include "entries/sort.h"
 #include "entries/source.h"
@@ -30,6 +31,8 @@ typedef struct change {
     /** apply: the key of a `-` line, to be removed if no `+` line follows */
     char *leaving;
     apr_size_t leaving_len;
+    /** those that entries name, and those that are taken out */
+    groups groups;
 } change;
 
 /* ---- what is wanted ---------------------------------------------------- */
@@ -113,6 +116,7 @@ static apr_status_t change_leave(change *c, hostmap_reason *why)
     }
     c->leaving_len = 0;
     c->removed++;
+    groups_remove(&c->groups, hostmap_str_of(c->leaving, len));
 
     return hostmap_writer_remove(c->writer, hostmap_str_of(c->leaving, len),
                                  why);
@@ -189,7 +193,14 @@ static int change_judge(change *c)
         return change_refuse(c);
     }
 
-    return c->missing ? TOOL_NOT_FOUND : change_find_orphan(c);
+    if (c->missing) {
+        return TOOL_NOT_FOUND;
+    }
+    if (groups_check(&c->groups, c->path, c->writer) != TOOL_DONE) {
+        return change_refuse(c);
+    }
+
+    return change_find_orphan(c);
 }
 
 static int change_run(change *c, change_fn *fn)
@@ -201,6 +212,7 @@ static int change_run(change *c, change_fn *fn)
     apr_status_t rv;
     int status;
 
+    groups_begin(&c->groups, c->t->pool);
     rv = hostmap_writer_open(&c->writer, c->path, &options, c->t->pool, &why);
     if (rv != APR_SUCCESS) {
         return tool_file_error(c->path, rv, &why);
@@ -255,6 +267,10 @@ static apr_status_t change_put(change *c, const source_entry *e,
     if (rv == APR_EINVAL) {
         source_reject(c->s, e, why->text);
         rv = APR_SUCCESS;
+    }
+    else if (rv == APR_SUCCESS) {
+        groups_put(&c->groups, change_key_of(e),
+                   hostmap_str_of(e->value, e->value_len));
     }
 
     return rv;
@@ -351,6 +367,7 @@ static apr_status_t change_delete(change *c, const source_entry *e,
         return APR_SUCCESS;
     }
     c->removed++;
+    groups_remove(&c->groups, change_key_of(e));
 
     return rv;
 }

@@ -11,8 +11,9 @@
 
 #include "apr_strings.h"
 
-#include "hostmap/hostmap_entry.h"
+#include "hostmap/hostmap_group.h"
 #include "hostmap/hostmap_key.h"
+#include "entries/groups.h"
 #include "progress.h"
 #include "entries/source.h"
 #include "entries/table.h"
@@ -42,13 +43,17 @@ static int check_text(tool *t, const char *path)
     apr_size_t count = 0;
     source_entry e;
     source *s;
+    groups named;
     apr_status_t rv;
 
     if (tool_read_source(&s, t, path, NULL, 0) != TOOL_DONE) {
         return TOOL_FAILED;
     }
+    groups_begin(&named, t->pool);
     while (source_next(s, &e)) {
         count++;
+        groups_put(&named, hostmap_str_of(e.key, e.key_len),
+                   hostmap_str_of(e.value, e.value_len));
     }
     rv = source_status(s);
     if (rv != APR_SUCCESS) {
@@ -56,7 +61,9 @@ static int check_text(tool *t, const char *path)
     }
     source_summary(s);
 
-    return check_summary(t, source_name(s), "text", count, source_bad(s));
+    return check_summary(t, source_name(s), "text", count, source_bad(s)
+                  + (groups_check(&named, source_name(s), NULL)
+                     != TOOL_DONE));
 }
 
 /* ---- a map ------------------------------------------------------------- */
@@ -72,6 +79,7 @@ typedef struct check_state {
     progress p;
     /** the keys with a path: their host keys are looked up at the end */
     table *paths;
+    groups groups;
 } check_state;
 
 static void check_report(check_state *c, hostmap_str key,
@@ -110,11 +118,12 @@ static apr_status_t check_entry(void *baton, hostmap_str key,
     if (hostmap_key_check(key, &bad) != APR_SUCCESS) {
         check_report(c, key, &bad, "key");
     }
-    else if (hostmap_entry_parse(&entry, value, &bad) != APR_SUCCESS) {
+    else if (hostmap_value_check(&entry, key, value, &bad) != APR_SUCCESS) {
         check_report(c, key, &bad, "value");
     }
     else {
         c->features |= hostmap_key_features(key);
+        groups_put(&c->groups, key, value);
         if (hostmap_key_host_len(key) < key.len) {
             check_keep_path(c, key);
         }
@@ -178,6 +187,7 @@ static apr_status_t check_all(void *baton, hostmap_file *file,
     c->count = 0;
     c->bad = 0;
     c->features = 0;
+    groups_begin(&c->groups, c->pool);
     table_clear(c->paths);
     progress_begin(&c->p, c->path, stat.entries > 0 ? stat.entries : 0);
     /* before anything is read that the pages lead to */
@@ -188,6 +198,11 @@ static apr_status_t check_all(void *baton, hostmap_file *file,
     progress_end(&c->p);
     if (rv == APR_SUCCESS) {
         rv = check_paths(c, file, why);
+    }
+
+    if (rv == APR_SUCCESS
+        && groups_check(&c->groups, c->path, NULL) != TOOL_DONE) {
+        c->bad++;
     }
 
     return rv == APR_SUCCESS ? check_features(c, file, why) : rv;

@@ -11,7 +11,7 @@
 
 #include "apr_strings.h"
 
-#include "hostmap/hostmap_entry.h"
+#include "hostmap/hostmap_group.h"
 #include "json.h"
 #include "hostmap/hostmap_match.h"
 
@@ -102,6 +102,11 @@ static void get_print_text(const question *q)
                    0);
     }
     putchar('\n');
+    if (found->group.ptr) {
+        fputs("# the group: ", stdout);
+        tool_write(stdout, found->group.ptr, found->group.len, 0);
+        putchar('\n');
+    }
 }
 
 /* found: NULL if the map has no entry; wrong: what is wrong with its value, or
@@ -120,8 +125,24 @@ static void get_print_json(const question *q, const hostmap_matched *found,
     json_string(&j, "key", found ? found->key : NULL);
     json_text(&j, "value", found ? found->value.ptr : NULL,
               found ? found->value.len : 0);
+    json_text(&j, "group", found ? found->group.ptr : NULL,
+              found ? found->group.len : 0);
     json_string(&j, "error", wrong);
     json_end(&j);
+}
+
+/* Of an entry that names a group: is that there, and sound? */
+static int get_group_wrong(const hostmap_matched *found, hostmap_bad *bad)
+{
+    hostmap_group group;
+
+    if (!found->group.ptr) {
+        bad->reason = "the map does not hold the group";
+        bad->pos = 0;
+        return 1;
+    }
+
+    return hostmap_group_parse(&group, found->group, bad) != APR_SUCCESS;
 }
 
 static int get_answer(const question *q)
@@ -133,6 +154,9 @@ static int get_answer(const question *q)
 
     wrong = hostmap_entry_parse(&entry, found->value, &bad)
             != APR_SUCCESS;
+    if (!wrong && entry.kind == HOSTMAP_ENTRY_GROUP && entry.group.len > 0) {
+        wrong = get_group_wrong(found, &bad);
+    }
     if (q->t->flags & TOOL_JSON) {
         get_print_json(q, found, wrong ? bad.reason : NULL);
     }
