@@ -330,7 +330,7 @@ static apr_status_t key_check_path(hostmap_str path, const hostmap_scan *scan)
 }
 
 /** `@NAME` */
-static apr_status_t check_group(hostmap_str key, const hostmap_scan *scan)
+static apr_status_t key_check_group(hostmap_str key, const hostmap_scan *scan)
 {
     hostmap_str name = hostmap_scan_after(key, 1);
     apr_size_t len = hostmap_scan_while(name, HOSTMAP_SCAN_NAME);
@@ -351,7 +351,7 @@ apr_status_t hostmap_key_check(hostmap_str key, hostmap_bad *bad)
     scan.base = key.ptr;
     scan.bad = bad;
     if (hostmap_key_is_group(key)) {
-        return check_group(key, &scan);
+        return key_check_group(key, &scan);
     }
     host.len = hostmap_key_host_len(key);
     if (host.len > 0 && host.len + 1 < key.len && key.ptr[host.len - 1] == ':'
