@@ -277,7 +277,9 @@ static int pool_serve(request_rec *r, pool_request *state,
     rc = pool_attempt_run(r, worker, conf, url, state->repeatable, attempt);
     route.connect_timeout = rc == HTTP_SERVICE_UNAVAILABLE
                             ? pool_connect_timeout(worker, conf, r) : 0;
-    route.rejected = state->group && state->group->rejected;
+    route.failed = state->group
+                   && pool_group_is_failed(state->group, rc,
+                                           attempt->answered);
     pool_flight_end(&state->flight, r, rc, attempt, &route);
     state->running = 0;
     /* PROXY_POOL_NONE: it cannot be known.  A connection that failed to open

@@ -140,6 +140,7 @@ static void pool_refuse(pool_flight *flight, request_rec *r, const char *name)
     slots_backend_count_one(&pool_slots, flight->backend,
                             SLOTS_BACKEND_LIMITED);
     slots_backend_release(&pool_slots, flight->backend, pool_row, 1);
+    pool_health_release(&pool_slots.backends[flight->backend].health);
     flight->failure = SLOTS_BACKEND_LIMITED;
     if (hostmap_limit_table_pass(&pool_silent_logged, &more,
                                  hostmap_str_text(name), r->request_time)) {
@@ -267,18 +268,30 @@ static void pool_count_first_byte(slots_backend *slot,
     }
 }
 
-static void pool_note_health(slots_health *health, const pool_route *route,
-                             slots_backend_count failure)
+/* Counts a failure; a member of a group may be out by it. */
+static void pool_note_failure(slots_health *health, const pool_route *route,
+                              slots_backend_count failure)
 {
-    if (failure) {
-        atomic_set64(&health->failed, apr_time_now());
-        atomic_set32(&health->failure, failure);
-        atomic_add32(&health->failures, 1);
-        if (route->is_member) {
-            pool_health_failed(health, apr_time_now());
-        }
+    apr_time_t now = apr_time_now();
+
+    atomic_set64(&health->failed, now);
+    atomic_set32(&health->failure, failure);
+    atomic_add32(&health->failures, 1);
+    if (route->is_member) {
+        pool_health_failed(health, now);
     }
-    else if (atomic_get32(&health->failures) != 0) {
+}
+
+/* It has not failed.  A client that gave up its own request says nothing of the
+ * member that had it. */
+static void pool_note_success(slots_health *health, const pool_route *route,
+                              int answered)
+{
+    if (!answered) {
+        pool_health_release(health);
+        return;
+    }
+    if (atomic_get32(&health->failures) != 0) {
         atomic_set32(&health->failures, 0);
         if (route->is_member) {
             pool_health_answered(health, apr_time_now());
@@ -302,10 +315,16 @@ void pool_flight_end(pool_flight *flight, request_rec *r, int rc,
     }
     flight->failure = pool_failure_of(r, rc, attempt, route->watched,
                                       slow);
-    if (route->rejected && !flight->failure) {
-        flight->failure = SLOTS_BACKEND_BAD;
+    if (flight->failure || route->failed) {
+        pool_note_failure(&slot->health, route,
+                          flight->failure ? flight->failure
+                                          : SLOTS_BACKEND_BAD);
     }
-    pool_note_health(&slot->health, route, flight->failure);
+    else {
+        pool_note_success(&slot->health, route,
+                          flight->first_byte || rc == OK || rc == DONE
+                          || rc == SUSPENDED);
+    }
     if (atomic_get32(&pool_slots.block->counting)) {
         if (flight->failure) {
             atomic_add64(&slot->counts[flight->failure], 1);

@@ -27,7 +27,7 @@ typedef struct pool_route {
      *  pool_flight_end(), where the answer is 503 */
     apr_interval_time_t connect_timeout;
     int is_member;              /**< of a group: its failures take it out */
-    int rejected;               /**< its answer is a failure for the group */
+    int failed;                 /**< its answer is a failure for the group */
 } pool_route;
 
 /** A request's way to a backend.  All zero at first. */

@@ -228,8 +228,9 @@ static apr_status_t pool_group_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
     if (group->judging && !APR_BRIGADE_EMPTY(bb)) {
         group->judging = 0;
-        group->rejected = group->left > 0 && group->repeatable
-                          && pool_is_failure(group->group, f->r->status);
+        group->failed = pool_is_failure(group->group, f->r->status);
+        group->rejected = group->failed && group->left > 0
+                          && group->repeatable;
         if (!group->rejected) {
             pool_set_cookie(group, f->r);
         }
@@ -244,7 +245,7 @@ static apr_status_t pool_group_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 void pool_group_watch(pool_group *group, request_rec *r)
 {
     group->judging = 1;
-    group->rejected = 0;
+    group->failed = group->rejected = 0;
     group->swallowed = 0;
     ap_add_output_filter_handle(pool_group_filter_handle, group, r,
                                 r->connection);
@@ -293,6 +294,12 @@ static int pool_is_unsent(int rc, const pool_request *state)
     return rc == HTTP_SERVICE_UNAVAILABLE && !state->attempt.opened
            && !state->attempt.connected && !state->attempt.answered
            && strncmp(state->name, "uwsgi:", 6) != 0;
+}
+
+int pool_group_is_failed(const pool_group *group, int rc, int answered)
+{
+    /* with ProxyErrorOverride the status of the answer is what is returned */
+    return group->failed || (answered && pool_is_failure(group->group, rc));
 }
 
 int pool_group_failed(pool_group *group, request_rec *r, int rc,

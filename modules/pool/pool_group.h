@@ -28,7 +28,8 @@ typedef struct pool_group {
     int left;                   /**< further members that may be asked */
     int repeatable;             /**< it may be sent again after it was sent */
     int judging;                /**< the filter has seen nothing yet */
-    int rejected;               /**< the response is a failure: swallowed */
+    int failed;                 /**< the response is a failure of the member */
+    int rejected;               /**< and another one is asked: swallowed */
     apr_off_t swallowed;
     /* as they were before the first attempt */
     apr_table_t *headers_out;
@@ -53,6 +54,9 @@ hostmap_str pool_group_words(const pool_group *group);
 
 /** An attempt begins: its response is judged. */
 void pool_group_watch(pool_group *group, request_rec *r);
+
+/** Did the member answer with a failure? @param rc what mod_proxy returned */
+int pool_group_is_failed(const pool_group *group, int rc, int answered);
 
 /**
  * An attempt is over.

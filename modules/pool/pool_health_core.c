@@ -66,6 +66,13 @@ int pool_health_claim(slots_health *health, apr_time_t now)
            && health_swap(&health->probe, before, (apr_uint64_t)now);
 }
 
+void pool_health_release(slots_health *health)
+{
+    if (atomic_get64(&health->probe) != 0) {
+        atomic_set64(&health->probe, 0);
+    }
+}
+
 static apr_interval_time_t health_pause(apr_uint32_t pauses)
 {
     apr_interval_time_t pause = POOL_HEALTH_PAUSE;

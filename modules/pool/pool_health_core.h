@@ -41,6 +41,10 @@ void pool_health_see(pool_member *member, const slots_health *health,
  */
 int pool_health_claim(slots_health *health, apr_time_t now);
 
+/** The request that was to ask was not sent, or says nothing of the member:
+ *  another one may ask. */
+void pool_health_release(slots_health *health);
+
 /** A request to the member has failed: health->failures is counted already. */
 void pool_health_failed(slots_health *health, apr_time_t now);
 

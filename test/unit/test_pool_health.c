@@ -48,6 +48,20 @@ static unsigned share(apr_time_t now)
     return member.share;
 }
 
+START_TEST(a_probe_that_was_not_sent_leaves_its_place)
+{
+    break_once(NOW);
+    break_once(NOW);
+    break_once(NOW);
+    ck_assert(pool_health_claim(&health, NOW + SECOND));
+    ck_assert(!pool_health_claim(&health, NOW + SECOND));
+    ck_assert_int_eq(seen(NOW + SECOND), POOL_MEMBER_OUT);
+    pool_health_release(&health);
+    ck_assert_int_eq(seen(NOW + SECOND), POOL_MEMBER_UP);
+    ck_assert(pool_health_claim(&health, NOW + SECOND));
+}
+END_TEST
+
 START_TEST(three_failures_in_a_row_take_it_out)
 {
     break_once(NOW);
@@ -192,6 +206,7 @@ Suite *pool_health_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, three_failures_in_a_row_take_it_out);
+    tcase_add_test(tcase, a_probe_that_was_not_sent_leaves_its_place);
     tcase_add_test(tcase, after_the_pause_one_request_asks);
     tcase_add_test(tcase, pauses_double_up_to_a_minute);
     tcase_add_test(tcase, failures_together_count_once);
