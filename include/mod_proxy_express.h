@@ -80,11 +80,13 @@ typedef struct proxy_express_entry {
     const char *action;         /**< "proxy", "redirect", "status", "decline";
                                  *   NULL: the value does not parse */
     int status;                 /**< of a redirect or a status; else 0 */
-    const char *target;         /**< URL of a backend or redirect, or NULL */
+    const char *target;         /**< URL of a backend or redirect, `@` and the
+                                 *   name of a group, or NULL */
     /** scheme://host:port of a backend, or its socket before that; or NULL */
     const char *origin;
-    const char *options;        /**< words after the URL, their secrets hidden;
-                                 *   or NULL */
+    const char *options;        /**< words after the URL, or the members of a
+                                 *   group and theirs, their secrets hidden; or
+                                 *   NULL */
     const char *reason;         /**< why there is no answer, or NULL */
 } proxy_express_entry;
 

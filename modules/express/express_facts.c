@@ -106,12 +106,38 @@ static const char *express_options_shown(hostmap_str words, apr_pool_t *p)
     return shown;
 }
 
+/* The name, or nothing for one that is written in the entry, and all words. */
+static void express_group_told(proxy_express_entry *entry,
+                               const hostmap_entry *parsed, hostmap_str group,
+                               apr_pool_t *p)
+{
+    if (parsed->group.len == 0) {
+        entry->options = express_options_shown(parsed->words, p);
+        return;
+    }
+    entry->target = apr_psprintf(p, "@%.*s%.*s", (int)parsed->group.len,
+                                 parsed->group.ptr, (int)parsed->path.len,
+                                 parsed->path.ptr);
+    if (!group.ptr) {
+        entry->reason = "the map does not hold the group";
+        return;
+    }
+    entry->options = express_options_shown(group, p);
+    if (parsed->words.len > 0) {
+        /* they go over the members' */
+        entry->options = apr_psprintf(p, "%s, %s", entry->options,
+                                      express_options_shown(parsed->words, p));
+    }
+}
+
 static void express_entry_told(proxy_express_entry *entry,
                                const hostmap_matched *found, apr_pool_t *p)
 {
     static const char *const kinds[] = { "exact", "wildcard", "default" };
     static const char *const actions[] = {
-        "proxy", "decline", "redirect", "status"
+        [HOSTMAP_ENTRY_PROXY] = "proxy", [HOSTMAP_ENTRY_GROUP] = "proxy",
+        [HOSTMAP_ENTRY_NONE] = "decline", [HOSTMAP_ENTRY_REDIRECT] = "redirect",
+        [HOSTMAP_ENTRY_STATUS] = "status"
     };
     hostmap_entry parsed;
     hostmap_bad bad;
@@ -135,6 +161,9 @@ static void express_entry_told(proxy_express_entry *entry,
         entry->origin = apr_pstrmemdup(p, parsed.url.ptr,
                                        parsed.url.len - parsed.path.len);
         entry->options = express_options_shown(parsed.words, p);
+    }
+    if (parsed.kind == HOSTMAP_ENTRY_GROUP) {
+        express_group_told(entry, &parsed, found->group, p);
     }
 }
 

@@ -31,6 +31,11 @@ def status(make_module_httpd, maps, module_folder, backends):
         "old.example.com": "301 https://new.example.com/x",
         "gone.example.com": "410",
         "local.example.com": "!",
+        "@web": "%s %s secret=xyzzy123" % (backends.url("a"),
+                                           backends.url("b")),
+        "g.example.com": "@web/sub timeout=7",
+        "two.example.com": "%s %s backup" % (backends.url("a"),
+                                             backends.url("b")),
     })
     started = Status(make_module_httpd, pool=True, modules=["status"])
     started.start(path, "<Location /server-status>\n"
@@ -184,6 +189,13 @@ def test_what_the_question_says(status, backends):
     assert answer["target"] == backends.url("a")
     assert answer["backend_state"] == "up"
     assert answer["options"] == "timeout=7 secret=(hidden)"
+    answer, = status.read("&host=g.example.com")["question"]["answers"]
+    assert (answer["action"], answer["target"]) == ("proxy", "@web/sub")
+    assert answer["options"] == "%s %s secret=(hidden), timeout=7" % (
+        backends.url("a"), backends.url("b"))
+    answer, = status.read("&host=two.example.com")["question"]["answers"]
+    assert (answer["action"], answer["target"]) == ("proxy", None)
+    assert answer["options"].endswith("backup")
     answer, = status.read("&host=gone.example.com")["question"]["answers"]
     assert (answer["action"], answer["status"]) == ("status", 410)
     answer, = status.read("&host=nobody.example.com")["question"]["answers"]
