@@ -238,5 +238,5 @@ def test_group_needs_the_pool(make_httpd, maps, folder, pool_backends):
     httpd = make_httpd()
     httpd.expect_log("SB0016: .* a group of backends needs mod_proxy_pool")
     start(httpd, maps, folder, {"g.test": "%s %s" % (
-        pool_backends.url("a"), pool_backends.url("b"))})
+        pool_backends.url("a"), pool_backends.url("b"))}, ttl="")
     assert httpd.get("g.test").status == 500
