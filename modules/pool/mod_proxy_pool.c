@@ -509,6 +509,7 @@ static int pool_post_config(apr_pool_t *p, apr_pool_t *plog,
     }
     for (s = main_server; s; s = s->next) {
         pool_conf_resolve(pool_server_conf_get(s), pool_workers(), p);
+        pool_conf_enlarge(s);
     }
     rv = pool_watchdog_start();
     if (rv != APR_SUCCESS) {

@@ -8,6 +8,7 @@
 #include "pool_conf.h"
 
 #include "apr_strings.h"
+#include "mod_proxy.h"
 
 #define POOL_WAITING_OFF "off"
 /* Of the workers: one backend that hangs leaves three quarters of them to the
@@ -150,6 +151,16 @@ const command_rec pool_directives[] = {
                    "percentages of the workers; off: no limit"),
     { NULL }
 };
+
+void pool_conf_enlarge(server_rec *s)
+{
+    proxy_server_conf *proxy = ap_get_module_config(s->module_config,
+                                                    &proxy_module);
+
+    if (pool_server_conf_get(s)->enabled != 0 && !proxy->io_buffer_size_set) {
+        proxy->io_buffer_size = POOL_IO_BUFFER;
+    }
+}
 
 static void pool_limits_resolve(pool_server_conf *conf, unsigned workers)
 {

@@ -36,6 +36,8 @@ typedef struct pool_server_conf {
     hostmap_str defaults_text;  /**< pool_options_key() of them */
 } pool_server_conf;
 
+#define POOL_IO_BUFFER (64 * 1024)
+
 extern const command_rec pool_directives[];
 
 /** For the module's structure: create and merge. */
@@ -54,5 +56,13 @@ static inline pool_server_conf *pool_server_conf_get(const server_rec *s)
  */
 void pool_conf_resolve(pool_server_conf *conf, unsigned workers,
                        apr_pool_t *p);
+
+/**
+ * In post_config, once for each virtual host: without ProxyIOBufferSize,
+ * mod_proxy reads the body of an answer in pieces of POOL_IO_BUFFER.  It writes
+ * each piece to the client by itself and reads no more than there is, so that
+ * a large answer takes an eighth of the writes and no byte waits.
+ */
+void pool_conf_enlarge(server_rec *s);
 
 #endif /* POOL_CONF_H */

@@ -119,6 +119,10 @@ static apr_status_t pool_worker_create(void **value, const char *key,
     /* ProxyTimeout, ProxyReceiveBufferSize, ProxyIOBufferSize */
     conf = ap_get_module_config(spec->server->module_config, &proxy_module);
     PROXY_COPY_CONF_PARAMS(backend->worker, conf);
+    if (!conf->io_buffer_size_set) {
+        /* not pool_conf_enlarge()'s: as a worker of the configuration */
+        s->io_buffer_size = AP_IOBUFSIZE;
+    }
     s->ttl = POOL_TTL_DEFAULT;
     /* idle connections above smax are closed after ttl: all of them */
     s->smax = 0;

@@ -2,7 +2,8 @@
 
 /*
  * What other modules can know of mod_proxy_pool, shown to the tests: the
- * worker that serves a request (header X-Worker), how it was served (note
+ * worker that serves a request (header X-Worker), the bytes that mod_proxy
+ * reads of a body at once (X-Pieces), how it was served (note
  * "probe"), and the counts of the child (handler "pool-counts").
  */
 
@@ -64,12 +65,14 @@ static int probe_scheme_handler(request_rec *r, proxy_worker *worker,
                                 proxy_server_conf *conf, char *url,
                                 const char *proxyname, apr_port_t proxyport)
 {
-    (void)conf;
     (void)url;
     (void)proxyname;
     (void)proxyport;
     apr_table_setn(r->err_headers_out, "X-Worker",
                    worker_text(r->pool, worker->s));
+    apr_table_setn(r->err_headers_out, "X-Pieces",
+                   apr_psprintf(r->pool, "%" APR_SIZE_T_FMT,
+                                conf->io_buffer_size));
     return DECLINED;
 }
 

@@ -143,6 +143,15 @@ def test_directives_of_mod_proxy_are_defaults(
             more["io_buffer_size"]) == ("9000000", "2048", "16384")
 
 
+@pytest.mark.parametrize("lines, wanted", (
+    ((), "65536"), (("ProxyIOBufferSize 16384",), "16384"),
+    (("ProxyPoolEnable Off",), "8192")))
+def test_bodies_are_read_in_large_pieces(server, lines, wanted):
+    """Unless the configuration says how large."""
+    httpd = server(*lines)
+    assert httpd.get("a.example.com").header("X-Pieces") == wanted
+
+
 # ---- the functions --------------------------------------------------------
 
 @pytest.fixture
