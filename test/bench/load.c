@@ -10,11 +10,15 @@
  * early after 100 errors.
  *
  * usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] [-r RATE | -w TURN]
- *             [-s SEED] [-o] [-b BACKEND] [-l | -p PATH] [-v] PORT TEXT
+ *             [-s SEED] [-o | -z] [-k REQUESTS] [-b BACKEND]
+ *             [-l | -p PATH | -a] [-v] PORT TEXT
  *     -r  so many requests a second at most, instead of as many as can be
  *     -w  1/3: works in the first of three turns of 100 ms, which come round
  *         and round, and leaves the others to other load generators
  *     -o  in the order of the text, each host once, instead of at random
+ *     -z  hosts by a Zipf law (s = 1): the first of the text most often
+ *     -k  so many requests on average to a host before the next is chosen
+ *     -a  answers of 2 to 60 KB, small ones more often, instead of a page
  *     -l  lean: the least that a request needs, instead of what a browser
  *         sends
  *     -p  a browser's request for this path, which ends in the number of bytes
@@ -29,6 +33,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -49,6 +55,9 @@
 #define ERRORS_MAX      100
 #define TICKS           1000    /* a second, of a rate and of turns */
 #define TURN_TICKS      100
+/* Of answers, and the largest to it. */
+#define SIZE_LEAST      2048
+#define SIZE_RATIO      30
 /* Of a turn, at its end: for what is on its way. */
 #define TURN_REST       3
 
@@ -74,6 +83,8 @@ typedef struct host {
 typedef struct conn {
     int fd;
     const host *asked;
+    unsigned stays;             /* requests to come for the same host */
+    uint64_t wanted;            /* bytes of the answer; 0: any number */
     int in_body;
     uint64_t body;              /* of which so many bytes are still to come */
     size_t len;
@@ -88,6 +99,9 @@ typedef struct options {
     unsigned turn, turns;       /* from 0; 0: none */
     uint64_t random;
     int in_order;
+    int zipf;
+    unsigned stay;
+    int sizes;
     int lean;
     const char *path;
     int per_backend;
@@ -176,10 +190,31 @@ static uint64_t next_random(void)
     return opt.random * 2685821657736338717ULL;
 }
 
+/* 0 to 1, without 1 */
+static double next_share(void)
+{
+    return (next_random() >> 11) / 9007199254740992.0;
+}
+
+/* The rank k of 1 to n, with a chance of 1/k to each other: (n + 1)^u, rounded
+ * down, has log(1 + 1/k), and what that has too much is drawn again. */
+static size_t zipf_rank(size_t n)
+{
+    double k;
+
+    do {
+        k = floor(pow((double)n + 1, next_share()));
+    } while (k > n || next_share() > M_LN2 / (k * log1p(1 / k)));
+    return (size_t)k;
+}
+
 static const host *host_choose(void)
 {
     if (opt.in_order) {
         return &hosts[host_next++ % host_count];
+    }
+    if (opt.zipf) {
+        return &hosts[zipf_rank(host_count) - 1];
     }
     return &hosts[(next_random() >> 11) % host_count];
 }
@@ -211,10 +246,18 @@ static void conn_open(conn *c)
 
 static void conn_ask(conn *c)
 {
-    char out[2048], name[32];
+    char out[2048], name[32], path[64];
     int len;
 
-    c->asked = host_choose();
+    if (c->stays == 0) {
+        c->asked = host_choose();
+        /* from 1 on, with that mean */
+        c->stays = opt.stay ? 1 + next_random() % (2 * opt.stay - 1) : 1;
+    }
+    c->stays--;
+    c->wanted = opt.path ? strtoull(strrchr(opt.path, '/') + 1, NULL, 10)
+                : opt.sizes ? SIZE_LEAST * pow(SIZE_RATIO, next_share()) : 0;
+    snprintf(path, sizeof(path), "/object/%" PRIu64, c->wanted);
     c->len = c->in_body = 0;
     snprintf(name, sizeof(name), "b%u.webserver.example", c->asked->backend);
     if (opt.lean) {
@@ -223,7 +266,7 @@ static void conn_ask(conn *c)
     }
     else {
         len = snprintf(out, sizeof(out), BROWSER_REQUEST,
-                       opt.path ? opt.path : PAGE_PATH,
+                       opt.path ? opt.path : opt.sizes ? path : PAGE_PATH,
                        opt.per_backend ? name : c->asked->name);
     }
     sent++;
@@ -253,8 +296,7 @@ static void answer_judge(const conn *c)
     else if (backend != expected) {
         bad_backend++;
     }
-    else if (opt.path
-             && c->body != strtoull(strrchr(opt.path, '/') + 1, NULL, 10)) {
+    else if (c->wanted && c->body != c->wanted) {
         bad_length++;
     }
 }
@@ -442,8 +484,8 @@ static void run(double start)
 static void usage(void)
 {
     fprintf(stderr, "usage: load [-c CONNECTIONS] [-t SECONDS | -n REQUESTS] "
-            "[-r RATE | -w TURN] [-s SEED] [-o] [-b BACKEND] "
-            "[-l | -p PATH] [-v] PORT TEXT\n");
+            "[-r RATE | -w TURN] [-s SEED] [-o | -z] [-k REQUESTS] "
+            "[-b BACKEND] [-l | -p PATH | -a] [-v] PORT TEXT\n");
     exit(1);
 }
 
@@ -461,13 +503,16 @@ static void options_read(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:t:n:r:w:s:ob:lp:v")) != -1) {
+    while ((c = getopt(argc, argv, "c:t:n:r:w:s:ozk:ab:lp:v")) != -1) {
         switch (c) {
         case 'c': opt.conns = atoi(optarg); break;
         case 't': opt.seconds = atof(optarg); break;
         case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
         case 'r': opt.rate = atoi(optarg); break;
         case 'w': turn_read(optarg); break;
+        case 'z': opt.zipf = 1; break;
+        case 'k': opt.stay = (unsigned)atoi(optarg); break;
+        case 'a': opt.sizes = 1; break;
         case 's': opt.random ^= strtoull(optarg, NULL, 10) << 20; break;
         case 'o': opt.in_order = 1; break;
         case 'l': opt.lean = 1; break;
