@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""support/acme-hook with a CA (pebble) and a client (dehydrated): from a host in
-the host map to its certificate, renewal, revocation, removal; and what the
-driver does when the CA says no."""
+"""support/acme-hook with a CA (pebble) and the clients that people have
+(dehydrated, certbot, lego): from a host in the host map to its certificate,
+renewal, revocation, removal; and what the driver does when the CA says no."""
 
-import json
 import os
 import subprocess
 
@@ -11,7 +10,7 @@ import pytest
 
 import certs
 import tls
-from httpd import free_port
+from acme import Pebble
 from maps import express
 from tree import TOP
 from wait import wait_for
@@ -21,50 +20,12 @@ HOST = "shop.example.com"
 CLIENT_TIMEOUT = 120
 
 
-class Pebble:
-    """A CA whose validations come to this machine whatever the name."""
-
-    def __init__(self, folder, authority, http_port):
-        self.port, self.management, dns = (free_port() for _ in range(3))
-        chain, key, _ = authority.issue("localhost")
-        config = authority.write(folder + "/pebble.json", json.dumps({
-            "pebble": {
-                "listenAddress": "127.0.0.1:%d" % self.port,
-                "managementListenAddress": "127.0.0.1:%d" % self.management,
-                "certificate": chain, "privateKey": key,
-                "httpPort": http_port, "tlsPort": free_port(),
-                "ocspResponderURL": "",
-                "externalAccountBindingRequired": False}}))
-        env = dict(os.environ, PEBBLE_VA_NOSLEEP="1",
-                   PEBBLE_WFE_NONCEREJECT="0")
-        log = open(folder + "/pebble.log", "w", encoding="utf-8")
-        self.log = log.name
-        self.processes = [
-            subprocess.Popen(
-                ["pebble-challtestsrv", "-defaultIPv4", "127.0.0.1",
-                 "-defaultIPv6", "", "-dns01", "127.0.0.1:%d" % dns, "-http01",
-                 "", "-https01", "", "-tlsalpn01", "", "-management",
-                 "127.0.0.1:%d" % free_port()], stdout=log, stderr=log),
-            subprocess.Popen(
-                ["pebble", "-config", config, "-dnsserver",
-                 "127.0.0.1:%d" % dns], env=env, stdout=log, stderr=log)]
-        self.trust = authority.root_file
-        root = authority.write(folder + "/pebble-root.pem", "")
-        wait_for(lambda: self.fetch("/roots/0", root), tls.TIMEOUT,
-                 "pebble serves")
-        self.root = root
-
-    def fetch(self, path, to):
-        done = subprocess.run(
-            ["curl", "-sf", "--max-time", "5", "--cacert", self.trust, "-o",
-             to, "https://localhost:%d%s" % (self.management, path)],
-            timeout=10)
-        return done.returncode == 0 and os.path.getsize(to) > 0
-
-    def stop(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
+def run(command, env):
+    """What it prints."""
+    done = subprocess.run(command, env=env, text=True, capture_output=True,
+                          timeout=CLIENT_TIMEOUT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 class Driver:
@@ -77,7 +38,7 @@ class Driver:
         self.conf = folder + "/acme.conf"
         write = certmap.authority.write
         self.client = write(self.base + "/config", "\n".join([
-            "CA=https://localhost:%d/dir" % pebble.port,
+            "CA=" + pebble.directory,
             "BASEDIR=" + self.base, "WELLKNOWN=%s/challenges" % folder,
             "HOOK=" + HOOK, "CHALLENGETYPE=http-01", "KEY_ALGO=prime256v1",
             'CURL_OPTS="--cacert %s"' % pebble.trust, ""]))
@@ -93,10 +54,7 @@ class Driver:
             file.write("\n".join([*self.words, "ISSUE='%s'" % command, ""]))
 
     def run(self, *words, program=HOOK):
-        done = subprocess.run([program, *words], env=self.env, text=True,
-                              capture_output=True, timeout=CLIENT_TIMEOUT)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return run([program, *words], self.env)
 
     def dehydrated(self, *words):
         return self.run("-f", self.client, *words, program="dehydrated")
@@ -111,13 +69,14 @@ def world(make_module_httpd, maps, settings, module_folder, backends):
     hosts = maps.build(folder + "/hosts.map", {HOST: backends.url("a")})
     os.makedirs(folder + "/challenges")
     server = tls.Server(make_module_httpd, authority, modules=["alias"])
+    # it has its ports before the CA takes some
+    server.start("""
+        ProxyPass "/.well-known/acme-challenge/" "!"
+        Alias "/.well-known/acme-challenge/" "%s/challenges/"
+        %s
+        """ % (folder, express(hosts)) + certmap.directives())
     pebble = Pebble(folder, authority, server.port)
     try:
-        server.start("""
-            ProxyPass "/.well-known/acme-challenge/" "!"
-            Alias "/.well-known/acme-challenge/" "%s/challenges/"
-            %s
-            """ % (folder, express(hosts)) + certmap.directives())
         server.certmap, server.hosts, server.pebble = certmap, hosts, pebble
         server.driver = Driver(settings, folder, certmap, hosts, pebble)
         server.driver.dehydrated("--register", "--accept-terms")
@@ -180,20 +139,62 @@ def test_rate_limit_ends_the_batch(world, maps, backends):
     assert "nothing is tried before" in world.driver.run("run")
 
 
-def test_hook_takes_what_certbot_and_lego_say(world, settings):
-    """Their variables; the clients themselves are not run."""
-    driver, authority = world.driver, world.certmap.authority
-    for name, variables in (
-            ("certbot.example.com", ("RENEWED_LINEAGE",)),
-            ("lego.example.com", ("LEGO_CERT_PATH", "LEGO_CERT_KEY_PATH"))):
-        chain, key, cert = authority.issue(name)
-        values = ((os.path.dirname(chain),) if len(variables) == 1
-                  else (chain, key))
-        with open(driver.conf, "w", encoding="ascii") as file:
-            file.write("\n".join(driver.words).replace(
-                world.pebble.root, authority.root_file) + "\n")
-        subprocess.run([HOOK], env=dict(driver.env, **dict(zip(variables,
-                                                               values))),
-                       check=True, timeout=CLIENT_TIMEOUT)
-        wait_for(lambda: tls.serial(world.tls, name)
-                 == cert.serial_number, tls.TIMEOUT, "it is served")
+class Certbot:
+    """python3-certbot: Debian's certbot would add a timer to the machine."""
+
+    START = "import sys; from certbot.main import main; sys.exit(main())"
+
+    def __init__(self, world, folder):
+        self.env = dict(world.driver.env,
+                        REQUESTS_CA_BUNDLE=world.pebble.trust)
+        self.common = ["/usr/bin/python3", "-c", self.START]
+        self.more = ["--non-interactive", "--server", world.pebble.directory]
+        for word in ("config", "work", "logs"):
+            self.more += ["--%s-dir" % word, "%s/certbot/%s" % (folder, word)]
+        self.webroot = folder + "/webroot"
+
+    def issue(self, name):
+        return self.common + ["certonly", *self.more, "--agree-tos",
+                              "--register-unsafely-without-email",
+                              "--webroot", "-w", self.webroot, "-d", name,
+                              "--deploy-hook", HOOK]
+
+    def renew(self, name):
+        return self.common + ["renew", *self.more, "--force-renewal",
+                              "--no-random-sleep-on-renew", "--cert-name",
+                              name]
+
+
+class Lego:
+    def __init__(self, world, folder):
+        self.env = dict(world.driver.env,
+                        LEGO_CA_CERTIFICATES=world.pebble.trust)
+        self.common = ["lego", "--accept-tos", "--email", "a@example.com",
+                       "--server", world.pebble.directory, "--path",
+                       folder + "/lego", "--key-type", "ec256", "--http",
+                       "--http.webroot", folder + "/webroot"]
+
+    def issue(self, name):
+        return self.common + ["--domains", name, "run", "--run-hook", HOOK]
+
+    def renew(self, name):
+        return self.common + ["--domains", name, "renew", "--days", "36500",
+                              "--no-random-sleep", "--renew-hook", HOOK]
+
+
+@pytest.mark.parametrize("client", (Certbot, Lego))
+def test_client_deploys_and_renews(world, module_folder, client):
+    """As docs/https.md has it.  They write below a webroot's .well-known."""
+    name = client.__name__.lower() + ".example.com"
+    well_known = module_folder + "/webroot/.well-known"
+    if not os.path.isdir(well_known):
+        os.makedirs(well_known)
+        os.symlink(module_folder + "/challenges",
+                   well_known + "/acme-challenge")
+    client = client(world, module_folder)
+    world.driver.issue_with("false")
+    run(client.issue(name), client.env)
+    first = verified(world, name)
+    run(client.renew(name), client.env)
+    wait_for(lambda: verified(world, name) != first, tls.TIMEOUT,
+             "the renewed certificate is served")
