@@ -32,6 +32,8 @@ OUR_POOL = "mod_proxy_pool.so"
 OUR_REPROXY = "mod_reproxy.so"
 OUR_STATUS = "mod_switchboard_status.so"
 OUR_CERTMAP = "mod_ssl_certmap.so"
+BUILT_INTO_DEBIANS = ["unixd", "log_config", "logio", "version",
+                      "watchdog"] if PREFIX else []
 START_TIMEOUT = 30
 STOP_TIMEOUT = 20
 
@@ -115,7 +117,8 @@ class Httpd:
         self.settings = settings
         self.root = private_folder()
         self.log_path = os.path.join(self.root, "error.log")
-        self.modules = ["authz_core", "dir", "proxy", "proxy_http", *modules]
+        self.modules = [*BUILT_INTO_DEBIANS, "authz_core", "dir", "proxy",
+                        "proxy_http", *modules]
         self.express = os.path.join(
             STOCK_MODULES if stock else settings.modules, OUR_MODULE)
         self.pool = os.path.join(settings.modules, OUR_POOL) if pool else None
