@@ -19,11 +19,20 @@ static apr_time_t health_time(const apr_uint64_t *word)
     return (apr_time_t)atomic_get64(word);
 }
 
+/* The clock may have been set back since a time was written: one that is
+ * further ahead than it can be is over. */
+
 static int health_is_probed(const slots_health *health, apr_time_t now)
 {
     apr_time_t since = health_time(&health->probe);
 
-    return since != 0 && now - since < POOL_HEALTH_PROBE_MAX;
+    return since != 0 && now - since < POOL_HEALTH_PROBE_MAX
+           && since - now < POOL_HEALTH_PROBE_MAX;
+}
+
+static int health_is_paused(apr_time_t until, apr_time_t now)
+{
+    return until > now && until - now <= POOL_HEALTH_PAUSE_MAX;
 }
 
 /** A member that came back takes more from second to second. */
@@ -31,7 +40,8 @@ static unsigned health_share(apr_time_t back, apr_time_t now)
 {
     apr_time_t age = now - back;
 
-    if (back == 0 || age >= POOL_HEALTH_SLOW_START) {
+    if (back == 0 || age >= POOL_HEALTH_SLOW_START
+        || age <= -POOL_HEALTH_SLOW_START) {
         return POOL_SHARE_FULL;
     }
     age = age < 0 ? 0 : age;
@@ -47,7 +57,7 @@ void pool_health_see(pool_member *member, const slots_health *health,
     member->share = health_share(health_time(&health->back), now);
     member->state = POOL_MEMBER_UP;
     if (member->out_since
-        && (!may_probe || now < health_time(&health->out_until)
+        && (!may_probe || health_is_paused(health_time(&health->out_until), now)
             || health_is_probed(health, now))) {
         member->state = POOL_MEMBER_OUT;
     }
@@ -58,7 +68,7 @@ int pool_health_claim(slots_health *health, apr_time_t now)
     apr_uint64_t before = atomic_get64(&health->probe);
 
     if (health_time(&health->out_since) == 0
-        || now < health_time(&health->out_until)) {
+        || health_is_paused(health_time(&health->out_until), now)) {
         /* in service, or the last resort */
         return 1;
     }
@@ -92,7 +102,7 @@ void pool_health_failed(slots_health *health, apr_time_t now)
         && health_time(&health->out_since) == 0) {
         return;
     }
-    if ((apr_time_t)until > now
+    if (health_is_paused((apr_time_t)until, now)
         || !health_swap(&health->out_until, until,
                         (apr_uint64_t)(now + health_pause(pauses)))) {
         return;

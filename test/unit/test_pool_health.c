@@ -154,6 +154,27 @@ START_TEST(an_answer_brings_it_back_slowly)
 END_TEST
 
 /** Random events beside a plain list of what the rules say. */
+/* An hour: no pause, no probe and no slow start lasts as long. */
+START_TEST(a_clock_that_was_set_back_keeps_nobody_out)
+{
+    apr_time_t back = NOW - 3600 * SECOND;
+
+    break_once(NOW);
+    break_once(NOW);
+    break_once(NOW);
+    ck_assert_int_eq(seen(back), POOL_MEMBER_UP);
+    ck_assert(pool_health_claim(&health, NOW + SECOND));
+    ck_assert_int_eq(seen(back), POOL_MEMBER_UP);
+    ck_assert(pool_health_claim(&health, back));
+    ck_assert_int_eq(seen(back), POOL_MEMBER_OUT);
+    break_once(back);
+    ck_assert_int_eq(seen(back + 2 * SECOND - 1), POOL_MEMBER_OUT);
+    ck_assert_int_eq(seen(back + 2 * SECOND), POOL_MEMBER_UP);
+    answer(NOW);
+    ck_assert_uint_eq(share(back), POOL_SHARE_FULL);
+}
+END_TEST
+
 START_TEST(random_events_are_as_a_reference_says)
 {
     apr_time_t now = NOW, until = 0;
@@ -211,6 +232,7 @@ Suite *pool_health_suite(void)
     tcase_add_test(tcase, pauses_double_up_to_a_minute);
     tcase_add_test(tcase, failures_together_count_once);
     tcase_add_test(tcase, an_answer_brings_it_back_slowly);
+    tcase_add_test(tcase, a_clock_that_was_set_back_keeps_nobody_out);
     tcase_add_test(tcase, random_events_are_as_a_reference_says);
     suite_add_tcase(suite, tcase);
     return suite;
