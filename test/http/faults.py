@@ -2,8 +2,9 @@
 """A backend with a fault of its own, for tests of failing over: it counts the
 requests that it read whole."""
 
-import socket
 import threading
+
+from listener import Listener
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
 
@@ -23,23 +24,11 @@ class Faulty:
         self.fault = fault
         self.lock = threading.Lock()
         self.requests = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.connections = []
+        self.listener = Listener(self._serve)
+        self.url = "http://127.0.0.1:%d" % self.listener.port
         if fault == "refuse":
             self.listener.close()
-        else:
-            threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,),
-                             daemon=True).start()
 
     @staticmethod
     def _length(header):
@@ -51,6 +40,7 @@ class Faulty:
 
     def _serve(self, connection):
         received = b""
+        self.connections.append(connection)
         try:
             while True:
                 while b"\r\n\r\n" not in received:
@@ -92,6 +82,7 @@ class Faulty:
         return True
 
     def close(self):
-        self.listener.close()
+        if self.fault != "refuse":
+            self.listener.close()
         for connection in self.connections:
             connection.close()

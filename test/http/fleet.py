@@ -15,6 +15,7 @@ import subprocess
 import threading
 
 from httpd import free_port
+from listener import Listener
 from wait import wait_for
 
 NAME = "switchboard:{hosts}"
@@ -258,26 +259,17 @@ class Door:
     """Listens on a port and closes what it accepts."""
 
     def __init__(self, port):
-        self.listener = socket.create_server(("127.0.0.1", port))
         self.accepted = 0
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        self.listener = Listener(self._close, port)
 
-    def _accept(self):
-        while True:
-            try:
-                one, _ = self.listener.accept()
-            except OSError:
-                return
-            one.close()
-            self.accepted += 1
+    def _close(self, one):
+        one.close()
+        self.accepted += 1
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(PATIENCE)
         self.listener.close()
 
 
@@ -289,24 +281,22 @@ class SilentProxy:
         self.to = to
         self.first = first
         self.silent = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
         self.sockets = []
         self.accepted = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._serve)
+        self.port = self.listener.port
 
-    def _accept(self):
-        while True:
-            try:
-                one, _ = self.listener.accept()
-                other = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                return
-            self.accepted += 1
-            self.sockets += [one, other]
-            for pair in ((one, other), (other, one)):
-                threading.Thread(target=self._pass, args=pair,
-                                 daemon=True).start()
+    def _serve(self, one):
+        try:
+            other = socket.create_connection(("127.0.0.1", self.to))
+        except OSError:
+            one.close()
+            return
+        self.accepted += 1
+        self.sockets += [one, other]
+        for pair in ((one, other), (other, one)):
+            threading.Thread(target=self._pass, args=pair,
+                             daemon=True).start()
 
     def _pass(self, source, target):
         try:

@@ -4,33 +4,24 @@ X-Ask-URL and X-Ask-Length name, then with the body that X-Ask-Body does, and
 leaves the stream open unless that is "end"."""
 
 import socket
-import threading
 
 import h2.config
 import h2.connection
 import h2.events
+
+from listener import Listener
 
 
 class H2App:
     """Serves each connection in a thread until stop()."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.open = [self.listener]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                accepted, _ = self.listener.accept()
-            except OSError:
-                return
-            self.open.append(accepted)
-            threading.Thread(target=self._serve, args=(accepted,),
-                             daemon=True).start()
+        self.open = []
+        self.listener = Listener(self._serve)
+        self.port = self.listener.port
 
     def _serve(self, accepted):
+        self.open.append(accepted)
         state = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=False,
                                       header_encoding="ascii"))
@@ -62,6 +53,7 @@ class H2App:
             state.send_data(stream, body.encode("ascii"))
 
     def stop(self):
+        self.listener.close()
         for one in self.open:
             try:
                 one.shutdown(socket.SHUT_RDWR)

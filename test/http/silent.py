@@ -2,10 +2,10 @@
 """Backends that do not answer until they are told to, and the clients that
 wait for them."""
 
-import socket
 import threading
 
 import client
+from listener import Listener
 from wait import wait_for
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -17,28 +17,18 @@ class Silent:
 
     def __init__(self, mark=b"\r\n\r\n"):
         self.mark = mark
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.url = "http://127.0.0.1:%d" % self.port
         self.asked = []
         self.answering = False
         self.connections = []
         self.lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with self.lock:
-                self.connections.append(connection)
-            threading.Thread(target=self._read, args=(connection,),
-                             daemon=True).start()
+        self.listener = Listener(self._read)
+        self.port = self.listener.port
+        self.url = "http://127.0.0.1:%d" % self.port
 
     def _read(self, connection):
         received = b""
+        with self.lock:
+            self.connections.append(connection)
         try:
             while True:
                 while not received or self.mark not in received:

@@ -147,7 +147,7 @@ class Certbot:
     def __init__(self, world, folder):
         self.env = dict(world.driver.env,
                         REQUESTS_CA_BUNDLE=world.pebble.trust)
-        self.common = ["/usr/bin/python3", "-c", self.START]
+        self.common = ["/usr/bin/python3", "-I", "-c", self.START]
         self.more = ["--non-interactive", "--server", world.pebble.directory]
         for word in ("config", "work", "logs"):
             self.more += ["--%s-dir" % word, "%s/certbot/%s" % (folder, word)]

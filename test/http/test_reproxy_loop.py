@@ -40,7 +40,9 @@ def server(request, make_module_httpd, storages, settings):
     allow = ["ReproxyAllow %s %s" % (own, " ".join(
         storages.url(name) for name in storages.port))]
     httpd.expect_log("SB0208") if not request.param else None
-    lines = ["ProxyPass /app/ " + storages.url("app", "/"),
+    # a child of worker ends when its kept connections to itself do
+    lines = ["KeepAliveTimeout 1",
+             "ProxyPass /app/ " + storages.url("app", "/"),
              "ProxyPass /relay/ %s/app/" % own,
              "<Location /app/>", "AllowReproxy On",
              *(allow if request.param else []), "</Location>"]

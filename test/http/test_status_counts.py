@@ -56,7 +56,8 @@ def test_a_bad_entry_and_a_loop(status, maps, folder):
     maps.add_raw(path, {
         "bad.example.com": "nonsense",
         "loop.example.com": "http://127.0.0.1:%d" % status.httpd.port})
-    status.start(path, "ProxyPreserveHost On")
+    # a child of worker ends when its kept connections to itself do
+    status.start(path, "ProxyPreserveHost On", "KeepAliveTimeout 1")
     status.httpd.expect_log("SB0002")
     status.httpd.expect_log("SB0005")
     assert status.httpd.get("bad.example.com").status == 500

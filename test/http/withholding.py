@@ -2,30 +2,26 @@
 """A backend that answers piece by piece, each when it is told to."""
 
 import queue
-import socket
 import threading
+
+from listener import Listener
 
 
 class Withholding:
-    """Answers each request with this header, and then with what send() gives
+    """Answers each request, one at a time, with this header, and then with what send() gives
     it; end() ends the answer by closing the connection."""
 
     def __init__(self, *headers):
         self.head = b"".join(line + b"\r\n" for line in (
             b"HTTP/1.1 200 OK", *headers, b""))
         self.pieces = queue.Queue()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.one = threading.Lock()
+        self.listener = Listener(self._serve)
+        self.url = "http://127.0.0.1:%d" % self.listener.port
 
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with connection:
-                self._answer(connection)
+    def _serve(self, connection):
+        with self.one, connection:
+            self._answer(connection)
 
     def _answer(self, connection):
         received = b""
