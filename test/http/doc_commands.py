@@ -200,8 +200,11 @@ class Machine:
         # there is no systemd in a root of a test's
         up = os.path.exists(self.PID)
         if verb in ("stop", "restart") and up:
+            with open(self.PID, encoding="ascii") as file:
+                process = "/proc/" + file.read().strip()
             subprocess.run(["apache2ctl", "stop"], check=True)
-            wait_for(lambda: not os.path.exists(self.PID), START_TIMEOUT,
+            # it has its ports for a moment longer than its file
+            wait_for(lambda: not os.path.exists(process), START_TIMEOUT,
                      "httpd stops")
             up = False
         if verb != "stop":

@@ -239,7 +239,11 @@ def test_no_descriptors_left(make_httpd, backends, maps, folder, settings):
     connections, statuses = crowd(httpd.port, 100)
     try:
         assert set(statuses) <= {200, 503, None}
-        assert httpd.log_lines("Too many open files")
+        if settings.mpm == "prefork":
+            # a child has one client at a time, and enough for it
+            assert None in statuses
+        else:
+            assert httpd.log_lines("Too many open files")
     finally:
         for connection in connections:
             connection.close()
